@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entering the fabric, its locks, and how the daemon gets it to itself.
+ *
+ * A thread works inside the fabric between fabric_enter() and fabric_leave(): it holds
+ * a context (stock of frames, random state) and is visible to the daemon. Inside it
+ * never sleeps and never waits for a lock: fabric_enter_host() waits outside and comes
+ * back with the lock taken. A process killed inside leaves its context marked.
+ *
+ * The daemon stops the world to repair it: it closes the gate and waits until every
+ * context is empty or belongs to the dead. Threads inside leave within microseconds;
+ * one that has been stopped by a debugger or SIGSTOP makes fabric_stop() give up, and
+ * the daemon tries again later.
+ *
+ * Lock order: a thread holds at most one host's lock. A pset's lock (socket/pset.h) may be
+ * taken while none is held, or inside nothing else. There is no other lock.
+ */
+#ifndef TOAMI_FABRIC_GATE_H
+#define TOAMI_FABRIC_GATE_H
+
+#include "fabric/segment.h"
+
+/* A thread inside the fabric: everything that the rooms above need at hand. */
+struct fabric_inside {
+	struct fabric *fabric;
+	struct fabric_ctx *ctx;
+	ctx_ix ix;
+	proc_ix proc;
+	struct arena arena; /* with the context's cache */
+};
+
+/**
+ * fabric_enter - claims a context; waits while the gate is closed
+ * @hint: the context used last time, or 0; updated
+ *
+ * Returns 0, or -ENOBUFS when all contexts are in use.
+ */
+int fabric_enter(struct fabric *f, proc_ix proc, ctx_ix *hint,
+		 struct fabric_inside *in);
+
+void fabric_leave(struct fabric_inside *in);
+
+/* fabric_trylock - true: @in holds the lock now */
+bool fabric_trylock(struct fabric_inside *in, struct fabric_lock *lock);
+
+/* fabric_unlock - wakes those who wait outside */
+void fabric_unlock(struct fabric_inside *in, struct fabric_lock *lock);
+
+/**
+ * fabric_enter_lock - enters with @lock taken, waiting outside for both
+ *
+ * Returns 0 or -ENOBUFS as fabric_enter().
+ */
+int fabric_enter_lock(struct fabric *f, proc_ix proc, ctx_ix *hint,
+		      struct fabric_lock *lock, struct fabric_inside *in);
+
+/**
+ * fabric_stop - the daemon has the fabric to itself
+ * @dead: says whether a process is known to be dead
+ * @patience_ns: give up after that
+ *
+ * Returns 0, the gate closed; or -EBUSY, the gate open again.
+ */
+int fabric_stop(struct fabric *f, bool (*dead)(void *arg, proc_ix proc),
+		void *arg, uint64_t patience_ns);
+
+/* fabric_resume - opens the gate */
+void fabric_resume(struct fabric *f);
+
+static inline void cpu_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See wake.h. */
+#include "fabric/wake.h"
+#include "base/mem.h"
+#include "base/sys.h"
+
+#include <linux/futex.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Timers need not be exact to less than this: fewer wake-ups of the daemon. */
+#define SLACK_NS NSEC_PER_MSEC
+
+/* Writes the abstract name; returns the address's length. */
+static uint32_t name_of(const struct fabric *f, uint64_t name,
+			struct sockaddr_un *un)
+{
+	static const char digits[] = "0123456789abcdef";
+	static const char prefix[] = "toami-";
+	uint64_t v[2] = { f->header->id, name };
+	char *p = un->sun_path;
+
+	un->sun_family = AF_UNIX;
+	*p++ = 0;
+	mem_copy(p, prefix, sizeof(prefix) - 1);
+	p += sizeof(prefix) - 1;
+	for (int i = 0; i < 2; i++)
+		for (int shift = 60; shift >= 0; shift -= 4)
+			*p++ = digits[v[i] >> shift & 15];
+	return (uint32_t)((char *)p - (char *)un);
+}
+
+int wake_open(const struct fabric *f, uint64_t name)
+{
+	struct sockaddr_un un;
+	uint32_t len = name_of(f, name, &un);
+	long fd = sys_call(SYS_socket, AF_UNIX,
+			   SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	long err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = sys_call(SYS_bind, fd, &un, len);
+	if (err) {
+		sys_call(SYS_close, fd);
+		return (int)err;
+	}
+	return (int)fd;
+}
+
+void wake_drain(int fd)
+{
+	char byte[8];
+
+	while (sys_call(SYS_recvfrom, fd, byte, sizeof(byte), MSG_DONTWAIT, 0,
+			0) >= 0)
+		;
+}
+
+void wake_send(const struct fabric *f, uint64_t name)
+{
+	struct sockaddr_un un;
+	uint32_t len = name_of(f, name, &un);
+	long fd;
+
+	/*
+	 * A socket for each wake: 1.5 us beside the 12 us that waking costs, and no
+	 * descriptor of ours among the program's between two of its calls.
+	 */
+	fd = sys_call(SYS_socket, AF_UNIX,
+		      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sys_call(SYS_sendto, fd, "w", 1, MSG_DONTWAIT | MSG_NOSIGNAL, &un, len);
+	sys_call(SYS_close, fd);
+}
+
+void wake_futex(_Atomic uint32_t *word, int count)
+{
+	sys_call(SYS_futex, word, FUTEX_WAKE, count);
+}
+
+void wake_daemon_at(const struct fabric *f, uint64_t date_ns)
+{
+	uint64_t plan = atomic_load(&f->header->daemon_plan_ns);
+
+	while (date_ns != UINT64_MAX && date_ns + SLACK_NS < plan)
+		if (atomic_compare_exchange_weak(&f->header->daemon_plan_ns,
+						 &plan, date_ns)) {
+			wake_send(f, WAKE_DAEMON);
+			return;
+		}
+}

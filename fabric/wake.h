@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Waking a sleeper in another process.
+ *
+ * A sleeper that waits for the fabric alone sleeps on a futex. One that waits for kernel
+ * descriptors too sleeps in epoll_wait or ppoll, with a *wake socket* among them: an
+ * AF_UNIX datagram socket with an abstract name made of the fabric's id and a number,
+ * to which anybody may send one byte. That needs no descriptor of the sleeper's in the
+ * waker, no permission, and no daemon in between. Abstract names belong to a network
+ * namespace, so all members of a fabric share one (the daemon checks on attach).
+ */
+#ifndef TOAMI_FABRIC_WAKE_H
+#define TOAMI_FABRIC_WAKE_H
+
+#include "fabric/segment.h"
+
+/* The daemon's own wake name. Others: any number that their room gives out. */
+#define WAKE_DAEMON 0
+
+/**
+ * wake_open - a socket that wake_send(@name) makes readable
+ *
+ * Returns a non-blocking descriptor, close-on-exec, owned by the caller.
+ */
+int wake_open(const struct fabric *f, uint64_t name);
+
+/* wake_drain - reads what has come; the socket is not readable any more */
+void wake_drain(int fd);
+
+/* wake_send - wakes @name; harmless when nobody has that name */
+void wake_send(const struct fabric *f, uint64_t name);
+
+/* wake_futex - wakes up to @count sleepers on @word */
+void wake_futex(_Atomic uint32_t *word, int count);
+
+/*
+ * wake_daemon_at - the daemon has to run timers by @date_ns: wakes it if it would
+ * sleep longer than that
+ */
+void wake_daemon_at(const struct fabric *f, uint64_t date_ns);
+
+#endif
