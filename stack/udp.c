@@ -322,3 +322,12 @@ void udp_close(struct stack *st, struct conn *c)
 	frame_list_free(st->arena, &list);
 	conn_free(st, c);
 }
+
+int udp_readable(const struct stack *st, conn_ix ix)
+{
+	const struct conn *c = conn_at(st, ix);
+
+	return c->rcv_first ?
+		       (int)frame_at(st->arena, c->rcv_first)->payload :
+		       0;
+}
