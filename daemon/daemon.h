@@ -17,8 +17,6 @@
 
 #include <sys/types.h>
 
-#define TOAMI_PROTOCOL 1 /* of the control socket; docs/protocol.md */
-
 struct options {
 	const char *dir;     /* chosen, absolute */
 	const char *subnet4; /* as pool_init() takes them */

@@ -200,8 +200,10 @@ static int wait_ready(pid_t child, int pipe)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .subnet4 = POOL_SUBNET4,
-			     .subnet6 = POOL_SUBNET6,
+	const char *env4 = getenv("TOAMI_SUBNET"),
+		   *env6 = getenv("TOAMI_SUBNET6");
+	struct options o = { .subnet4 = env4 ? env4 : POOL_SUBNET4,
+			     .subnet6 = env6 ? env6 : POOL_SUBNET6,
 			     .max_vifs = VIF_CAPACITY };
 	const char *given = NULL;
 	char dir[DIR_MAX];

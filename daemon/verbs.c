@@ -9,6 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/vif_json.h"
+#include "toami/control.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -59,7 +60,8 @@ static json_t *do_version(struct call *c)
 {
 	(void)c;
 	return json_pack("{s:s, s:i, s:i}", "version", TOAMI_VERSION,
-			 "protocol", TOAMI_PROTOCOL, "fabric", FABRIC_ABI);
+			 "protocol", TOAMI_CONTROL_PROTOCOL, "fabric",
+			 FABRIC_ABI);
 }
 
 /* What the fabric holds, or null while a stopped program keeps it from being
@@ -91,8 +93,8 @@ static json_t *do_status(struct call *c)
 	return json_pack(
 		"{s:s, s:i, s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:I, s:I, "
 		"s:I, s:o}",
-		"version", TOAMI_VERSION, "protocol", TOAMI_PROTOCOL, "pid",
-		(int)getpid(), "dir", d->options->dir, "uptime_ms",
+		"version", TOAMI_VERSION, "protocol", TOAMI_CONTROL_PROTOCOL,
+		"pid", (int)getpid(), "dir", d->options->dir, "uptime_ms",
 		(json_int_t)((fabric_now(f) - d->started_ns) / NSEC_PER_MSEC),
 		"subnet", pool_print_subnet4(&d->pool, net4), "subnet6",
 		pool_print_subnet6(&d->pool, net6), "gateway",
@@ -196,6 +198,7 @@ static json_t *do_run_prepare(struct call *c)
 	const char *path = text_of(c, "path", &bad);
 	const char *address = text_of(c, "address", &bad);
 	const char *program = text_of(c, "program", &bad);
+	proc_ix member;
 	vif_ix ix;
 
 	if (bad)
@@ -207,7 +210,16 @@ static json_t *do_run_prepare(struct call *c)
 	ix = hosts_make(c->daemon, path, address, c->peer->uid, NULL, c->why);
 	if (!ix)
 		return NULL;
-	members_claim(c->daemon->members, c->peer->pid, ix);
+	/*
+	 * A command that is on the fabric itself (`toami run` in a shell of
+	 * `toami run`) keeps its slot when it becomes the program: the slot
+	 * moves.
+	 */
+	member = members_find(c->daemon->members, c->peer->pid);
+	if (member)
+		daemon_fabric(c->daemon)->procs[member].vif = ix;
+	else
+		members_claim(c->daemon->members, c->peer->pid, ix);
 	return vif_json(c->daemon, ix);
 }
 
@@ -247,7 +259,8 @@ static json_t *run(struct call *c)
 	for (size_t i = 0; name && i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(name, verbs[i].name))
 			v = &verbs[i];
-	if (protocol && json_integer_value(protocol) != TOAMI_PROTOCOL &&
+	if (protocol &&
+	    json_integer_value(protocol) != TOAMI_CONTROL_PROTOCOL &&
 	    !(v && v->any_protocol)) {
 		refuse(c->why, "version", EX_PROTOCOL,
 		       "the daemon in %s is of version %s, which this command "
