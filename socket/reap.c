@@ -88,7 +88,7 @@ static void mend_host(struct repair *re, host_ix ix)
 	wake_futex(&h->lock.word, INT_MAX);
 	work_lock_alone(&re->w, ix);
 	if (atomic_load(&re->w.stack.host->writing))
-		re->r->resets++;
+		re->r->cut++;
 	stack_recover(&re->w.stack);
 	work_unlock_alone(&re->w);
 }
@@ -167,6 +167,22 @@ static bool agrees(struct repair *re, const struct sock *s, sock_ix ix)
 		return false;
 	c = slot_at(conns, s->conn);
 	return c->state && c->sock == ix && c->host == s->host;
+}
+
+/* Readiness is what the recovered stack says. */
+static void refresh(struct repair *re)
+{
+	uint32_t end = slot_end(&re->f->table[FABRIC_TABLE_SOCK]);
+
+	for (sock_ix ix = 1; ix < end; ix++) {
+		struct sock *s = sock_at(re->f, ix);
+
+		if (atomic_load(&s->state) != SOCK_USED)
+			continue;
+		work_lock_alone(&re->w, s->host);
+		work_refresh(&re->w, s);
+		work_unlock_alone(&re->w);
+	}
 }
 
 /* A sock that no descriptor names is freed; one that has lost its connection gets none. */
@@ -399,6 +415,7 @@ static void mend(struct repair *re)
 	count_refs(re);
 	mend_socks(re);
 	mend_conns(re);
+	refresh(re);
 	mend_psets(re);
 	for (watch_ix ix = 1; ix < watches; ix++)
 		mend_watch(re, ix);

@@ -248,7 +248,7 @@ static void end(struct member *m, struct socket_reaped *sum)
 	waitpid(m->pid, NULL, 0);
 	small_fabric_reap(&sf, m->ix, &r);
 	sum->sockets += r.sockets;
-	sum->resets += r.resets;
+	sum->cut += r.cut;
 }
 
 int main(int argc, char **argv)
@@ -294,9 +294,9 @@ int main(int argc, char **argv)
 		end(&victim_client, &sum);
 		expect_progress("a client's death stops the survivors");
 		if ((i + 1) % 100 == 0)
-			printf("%u deaths, %u sockets and %u connections cut, %llu "
+			printf("%u deaths, %u sockets lost, %u changes found half done, %llu "
 			       "rounds of the survivors\n",
-			       i + 1, sum.sockets, sum.resets,
+			       i + 1, sum.sockets, sum.cut,
 			       (unsigned long long)atomic_load(
 				       &board->survivor_rounds));
 	}
