@@ -178,6 +178,7 @@ void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes)
 		uint32_t n = (uint32_t)(h->end - h->start);
 
 		if (bytes < n) {
+			undo_note_start(st, c, k);
 			h->start = (uint16_t)(h->start + bytes);
 			return;
 		}

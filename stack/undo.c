@@ -17,14 +17,10 @@ void undo_let_go(struct stack *st)
 	st->acked = 0;
 }
 
-/*
- * The send queue of the copy: the change may have moved the start of its first chunk.
- * False: it is not the queue that the copy describes.
- */
+/* The send queue of the copy. False: it is not what the copy describes. */
 static bool mend_send_queue(struct stack *st, struct conn *c)
 {
 	uint32_t end = arena_chunks_end(st->arena), sum = 0, n = 0;
-	struct chunk *head;
 
 	if (!c->snd_head)
 		return !c->snd_queued;
@@ -40,11 +36,7 @@ static bool mend_send_queue(struct stack *st, struct conn *c)
 		k = h->next;
 	}
 	chunk_at(st->arena, c->snd_tail)->next = 0;
-	head = chunk_at(st->arena, c->snd_head);
-	if (sum > c->snd_queued || c->snd_queued - sum > head->start)
-		return false;
-	head->start = (uint16_t)(head->start - (c->snd_queued - sum));
-	return true;
+	return sum == c->snd_queued;
 }
 
 /* The receive queue of the copy ends where it ended. */
@@ -80,6 +72,8 @@ conn_ix undo_apply(struct stack *st)
 		return 0;
 	c = conn_at(st, ix);
 	mem_copy(c, &u->before, sizeof(*c));
+	if (u->chunk && u->chunk < arena_chunks_end(st->arena))
+		chunk_at(st->arena, u->chunk)->start = u->start;
 	c->ooo_first = 0;
 	c->ooo_last = 0;
 	c->ooo_frames = 0;

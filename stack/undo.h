@@ -9,6 +9,7 @@
  *
  * What a connection's queues refer to stays as it was until the change ends:
  *  - acknowledged chunks are let go of afterwards (st->acked), for others could fill them;
+ *    where one is acknowledged in part, its old start is noted;
  *  - frames only ever join the receive queue behind rcv_last, where a restored queue ends;
  *  - the out-of-order queue is dropped on restoring (RFC 2018, section 8 allows that);
  *  - a change that frees a queue or the connection (reset, time-out) says so first, with
@@ -32,6 +33,7 @@ static inline conn_ix undo_begin(struct stack *st, struct conn *c)
 	if (likely(!outer)) {
 		mem_copy(&u->before, c, sizeof(*c));
 		u->impossible = false;
+		u->chunk = 0;
 		atomic_signal_fence(memory_order_seq_cst);
 		atomic_store_explicit(&u->conn, c->self, memory_order_relaxed);
 		atomic_signal_fence(memory_order_seq_cst);
@@ -65,6 +67,23 @@ static inline bool undo_keeps(struct stack *st, const struct conn *c,
 		st->acked = k;
 	st->acked_chunks++;
 	return true;
+}
+
+/* undo_note_start - chunk @k of @c is about to be acknowledged in part */
+static inline void undo_note_start(struct stack *st, const struct conn *c,
+				   chunk_ix k)
+{
+	struct undo *u = &st->host->undo;
+
+	if (atomic_load_explicit(&u->conn, memory_order_relaxed) != c->self)
+		return;
+	if (!u->chunk) {
+		u->start = chunk_at(st->arena, k)->start;
+		u->chunk = k;
+	} else if (u->chunk != k) {
+		u->impossible = true; /* one acknowledgement moves one start */
+	}
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* undo_impossible - @c is about to lose a queue, or its slot */
