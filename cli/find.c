@@ -65,6 +65,6 @@ int find_hook(char path[PATH_MAX])
 			    PATH_MAX &&
 		    !access(path, R_OK))
 			return 0;
-	snprintf(path, PATH_MAX, "%s", TOAMI_LIBDIR "/libtoami-hook.so");
+	snprintf(path, PATH_MAX, "%s", TOAMI_LIBDIR "/toami/libtoami-hook.so");
 	return access(path, R_OK) ? -ENOENT : 0;
 }

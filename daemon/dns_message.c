@@ -11,8 +11,9 @@
 
 #define HEADER_BYTES 12
 #define LABEL_MAX    63
-#define TTL_S	     5 /* names move with 'vif rm': nobody should remember them long \
-			*/
+#define TTL_S                                                           \
+	5 /* names move with 'vif rm': nobody should remember them long \
+	   */
 
 /* The third and fourth byte of a header. */
 #define FLAG_QR	    0x80

@@ -440,3 +440,13 @@ void dns_service_free(struct dns_service *s)
 	}
 	free(s);
 }
+
+uint32_t dns_service_sockets(const struct dns_service *s)
+{
+	uint32_t n = s ? s->conversations : 0;
+
+	for (int i = 0; s && i < 2; i++)
+		n += (s->udp[i].source.fd >= 0 ? 1u : 0u) +
+		     (s->tcp[i].source.fd >= 0 ? 1u : 0u);
+	return n;
+}

@@ -308,6 +308,9 @@ struct udp_note {
 frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 		  bool peek);
 
+/* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
+int udp_readable(const struct stack *st, conn_ix c);
+
 /* --- death ------------------------------------------------------------------- */
 
 /**

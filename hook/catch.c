@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * System call user dispatch: the kernel answers each system call outside our own text
+ * with SIGSYS, wherever the instruction is and however it came to be there.
+ *
+ * The handler does next to nothing: it lets the program continue at hook_entry(), with its
+ * registers as they were. So a call is carried out in one place, outside any handler,
+ * whichever way it came. The selector is absent, which means "block" and can not be
+ * overwritten by the program.
+ */
+#include <errno.h>
+
+#include "base/sys.h"
+#include "hook/hook.h"
+#include "hook/signal.h"
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+#define DISPATCH_ON 1
+#define SYS_USER_DISPATCH_CODE 2 /* si_code */
+#define ARCH_X86_64 0xc000003e	 /* AUDIT_ARCH_X86_64 */
+
+int hook_catch_arm(void)
+{
+	return (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH,
+			     DISPATCH_ON, __ehdr_start, etext - __ehdr_start,
+			     0);
+}
+
+void hook_sigsys(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	greg_t *g = uc->uc_mcontext.gregs;
+
+	if (info->si_code != SYS_USER_DISPATCH_CODE) {
+		hook_signal_sys(sig, info, uc);
+		return;
+	}
+	if (info->si_arch != ARCH_X86_64) {
+		hook_thread.ret = (uint64_t)g[REG_RIP];
+		g[REG_RIP] = (greg_t)hook_int80;
+		return;
+	}
+	g[REG_RCX] = g[REG_RIP];
+	hook_site_proven(uc);
+	g[REG_RIP] = (greg_t)hook_entry;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * In and out of the hook.
+ *
+ * hook_entry is reached with every register as the program's system call instruction left
+ * it, but %rcx, which holds the address after that instruction (as after the instruction
+ * itself). It goes back with every register as a kernel would leave it: %rax the result,
+ * %rcx that address, %r11 lost, the rest and the flags unchanged. No vector register is
+ * touched in here.
+ *
+ * Signals. `inside` is set before the stack is left and cleared after it has been
+ * restored; while it is set a signal is put off (signal.c) and noted in `due`.
+ * After clearing it each way out looks at `due`, so none is missed. Between the labels
+ * *_begin and *_end the thread is on the program's stack with `inside` clear, and
+ * a signal is delivered at once: hook_signal() then makes the context look as though the
+ * program were at its own system call, before or after it. Nothing here is ever
+ * returned to by such a handler, so a handler may make system calls, leave by longjmp, and
+ * have calls restarted.
+ *
+ * The flags stay intact there: mov, movzx and jrcxz do not touch them.
+ */
+#include "hook/thread.h"
+
+	.text
+	.macro	THREAD reg
+	mov	hook_thread@gottpoff(%rip), \reg
+	.endm
+
+	/* rcx: return address. Leaves the program's stack; rsp = struct hook_frame. */
+	.macro	SAVE via
+	THREAD	%r11
+	movb	$1, %fs:T_INSIDE(%r11)
+	mov	%rsp, %fs:T_RSP(%r11)
+	mov	%fs:T_TOP(%r11), %rsp
+	push	$\via
+	push	%fs:T_RSP(%r11)
+	pushfq
+	push	%rcx
+	push	%rax
+	push	%r9
+	push	%r8
+	push	%r10
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	.endm
+
+	/* Arguments, number or result, flags. r11 = thread, T_RET = return address. */
+	.macro	RESTORE
+	THREAD	%r11
+	mov	F_RET(%rsp), %rcx
+	mov	%rcx, %fs:T_RET(%r11)
+	mov	F_FLAGS(%rsp), %ah	/* SF ZF AF PF CF */
+	mov	F_FLAGS+1(%rsp), %al
+	test	$4, %al			/* DF */
+	jnz	7f
+8:	and	$8, %al			/* OF: 8 + 0x78 overflows */
+	add	$0x78, %al
+	sahf
+	mov	F_ARGS(%rsp), %rdi
+	mov	F_ARGS+8(%rsp), %rsi
+	mov	F_ARGS+16(%rsp), %rdx
+	mov	F_ARGS+24(%rsp), %r10
+	mov	F_ARGS+32(%rsp), %r8
+	mov	F_ARGS+40(%rsp), %r9
+	mov	F_RAX(%rsp), %rax
+	mov	F_RSP(%rsp), %rsp
+	movb	$0, %fs:T_INSIDE(%r11)
+	.subsection 1
+7:	std
+	jmp	8b
+	.previous
+	.endm
+
+	/* thread.alt into the registers of a system call. r11 = thread. */
+	.macro	LOAD_ALT
+	mov	%fs:T_ALT(%r11), %rdi
+	mov	%fs:T_ALT+8(%r11), %rsi
+	mov	%fs:T_ALT+16(%r11), %rdx
+	mov	%fs:T_ALT+24(%r11), %r10
+	mov	%fs:T_ALT+32(%r11), %r8
+	mov	%fs:T_ALT+40(%r11), %r9
+	mov	%fs:T_ALT_NR(%r11), %rax
+	.endm
+
+	.macro	FUNCTION name
+	.globl	\name
+	.hidden	\name
+	.type	\name, @function
+	.balign	16
+\name:
+	.endm
+
+	.macro	LABEL name
+	.globl	\name
+	.hidden	\name
+\name:
+	.endm
+
+/* From the sled at address 0 (site.c), which has taken the return address off. */
+FUNCTION hook_entry_page0
+	SAVE	VIA_PAGE0
+	jmp	dispatch
+
+FUNCTION hook_entry
+	SAVE	VIA_JUMP
+dispatch:
+	testb	$4, F_FLAGS+1(%rsp)
+	jnz	clear_direction
+1:	mov	%rsp, %rdi
+	call	hook_dispatch
+	test	%eax, %eax
+	jnz	other
+leave:
+	cmpb	$VIA_JUMP, F_VIA(%rsp)
+	jne	leave_page0
+	RESTORE
+LABEL hook_leave_begin
+	movzbl	%fs:T_DUE(%r11), %ecx
+	jrcxz	1f
+	jmp	due
+1:	mov	%fs:T_RET(%r11), %rcx
+	jmp	*%rcx
+	.balign	16
+leave_page0:
+	RESTORE
+LABEL hook_leave_page0_begin
+	movzbl	%fs:T_DUE(%r11), %ecx
+	jrcxz	1f
+	jmp	due
+1:	mov	%fs:T_RET(%r11), %rcx
+	push	%rcx
+LABEL hook_leave_page0_end
+	ret
+clear_direction:
+	cld
+	jmp	1b
+other:
+	cmp	$HOOK_PASS, %eax
+	jne	rare
+	cmpb	$VIA_JUMP, F_VIA(%rsp)
+	jne	pass_page0
+	RESTORE
+LABEL hook_pass_begin
+	movzbl	%fs:T_DUE(%r11), %ecx
+	jrcxz	1f
+	jmp	due_before
+1:	syscall
+LABEL hook_pass_after
+	THREAD	%r11
+	mov	%fs:T_RET(%r11), %rcx
+	jmp	*%rcx
+	.balign	16
+pass_page0:
+	RESTORE
+LABEL hook_pass_page0_begin
+	movzbl	%fs:T_DUE(%r11), %ecx
+	jrcxz	1f
+	jmp	due_before
+1:	syscall
+LABEL hook_pass_page0_after
+	THREAD	%r11
+	mov	%fs:T_RET(%r11), %rcx
+	push	%rcx
+LABEL hook_pass_page0_end
+	ret
+
+/*
+ * A signal was put off: queue it again and let it in (signal.c). All signals are still
+ * blocked. The registers are the program's.
+ */
+due_before:
+	mov	%fs:T_RET(%r11), %rcx
+	lea	-2(%rcx), %rcx		/* the call is made again afterwards */
+	jmp	1f
+due:
+	mov	%fs:T_RET(%r11), %rcx
+1:	SAVE	VIA_JUMP
+LABEL hook_leave_end
+	cld
+deliver:
+	mov	%rsp, %rdi
+	call	hook_signal_requeue
+	THREAD	%r11
+	mov	%rsp, %fs:T_FRAME(%r11)
+	mov	F_RSP(%rsp), %rsp
+	LOAD_ALT			/* rt_sigprocmask */
+	movb	$0, %fs:T_INSIDE(%r11)
+LABEL hook_unmask_begin
+	syscall
+	THREAD	%r11
+	movb	$1, %fs:T_INSIDE(%r11)
+LABEL hook_unmask_end
+	mov	%fs:T_FRAME(%r11), %rsp
+	call	hook_signal_undelivered
+	jmp	leave
+
+rare:
+	cmp	$HOOK_ALT, %eax
+	jne	rarer
+	THREAD	%r11
+	mov	%rsp, %fs:T_FRAME(%r11)
+	mov	F_RSP(%rsp), %rsp
+	LOAD_ALT
+	movb	$0, %fs:T_INSIDE(%r11)
+LABEL hook_alt_begin
+	movzbl	%fs:T_DUE(%r11), %ecx
+	jrcxz	1f
+	jmp	due_alt
+1:	syscall
+LABEL hook_alt_after
+	THREAD	%r11
+	movb	$1, %fs:T_INSIDE(%r11)
+LABEL hook_alt_end
+	mov	%fs:T_FRAME(%r11), %rsp
+	mov	%rax, F_RAX(%rsp)
+	mov	%rsp, %rdi
+	call	hook_alt_done
+	jmp	leave
+due_alt:
+	movb	$1, %fs:T_INSIDE(%r11)
+	mov	%fs:T_FRAME(%r11), %rsp
+	subq	$2, F_RET(%rsp)
+	jmp	deliver
+
+rarer:
+	cmp	$HOOK_CLONE, %eax
+	jne	exit
+	mov	%rbx, F_CALLEE(%rsp)
+	mov	%rbp, F_CALLEE+8(%rsp)
+	mov	%r12, F_CALLEE+16(%rsp)
+	mov	%r13, F_CALLEE+24(%rsp)
+	mov	%r14, F_CALLEE+32(%rsp)
+	mov	%r15, F_CALLEE+40(%rsp)
+	mov	%rsp, %rdi
+	call	hook_clone_ready
+	mov	%rax, %rbx		/* the child's frame */
+	mov	%rsp, %rbp		/* the parent's */
+	THREAD	%r11
+	LOAD_ALT
+	syscall				/* no stack from here on: it may be shared */
+	test	%rax, %rax
+	jz	1f
+	mov	%rbp, %rsp
+	mov	%rax, F_RAX(%rsp)
+	mov	%rsp, %rdi
+	call	hook_clone_parent
+	jmp	2f
+1:	mov	%rbx, %rsp
+	movq	$0, F_RAX(%rsp)
+	mov	%rsp, %rdi
+	call	hook_clone_child
+2:	mov	F_CALLEE(%rsp), %rbx
+	mov	F_CALLEE+8(%rsp), %rbp
+	mov	F_CALLEE+16(%rsp), %r12
+	mov	F_CALLEE+24(%rsp), %r13
+	mov	F_CALLEE+32(%rsp), %r14
+	mov	F_CALLEE+40(%rsp), %r15
+	jmp	leave
+
+/*
+ * The thread's last calls. alt[0..1]: munmap's arguments, if alt[1]; alt[2]: exit code;
+ * alt[3]: the word that says our stack is taken. Nothing is on it from there on.
+ */
+exit:
+	THREAD	%r11
+	mov	%fs:T_ALT(%r11), %rdi
+	mov	%fs:T_ALT+8(%r11), %rsi
+	mov	%fs:T_ALT+16(%r11), %rbx
+	mov	%fs:T_ALT+24(%r11), %rbp
+	test	%rsi, %rsi
+	jz	1f
+	mov	$11, %eax
+	syscall
+1:	mov	%rbx, %rdi
+	mov	$60, %eax
+	movl	$0, (%rbp)
+	syscall
+	hlt
+
+/* A 32-bit call (int $0x80), left alone. T_RET is set by hook_sigsys(). */
+FUNCTION hook_int80
+	int	$0x80
+LABEL hook_int80_after
+	THREAD	%r11			/* lost to such a call on older kernels, too */
+	jmp	*%fs:T_RET(%r11)
+LABEL hook_int80_end
+
+/* The kernel returns from our handlers here. Unwinders know these very bytes. */
+	nop
+FUNCTION hook_restorer
+	.byte	0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0	/* mov $15, %rax */
+	syscall
+
+/*
+ * int hook_copy_user(void *to, const void *from, size_t n): 0, or -EFAULT if a bad
+ * pointer of the program's stops it (hook_signal() continues at the fixup).
+ */
+FUNCTION hook_copy_user
+	mov	%rdx, %rcx
+LABEL hook_copy_begin
+	rep	movsb
+LABEL hook_copy_end
+	xor	%eax, %eax
+	ret
+LABEL hook_copy_fault
+	mov	$-14, %eax
+	ret
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The environment that brings the hook into the next program. */
+#ifndef TOAMI_HOOK_EXEC_H
+#define TOAMI_HOOK_EXEC_H
+
+/* hook_exec_start - remembers what @env says, for programs that clear it. 0 or -errno. */
+int hook_exec_start(char **env);
+
+/* What the environment said, or NULL. */
+const char *hook_exec_dir(void);
+const char *hook_exec_vif(void);
+const char *hook_exec_tier(void);
+
+#endif

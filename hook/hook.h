@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the hook share. */
+#ifndef TOAMI_HOOK_HOOK_H
+#define TOAMI_HOOK_HOOK_H
+
+#include <stdnoreturn.h>
+#include <ucontext.h>
+
+#include "hook/thread.h"
+
+/* The hook's own text: system calls made in there go to the kernel. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+/* Chosen at start (start.c). */
+struct hook_config {
+	bool dispatch;	/* the kernel brings us every call */
+	bool page0;	/* proven sites are rewritten to a call of address 0.. */
+	bool jump;	/* proven sites are rewritten to a near jump */
+	bool threads;	/* there has been more than one thread */
+	bool interpose; /* the C library's functions lead to us */
+};
+extern struct hook_config hook_config;
+
+/* Entry points in entry.S. */
+void hook_entry(void);
+void hook_entry_page0(void);
+void hook_int80(void);
+
+/* hook_copy_user - copies, or returns -EFAULT */
+int hook_copy_user(void *to, const void *from, size_t n);
+
+/* hook_dispatch - a call of the program's; returns HOOK_* */
+int hook_dispatch(struct hook_frame *f);
+
+/* --- catch.c: the kernel's system call user dispatch ----------------------------- */
+
+/* hook_catch_arm - from now on this thread's calls come to hook_sigsys(). 0 or -errno. */
+int hook_catch_arm(void);
+void hook_sigsys(int sig, siginfo_t *info, void *context);
+
+/* --- process.c ------------------------------------------------------------------ */
+
+int hook_clone(struct hook_thread *t, struct hook_frame *f);
+int hook_exit(struct hook_thread *t, struct hook_frame *f);
+int hook_munmap(struct hook_thread *t, struct hook_frame *f);
+struct hook_frame *hook_clone_ready(struct hook_frame *f);
+void hook_clone_parent(struct hook_frame *f);
+void hook_clone_child(struct hook_frame *f);
+
+/* --- exec.c, names.c --------------------------------------------------------------- */
+
+int hook_exec(struct hook_thread *t, struct hook_frame *f);
+int hook_open(struct hook_thread *t, struct hook_frame *f);
+
+/* hook_names_hides - connect() to @addr would ask the host's name service */
+bool hook_names_hides(const void *addr, long size);
+
+/* --- site.c: rewriting of proven sites ----------------------------------------- */
+
+/* hook_site_start - maps the sled at address 0 if asked to. 0 or -errno. */
+int hook_site_start(bool page0, bool jump);
+
+/* hook_site_proven - the kernel has delivered a call from @uc's place */
+void hook_site_proven(const ucontext_t *uc);
+
+/* hook_site_known - @ret follows a site rewritten to a call */
+bool hook_site_known(uint64_t ret);
+
+/* hook_site_missed - @uc's fault is a rewritten call with a number off the sled: mended */
+bool hook_site_missed(ucontext_t *uc);
+
+/* hook_site_forked - in a fork's child: nobody else is rewriting */
+void hook_site_forked(void);
+
+/* --- text.c ------------------------------------------------------------------------ */
+
+/* hook_say - one line on standard error: "toami: " and up to four pieces, then NULL */
+void hook_say(const char *piece, ...) __attribute__((sentinel));
+
+/* hook_die - says so and ends the process */
+noreturn void hook_die(const char *why);
+
+#endif

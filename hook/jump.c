@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A jump in the place of the instruction before the system call.
+ *
+ * Most sites read `mov $number, %eax; syscall`. The mov is five bytes, and so is a jump: one
+ * instruction gives way to one of the same length, and the system call stays where it is. A
+ * thread that is between the two, or comes there by another way, makes its call through
+ * the kernel as before. The stub does what the mov did:
+ *
+ *   mov $number, %eax; movabs $after, %rcx; jmp hook_entry
+ *
+ * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short jump, to the
+ * padding behind a `ret` nearby, which holds the jump to the stub.
+ *
+ * A third form occurs where the number was loaded earlier: a `mov 8(%rsp), %reg` of five bytes
+ * before the call moves into the stub as it is.
+ *
+ * Nothing is pushed, no register changes, address 0 stays unmapped. How do we know
+ * that the bytes before the call are that instruction, and not the tail of a longer one? The
+ * register has the value that the instruction gives it.
+ */
+#include <errno.h>
+#include <linux/mman.h>
+
+#include "base/mem.h"
+#include "base/sys.h"
+#include "hook/hook.h"
+#include "hook/site.h"
+
+#define STUB_BYTES 32
+#define STUBS	   4096
+#define LINE	   64
+#define FETCH	   16 /* bytes that every processor fetches at once */
+#define REACH	   0x7fff0000L
+
+static uint8_t *stubs;
+static uint32_t stub_count;
+
+int hook_jump_start(void)
+{
+	long p = sys_call(SYS_mmap, 0, STUBS * STUB_BYTES,
+			  PROT_READ | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p < 0)
+		return (int)p;
+	stubs = (uint8_t *)p;
+	return 0;
+}
+
+enum form {
+	FORM_NONE,
+	FORM_NUMBER, /* b8 imm32 */
+	FORM_ZERO,   /* 31 c0 */
+	FORM_LOAD,   /* 48|4c 8b modrm 24 disp8 */
+};
+
+static uint32_t get32(const uint8_t *p)
+{
+	return ((const struct mem_word *)p)->v & 0xffffffff;
+}
+
+/* Does `mov disp8(%rsp), %reg` at @p give the register what it has? */
+static bool is_load(const uint8_t *p, const greg_t *g)
+{
+	static const uint8_t reg[16] = {
+		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+		REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+		REG_R12, REG_R13, REG_R14, REG_R15,
+	};
+	int n = (p[0] & 4 ? 8 : 0) | (p[2] >> 3 & 7);
+	uint64_t value;
+
+	if ((p[0] != 0x48 && p[0] != 0x4c) || p[1] != 0x8b ||
+	    (p[2] & 0xc7) != 0x44 || p[3] != 0x24)
+		return false;
+	if (n == 1 || n == 4 || n == 11 || p[4] >= 0x80)
+		return false;
+	value = *(const uint64_t *)(g[REG_RSP] + p[4]);
+	/* Small values agree by chance. */
+	return value > 0xffff && value == (uint64_t)g[reg[n]];
+}
+
+static enum form form_of(const struct hook_site *s)
+{
+	const uint8_t *p = s->at - 5;
+	uint64_t rax = (uint64_t)s->g[REG_RAX];
+
+	/* b8 after a REX prefix loads another register. */
+	if (p[0] == 0xb8 && get32(p + 1) == rax && (p[-1] & 0xf0) != 0x40)
+		return FORM_NUMBER;
+	if (!rax && p[3] == 0x31 && p[4] == 0xc0)
+		return FORM_ZERO;
+	if (is_load(p, s->g))
+		return FORM_LOAD;
+	return FORM_NONE;
+}
+
+/* Can @n bytes at @p be replaced while other threads may run them? */
+static bool is_whole(const struct hook_site *s, const uint8_t *p, int n)
+{
+	uint64_t unit = n > 2 ? FETCH : LINE;
+	uint64_t first = (uint64_t)p, last = first + (uint64_t)n - 1;
+
+	if (first / LINE != last / LINE)
+		return false;
+	return s->alone || first / unit == last / unit;
+}
+
+/*
+ * The padding that assemblers put before an aligned address, five bytes or more, behind
+ * an instruction that never goes on to it. NULL: none near.
+ */
+static uint8_t *padding_near(const struct hook_site *s)
+{
+	static const uint8_t nops[][10] = {
+		{ 0x0f, 0x1f, 0x44, 0x00, 0x00 },
+		{ 0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00 },
+		{ 0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00 },
+		{ 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
+		{ 0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
+		{ 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
+	};
+	uint8_t *p, *end = (uint8_t *)(((uint64_t)s->at + 15) & ~UINT64_C(15));
+
+	for (; end < s->at + 120; end += 16) {
+		for (int i = 0; i < (int)ARRAY_SIZE(nops); i++) {
+			int n = i + 5;
+
+			p = end - n;
+			if (p > s->at + 2 && p[-1] == 0xc3 &&
+			    !memcmp(p, nops[i], (size_t)n))
+				return p;
+		}
+	}
+	return NULL;
+}
+
+bool hook_jump_fits(const struct hook_site *s)
+{
+	int64_t far = s->at - stubs;
+
+	if (far > REACH || far < -REACH || stub_count == STUBS)
+		return false;
+	switch (form_of(s)) {
+	case FORM_NUMBER:
+	case FORM_LOAD:
+		return is_whole(s, s->at - 5, 5);
+	case FORM_ZERO:
+		return is_whole(s, s->at - 2, 2) && padding_near(s);
+	default:
+		return false;
+	}
+}
+
+static uint8_t *put_jump(uint8_t *from, const void *to)
+{
+	int32_t distance = (int32_t)((const uint8_t *)to - (from + 5));
+
+	from[0] = 0xe9;
+	mem_copy(from + 1, &distance, 4);
+	return from + 5;
+}
+
+/* A stub that starts with the @n bytes that it stands for. */
+static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n)
+{
+	uint64_t page = (uint64_t)(stubs + stub_count * STUB_BYTES) &
+			~UINT64_C(4095);
+	uint8_t *stub = stubs + stub_count * STUB_BYTES, *p = stub;
+	uint64_t after = (uint64_t)s->at + 2;
+
+	if (sys_call(SYS_mprotect, page, 4096,
+		     PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
+		return NULL;
+	for (int i = 0; i < n; i++)
+		*p++ = first[i];
+	*p++ = 0x48; /* movabs $after, %rcx */
+	*p++ = 0xb9;
+	mem_copy(p, &after, 8);
+	put_jump(p + 8, (const void *)hook_entry);
+	sys_call(SYS_mprotect, page, 4096, PROT_READ | PROT_EXEC);
+	stub_count++;
+	return stub;
+}
+
+bool hook_jump_write(const struct hook_site *s)
+{
+	bool zero = form_of(s) == FORM_ZERO;
+	uint8_t *at = zero ? s->at - 2 : s->at - 5;
+	uint8_t *stub = stub_make(s, at, (int)(s->at - at));
+	uint8_t jump[5], *pad;
+	int32_t distance;
+
+	if (!stub)
+		return false;
+	if (zero) {
+		pad = padding_near(s);
+		put_jump(pad, stub);
+		jump[0] = 0xeb;
+		jump[1] = (uint8_t)(pad - s->at);
+		hook_site_write(at, jump, 2);
+		return true;
+	}
+	distance = (int32_t)(stub - s->at);
+	jump[0] = 0xe9;
+	mem_copy(jump + 1, &distance, 4);
+	hook_site_write(at, jump, 5);
+	return true;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The start: before any other code of the program (-z initfirst), so that nothing has
+ * been done yet that the hook would have to know of.
+ *
+ * Without TOAMI_DIR and TOAMI_VIF the object stays passive. With them it must succeed:
+ * a program never runs on the host's network because something failed here.
+ */
+#include <errno.h>
+
+#include "base/mem.h"
+#include "base/sys.h"
+#include "fabric/attach.h"
+#include "hook/exec.h"
+#include "hook/hook.h"
+#include "hook/signal.h"
+
+struct hook_config hook_config;
+
+/* What /proc/self/comm says, for people. */
+static void own_name(char name[16])
+{
+	mem_zero(name, 16);
+	sys_call(SYS_prctl, 16 /* PR_GET_NAME */, name);
+}
+
+static void attach(const char *dir, const char *vif)
+{
+	char text[ATTACH_TEXT_MAX] = "";
+	char name[16];
+	int ret;
+
+	own_name(name);
+	ret = socket_attach(&hook_process, dir, vif, name, text);
+	if (!ret)
+		return;
+	text[sizeof(text) - 1] = '\0';
+	if (text[0])
+		hook_say("cannot attach to ", vif, ": ", text, NULL);
+	else if (ret == -EPROTO)
+		hook_say("the daemon in ", dir, " is of another version; "
+			 "stop it and start it again", NULL);
+	else if (ret == -ENOENT || ret == -ECONNREFUSED)
+		hook_say("no daemon answers in ", dir, NULL);
+	else
+		hook_say("cannot attach to ", vif, " in ", dir, NULL);
+	hook_die("the program was not started");
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && !strcmp(a, b);
+}
+
+static void choose(const char *tier)
+{
+	bool automatic = !tier || !*tier || same(tier, "auto");
+	bool page0 = automatic || same(tier, "page0");
+	bool jump = automatic || same(tier, "jump");
+	int ret;
+
+	if (!automatic && !page0 && !jump && !same(tier, "dispatch") &&
+	    !same(tier, "interpose"))
+		hook_die("TOAMI_HOOK is none of dispatch, interpose, jump, "
+			 "page0, auto");
+	ret = hook_site_start(page0, jump);
+	if (ret < 0 && !automatic)
+		hook_die("TOAMI_HOOK asks for address 0, which cannot be "
+			 "mapped: toami doctor says why");
+	hook_config.page0 = page0 && !ret;
+	hook_config.jump = jump;
+}
+
+static void arm(void)
+{
+	int ret;
+
+	ret = hook_signal_start(hook_sigsys);
+	if (ret < 0)
+		hook_die("cannot take over signals");
+	ret = hook_catch_arm();
+	if (ret < 0)
+		hook_die("this kernel has no system call user dispatch "
+			 "(Linux 5.11 and later); toami doctor says more");
+	hook_config.dispatch = true;
+}
+
+extern char **environ __attribute__((weak));
+
+__attribute__((constructor, used)) static void start(int argc, char **argv,
+						     char **env)
+{
+	const char *dir, *vif;
+	int ret;
+
+	(void)argc;
+	(void)argv;
+	/* musl passes no arguments, but has set environ; glibc has it the other way round. */
+	if (&environ && environ)
+		env = environ;
+	ret = hook_exec_start(env);
+	dir = hook_exec_dir();
+	vif = hook_exec_vif();
+	if (!dir || !vif)
+		return;
+	if (ret < 0)
+		hook_die("cannot find out the hook's own file; LD_PRELOAD "
+			 "must name it first");
+	attach(dir, vif);
+	if (hook_thread_init(&hook_thread) < 0)
+		hook_die("no memory");
+	choose(hook_exec_tier());
+	arm();
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A thread's storage, and the pool of stacks. */
+#include "hook/thread.h"
+
+#include <errno.h>
+#include <linux/mman.h>
+
+#include "base/mem.h"
+#include "base/sys.h"
+
+#define AT(type, field, value) \
+	static_assert(offsetof(struct type, field) == (value), "see thread.h")
+AT(hook_frame, args, F_ARGS);
+AT(hook_frame, rax, F_RAX);
+AT(hook_frame, ret, F_RET);
+AT(hook_frame, flags, F_FLAGS);
+AT(hook_frame, rsp, F_RSP);
+AT(hook_frame, via, F_VIA);
+AT(hook_frame, callee, F_CALLEE);
+static_assert(sizeof(struct hook_frame) == F_SIZE, "see thread.h");
+static_assert(F_SIZE % 16 == 0, "entry.S calls with the stack aligned");
+AT(hook_thread, top, T_TOP);
+AT(hook_thread, user_rsp, T_RSP);
+AT(hook_thread, ret, T_RET);
+AT(hook_thread, frame, T_FRAME);
+AT(hook_thread, alt_nr, T_ALT_NR);
+AT(hook_thread, alt, T_ALT);
+AT(hook_thread, inside, T_INSIDE);
+AT(hook_thread, socket.signal_due, T_DUE);
+
+_Thread_local struct hook_thread hook_thread = { .magic = HOOK_THREAD_MAGIC };
+struct socket_process hook_process;
+
+static struct hook_stack *_Atomic stacks;
+
+/* A stack nobody uses, or a new one. Returns NULL: no memory. */
+static struct hook_stack *stack_take(void)
+{
+	struct hook_stack *s, *first;
+	uint32_t idle;
+	long p;
+
+	for (s = atomic_load(&stacks); s; s = s->next) {
+		idle = 0;
+		if (!atomic_load_explicit(&s->busy, memory_order_relaxed) &&
+		    atomic_compare_exchange_strong(&s->busy, &idle, 1))
+			return s;
+	}
+	p = sys_call(SYS_mmap, 0, HOOK_STACK_SIZE + 4096, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p < 0)
+		return NULL;
+	sys_call(SYS_mprotect, p, 4096, PROT_NONE);
+	s = (struct hook_stack *)(p + 4096);
+	atomic_init(&s->busy, 1);
+	first = atomic_load(&stacks);
+	do {
+		s->next = first;
+	} while (!atomic_compare_exchange_weak(&stacks, &first, s));
+	return s;
+}
+
+int hook_thread_init(struct hook_thread *t)
+{
+	struct hook_stack *s = stack_take();
+
+	if (!s)
+		return -ENOMEM;
+	mem_zero((char *)t + sizeof(t->magic), sizeof(*t) - sizeof(t->magic));
+	t->stack = s;
+	t->top = (uint64_t)s + HOOK_STACK_SIZE - F_SIZE + F_CALLEE;
+	socket_thread_init(&t->socket, &hook_process);
+	return 0;
+}
+
+void hook_thread_fini(struct hook_thread *t)
+{
+	atomic_store(&t->stack->busy, 0);
+}
+
+void hook_thread_forked(struct hook_thread *t)
+{
+	struct hook_stack *s;
+
+	for (s = atomic_load(&stacks); s; s = s->next)
+		atomic_store_explicit(&s->busy, s == t->stack,
+				      memory_order_relaxed);
+}

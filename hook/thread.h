@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the hook knows of a thread, and the frame that a hooked call leaves.
+ *
+ * The first half of both structs is known to entry.S by number; thread.c checks the
+ * numbers. A thread's struct lives in its static thread-local storage, where %fs finds it
+ * without a call. Its `magic` is initialised data, so storage that was not made by
+ * the program's loader is told from ours before it is written to.
+ *
+ * Each thread has a stack of its own for the hook: a program's stack may be as small as
+ * it likes, since a kernel uses none of it.
+ */
+#ifndef TOAMI_HOOK_THREAD_H
+#define TOAMI_HOOK_THREAD_H
+
+/* struct hook_frame */
+#define F_ARGS	 0  /* rdi rsi rdx r10 r8 r9 */
+#define F_RAX	 48
+#define F_RET	 56
+#define F_FLAGS	 64
+#define F_RSP	 72
+#define F_VIA	 80
+#define F_CALLEE 88 /* rbx rbp r12 r13 r14 r15 */
+#define F_SIZE	 176
+
+/* struct hook_thread */
+#define T_TOP	 8
+#define T_RSP	 16
+#define T_RET	 24
+#define T_FRAME	 32
+#define T_ALT_NR 40
+#define T_ALT	 48
+#define T_INSIDE 96
+#define T_DUE	 120
+
+/* What hook_dispatch() tells entry.S to do. */
+#define HOOK_RETURN 0 /* frame.rax is the result */
+#define HOOK_PASS   1 /* the program's call, as it is, to the kernel */
+#define HOOK_ALT    2 /* the call in thread.alt; the program's registers stay */
+#define HOOK_CLONE  3 /* the call in thread.alt makes a thread or process */
+#define HOOK_EXIT   4 /* the calls in thread.alt end this thread */
+
+/* How a call came here, and so how it goes back. */
+#define VIA_JUMP 0 /* by a signal or a jump: nothing on the stack */
+#define VIA_PAGE0 1 /* by a `call`: return with `ret`, for the predictor's sake */
+
+#ifndef __ASSEMBLER__
+
+#include <signal.h>
+#include <stddef.h>
+
+#include "base/types.h"
+#include "socket/socket.h"
+
+#define HOOK_THREAD_MAGIC UINT64_C(0x746f616d692d7468)
+
+/* Kernel's signal masks: bit n-1 for signal n. */
+#define SIGBIT(n)   (UINT64_C(1) << ((n)-1))
+#define SIGMASK_SYS SIGBIT(SIGSYS)
+/* Signals that an instruction raises: blocked, they would kill. */
+#define SIGMASK_FAULTS                                                \
+	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGFPE) |          \
+	 SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGMASK_SYS)
+
+enum hook_clone_kind {
+	CLONE_KIND_THREAD, /* own thread-local storage, memory shared */
+	CLONE_KIND_VFORK,  /* parent waits, everything shared */
+	CLONE_KIND_FORK,   /* own memory */
+};
+
+/* A call on its way: the program's registers. At the top of the hook's stack. */
+struct hook_frame {
+	long args[6];
+	long rax;     /* number, then result */
+	uint64_t ret; /* the address after the system call instruction */
+	uint64_t flags;
+	uint64_t rsp;
+	uint64_t via;
+	/* From here on only valid for HOOK_CLONE. */
+	uint64_t callee[6];
+	uint32_t clone_kind; /* enum hook_clone_kind */
+	proc_ix clone_slot;  /* of the child, unless a thread */
+	uint64_t clone_mask; /* of signals, before all were blocked */
+	uint64_t clone_stack; /* the child's, 0: as it is */
+	struct hook_thread *clone_thread; /* of a new thread */
+	proc_ix clone_self; /* the parent's socket.self and vfork_depth */
+	uint32_t clone_depth;
+};
+
+/* A hook's stack; this is at its lowest address, above a guard page. */
+struct hook_stack {
+	struct hook_stack *next; /* all stacks ever made, never unlinked */
+	_Atomic uint32_t busy;
+};
+
+#define HOOK_STACK_SIZE (128 * 1024)
+
+struct hook_thread {
+	uint64_t magic;
+	uint64_t top; /* frames begin here, downwards */
+	uint64_t user_rsp; /* while a frame is being made */
+	uint64_t ret; /* while a frame is being left */
+	struct hook_frame *frame; /* of a HOOK_ALT call */
+	long alt_nr;
+	long alt[6];
+	uint8_t inside; /* on the hook's stack: signals are put off */
+	struct socket_thread socket;
+
+	/* A signal put off: what it was, and the mask to go back to. */
+	uint64_t due_mask;
+	siginfo_t due_info;
+
+	struct hook_stack *stack;
+	uint32_t vfork_depth; /* borrowed by that many children, one in another */
+	uint32_t sys_blocked; /* the program believes SIGSYS is blocked */
+	uint64_t mask_copy; /* a mask of the program's without SIGSYS */
+	long pair_copy[2]; /* pselect6: its address and size */
+	long *alt_oldset;     /* where HOOK_ALT wrote a mask that lacks it, or NULL */
+	char *exec_memory;    /* environment of the last exec */
+	size_t exec_size;
+};
+
+extern _Thread_local struct hook_thread hook_thread;
+extern struct socket_process hook_process;
+
+/**
+ * hook_thread_init - @t is a thread's storage with the magic in place
+ *
+ * Takes a stack. Returns 0 or -ENOMEM.
+ */
+int hook_thread_init(struct hook_thread *t);
+
+/* hook_thread_fini - gives the stack back of a thread that never ran */
+void hook_thread_fini(struct hook_thread *t);
+
+/* hook_thread_forked - in a fork's child: the other threads' stacks are free */
+void hook_thread_forked(struct hook_thread *t);
+
+/* The storage that a new thread with %fs at @tls will have. */
+static inline struct hook_thread *hook_thread_at(unsigned long tls)
+{
+	char *here;
+
+	__asm__("mov %%fs:0, %0" : "=r"(here));
+	return (struct hook_thread *)(tls +
+				      (unsigned long)((char *)&hook_thread -
+						      here));
+}
+
+#endif
+#endif
