@@ -50,7 +50,7 @@ int find_hook(char path[PATH_MAX])
 {
 	static const char *const beside[] = { "libtoami-hook.so",
 					      "hook/libtoami-hook.so" };
-	const char *env = getenv("TOAMI_HOOK");
+	const char *env = getenv("TOAMI_HOOK_FILE");
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 

@@ -407,7 +407,7 @@ struct dns_service *dns_service_new(struct daemon *d)
 		s->udp[i] = (struct endpoint){ { -1, on_datagram }, s };
 		s->tcp[i] = (struct endpoint){ { -1, on_connection }, s };
 	}
-	s->forward = forward_new(&d->loop);
+	s->forward = forward_new(&d->loop, d->options->resolver);
 	for (int i = 0; s->forward && i < 2; i++) {
 		char text[POOL_TEXT];
 

@@ -22,6 +22,7 @@ struct ares_source {
 struct forward {
 	struct loop *loop;
 	struct loop_timer timer;
+	const char *servers; /* NULL: the host's */
 	ares_channel channel;
 	bool open;
 	uint64_t opened_ns;
@@ -133,10 +134,14 @@ static bool open_channel(struct forward *f)
 		return false;
 	f->open = true;
 	f->opened_ns = now(f);
-	return true;
+	if (!f->servers ||
+	    ares_set_servers_ports_csv(f->channel, f->servers) == ARES_SUCCESS)
+		return true;
+	close_channel(f);
+	return false;
 }
 
-struct forward *forward_new(struct loop *loop)
+struct forward *forward_new(struct loop *loop, const char *servers)
 {
 	struct forward *f = calloc(1, sizeof(*f));
 
@@ -145,6 +150,7 @@ struct forward *forward_new(struct loop *loop)
 		return NULL;
 	}
 	f->loop = loop;
+	f->servers = servers;
 	f->timer.run = on_timer;
 	for (int i = 0; i < SOCKETS; i++)
 		f->source[i] =

@@ -12,8 +12,11 @@
 
 #define FORWARD_MAX 512 /* questions under way */
 
-/* forward_new - NULL: no memory */
-struct forward *forward_new(struct loop *loop);
+/*
+ * forward_new - @servers: "address[:port],..." to ask instead of the host's
+ * resolver; NULL: the host's. Borrowed. Returns NULL without memory.
+ */
+struct forward *forward_new(struct loop *loop, const char *servers);
 
 /* forward_free - every question under way is answered with NULL first */
 void forward_free(struct forward *f);
