@@ -101,11 +101,11 @@ static void reap(struct members *m, proc_ix ix)
 		return;
 	}
 	m->retry_ns = REAP_RETRY_MIN_NS;
-	if (r.resets || r.frames || r.chunks)
+	if (r.cut || r.frames || r.chunks)
 		log_line("%s (%d) died inside the fabric: %u sockets closed, "
-			 "%u connections reset, %u frames and %u chunks "
+			 "%u changes found half done, %u frames and %u chunks "
 			 "recovered",
-			 name, pid, r.sockets, r.resets, r.frames, r.chunks);
+			 name, pid, r.sockets, r.cut, r.frames, r.chunks);
 	if (err)
 		log_line("reaping %s (%d): %s", name, pid, strerror(-err));
 }

@@ -58,9 +58,6 @@ bool hook_names_hides(const void *addr, long size);
 
 /* --- site.c: rewriting of proven sites ----------------------------------------- */
 
-/* hook_site_start - maps the sled at address 0 if asked to. 0 or -errno. */
-int hook_site_start(bool page0, bool jump);
-
 /* hook_site_proven - the kernel has delivered a call from @uc's place */
 void hook_site_proven(const ucontext_t *uc);
 

@@ -19,17 +19,6 @@
 
 static _Atomic uint32_t busy;
 
-int hook_site_start(bool page0, bool jump)
-{
-	int ret = 0;
-
-	if (jump)
-		ret = hook_jump_start();
-	if (page0 && !ret)
-		ret = hook_page0_start();
-	return ret;
-}
-
 void hook_site_forked(void)
 {
 	atomic_store(&busy, 0);

@@ -14,6 +14,7 @@
 #include "hook/exec.h"
 #include "hook/hook.h"
 #include "hook/signal.h"
+#include "hook/site.h"
 
 struct hook_config hook_config;
 
@@ -52,23 +53,36 @@ static bool same(const char *a, const char *b)
 	return a && !strcmp(a, b);
 }
 
+/* With protection keys the kernel makes memory that can be executed, not read. */
+static bool execute_only(void)
+{
+	long key = sys_call(SYS_pkey_alloc, 0, 0);
+
+	if (key < 0)
+		return false;
+	sys_call(SYS_pkey_free, key);
+	return true;
+}
+
+/*
+ * Unasked, page 0 is mapped only where reading a null pointer goes on being an error: there are
+ * programs that live by it (Java's null checks), and near jumps serve most sites.
+ */
 static void choose(const char *tier)
 {
 	bool automatic = !tier || !*tier || same(tier, "auto");
-	bool page0 = automatic || same(tier, "page0");
+	bool page0 = same(tier, "page0") || (automatic && execute_only());
 	bool jump = automatic || same(tier, "jump");
-	int ret;
 
 	if (!automatic && !page0 && !jump && !same(tier, "dispatch") &&
 	    !same(tier, "interpose"))
 		hook_die("TOAMI_HOOK is none of dispatch, interpose, jump, "
 			 "page0, auto");
-	ret = hook_site_start(page0, jump);
-	if (ret < 0 && !automatic)
+	hook_config.jump = jump && !hook_jump_start();
+	hook_config.page0 = page0 && !hook_page0_start();
+	if (!automatic && page0 && !hook_config.page0)
 		hook_die("TOAMI_HOOK asks for address 0, which cannot be "
 			 "mapped: toami doctor says why");
-	hook_config.page0 = page0 && !ret;
-	hook_config.jump = jump;
 }
 
 static void arm(void)

@@ -88,7 +88,7 @@ static void mend_host(struct repair *re, host_ix ix)
 	wake_futex(&h->lock.word, INT_MAX);
 	work_lock_alone(&re->w, ix);
 	if (atomic_load(&re->w.stack.host->writing))
-		re->r->resets++;
+		re->r->cut++;
 	stack_recover(&re->w.stack);
 	work_unlock_alone(&re->w);
 }
@@ -167,6 +167,22 @@ static bool agrees(struct repair *re, const struct sock *s, sock_ix ix)
 		return false;
 	c = slot_at(conns, s->conn);
 	return c->state && c->sock == ix && c->host == s->host;
+}
+
+/* Readiness is what the recovered stack says. */
+static void refresh(struct repair *re)
+{
+	uint32_t end = slot_end(&re->f->table[FABRIC_TABLE_SOCK]);
+
+	for (sock_ix ix = 1; ix < end; ix++) {
+		struct sock *s = sock_at(re->f, ix);
+
+		if (atomic_load(&s->state) != SOCK_USED)
+			continue;
+		work_lock_alone(&re->w, s->host);
+		work_refresh(&re->w, s);
+		work_unlock_alone(&re->w);
+	}
 }
 
 /* A sock that no descriptor names is freed; one that has lost its connection gets none. */
@@ -286,20 +302,6 @@ static void mend_watch(struct repair *re, watch_ix ix)
 		pset_queue(&re->w, ix);
 }
 
-/* Whoever slept may have missed what the dead was about to tell: all look again. */
-static void rouse(struct repair *re)
-{
-	uint32_t socks = slot_end(&re->f->table[FABRIC_TABLE_SOCK]);
-	uint32_t psets = slot_end(&re->f->table[FABRIC_TABLE_PSET]);
-
-	for (sock_ix ix = 1; ix < socks; ix++)
-		if (atomic_load(&sock_at(re->f, ix)->sleeping))
-			work_wake_sock(&re->w, sock_at(re->f, ix));
-	for (pset_ix ix = 1; ix < psets; ix++)
-		if (atomic_load(&pset_at(re->f, ix)->sleeping))
-			work_wake_pset(&re->w, ix);
-}
-
 /* --- 5: slots, frames and chunks --------------------------------------------- */
 
 static bool conn_live(void *arg, uint32_t ix)
@@ -323,6 +325,29 @@ static bool pset_live(void *arg, uint32_t ix)
 static bool watch_live(void *arg, uint32_t ix)
 {
 	return watch_at(arg, ix)->sock != 0;
+}
+
+/*
+ * Whoever sleeps looks again. Everybody, not only those who say that they sleep: the dead
+ * may have taken back the flag of one and not come to wake him.
+ */
+static void rouse(struct fabric *f)
+{
+	uint32_t socks = slot_end(&f->table[FABRIC_TABLE_SOCK]);
+	uint32_t psets = slot_end(&f->table[FABRIC_TABLE_PSET]);
+
+	for (sock_ix ix = 1; ix < socks; ix++)
+		if (sock_live(f, ix)) {
+			atomic_store(&sock_at(f, ix)->sleeping, 0);
+			wake_futex(&sock_at(f, ix)->sleeping, INT_MAX);
+		}
+	for (pset_ix ix = 1; ix < psets; ix++)
+		if (pset_live(f, ix)) {
+			atomic_store(&pset_at(f, ix)->sleeping, PSET_AWAKE);
+			wake_futex(&pset_at(f, ix)->sleeping, INT_MAX);
+			wake_send(f, pset_wake_name(pset_at(f, ix), ix));
+		}
+	wake_send(f, WAKE_DAEMON);
 }
 
 static void mark_frame(void *arg, frame_ix ix)
@@ -399,6 +424,7 @@ static void mend(struct repair *re)
 	count_refs(re);
 	mend_socks(re);
 	mend_conns(re);
+	refresh(re);
 	mend_psets(re);
 	for (watch_ix ix = 1; ix < watches; ix++)
 		mend_watch(re, ix);
@@ -414,7 +440,6 @@ static void mend(struct repair *re)
 	census = arena_rebuild(&re->w.in.arena, re->frames, re->chunks);
 	re->r->frames = census.frames_freed;
 	re->r->chunks = census.chunks_freed;
-	rouse(re);
 }
 
 /* Stops the world and mends it. 0, -EBUSY or -ENOMEM. */
@@ -433,8 +458,10 @@ static int repair(struct socket_thread *t, struct socket_reaped *r)
 	if (!err)
 		mend(&re);
 	fabric_resume(f);
-	if (!err)
+	if (!err) {
 		work_end(&re.w);
+		rouse(f);
+	}
 out:
 	drop_marks(&re);
 	return err;

@@ -138,7 +138,7 @@ uint64_t socket_timers(struct socket_thread *t);
 /* What a reaping found. */
 struct socket_reaped {
 	uint32_t sockets; /* that only the dead process held */
-	uint32_t resets;  /* connections cut in the middle of a change */
+	uint32_t cut;	  /* changes of a connection found half done */
 	uint32_t frames;  /* found in nobody's hands */
 	uint32_t chunks;
 };

@@ -372,7 +372,10 @@ void work_refresh(struct work *w, struct sock *s)
 void work_end(struct work *w)
 {
 	work_unlock(w);
-	fabric_leave(&w->in);
+	/*
+	 * Still inside: whoever has been taken off his `sleeping` flag sleeps on until he
+	 * is woken, and if we die before, the repair must know that we were here.
+	 */
 	for (uint32_t i = 0; i < w->wakes; i++) {
 		if (w->wake_futex[i])
 			wake_futex((_Atomic uint32_t *)w->wake[i], INT_MAX);
@@ -380,6 +383,7 @@ void work_end(struct work *w)
 			wake_send(w->fabric, w->wake[i]);
 	}
 	wake_daemon_at(w->fabric, w->timer_ns);
+	fabric_leave(&w->in);
 }
 
 int sock_lock(struct work *w, struct socket_thread *t, long fd, struct sock **s)

@@ -12,6 +12,7 @@
 #define TOAMI_STACK_HOST_H
 
 #include "stack/counters.h"
+#include "stack/conn.h"
 #include "stack/stack.h"
 
 #define HOST_HASH_BUCKETS 16384 /* connections by addresses and ports */
@@ -71,9 +72,19 @@ struct reass {
 	uint64_t until_ns;
 };
 
+/* How a connection was before a segment or a timer began to change it; stack/undo.h. */
+struct undo {
+	_Atomic conn_ix conn; /* 0: none is being changed that way */
+	bool impossible;      /* the change frees what the copy refers to */
+	uint16_t start;	      /* of `chunk`, before it was acknowledged in part */
+	chunk_ix chunk;	      /* 0: none was */
+	struct conn before;
+};
+
 struct stack_host {
 	/* The connection being changed; see stack_recover(). */
 	_Atomic conn_ix writing;
+	struct undo undo;
 
 	/* Readers hold no lock: stack_next_timer_ns(). */
 	_Atomic uint64_t next_timer_ns;

@@ -4,14 +4,16 @@
  *
  * The dead thread held the lock. Whatever it was changing is named by host->writing; every
  * other connection of this host is whole, but the links between them (hash chains, lists,
- * wheel) may be torn. So: forget every link, abort the marked connection without following
- * its queues (its frames are found unowned by arena_rebuild()), then put each slot of ours
- * back where its own fields say it belongs.
+ * wheel) may be torn. So: undo the change if it was a segment's or a timer's (undo.h), or
+ * else abort the marked connection without following its queues (its frames are found
+ * unowned by arena_rebuild()); forget every link, and put each slot of ours back where its
+ * own fields say it belongs.
  *
  * A connection is left by the dead when it has no owner, waits on no living listener and
  * is no orphan: it was being opened, or accepted. It is reset.
  */
 #include "stack/tcp.h"
+#include "stack/undo.h"
 
 #include <errno.h>
 
@@ -186,6 +188,8 @@ void stack_recover(struct stack *st)
 	conn_ix marked = atomic_load(&h->writing), ix = 0;
 	struct conn *c;
 
+	if (marked == undo_apply(st))
+		marked = 0;
 	atomic_store(&h->next_timer_ns, UINT64_MAX);
 	forget_links(st);
 	forget_pieces(st);

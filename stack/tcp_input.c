@@ -7,6 +7,7 @@
  * nearly every segment of a healthy connection; the rest takes the long way.
  */
 #include "stack/tcp.h"
+#include "stack/undo.h"
 #include "stack/shape.h"
 
 #include <errno.h>
@@ -408,7 +409,7 @@ void tcp_input(struct stack *st, struct packet *p)
 		nobody(st, p, &in);
 		return;
 	}
-	outer = writing_begin(st, c->self);
+	outer = undo_begin(st, c);
 	c->segs_in++;
 	c->last_ack_ns = st->now_ns;
 	if (likely(predicted(c, &in))) {
@@ -421,5 +422,5 @@ void tcp_input(struct stack *st, struct packet *p)
 	} else {
 		slow(st, c, p, &in);
 	}
-	writing_end(st, outer);
+	undo_end(st, outer);
 }

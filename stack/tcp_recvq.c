@@ -12,6 +12,7 @@
  * shut or has at least doubled (Linux).
  */
 #include "stack/tcp.h"
+#include "stack/undo.h"
 #include "stack/shape.h"
 #include "base/mem.h"
 
@@ -326,6 +327,7 @@ void tcp_recvq_free(struct stack *st, struct conn *c)
 	struct frame_list in = { c->rcv_first, c->rcv_last };
 	struct frame_list out = { c->ooo_first, c->ooo_last };
 
+	undo_impossible(st, c);
 	c->rcv_first = 0;
 	c->rcv_last = 0;
 	c->ooo_first = 0;

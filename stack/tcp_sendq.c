@@ -11,6 +11,7 @@
  * out the warmest first.
  */
 #include "stack/tcp.h"
+#include "stack/undo.h"
 #include "base/mem.h"
 
 uint32_t tcp_room(const struct conn *c)
@@ -177,6 +178,7 @@ void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes)
 		uint32_t n = (uint32_t)(h->end - h->start);
 
 		if (bytes < n) {
+			undo_note_start(st, c, k);
 			h->start = (uint16_t)(h->start + bytes);
 			return;
 		}
@@ -190,7 +192,8 @@ void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes)
 		}
 		if (!c->snd_head)
 			c->snd_tail = 0;
-		chunk_put(st->arena, k);
+		if (!undo_keeps(st, c, k))
+			chunk_put(st->arena, k);
 		if (!bytes)
 			return;
 	}
@@ -200,6 +203,7 @@ void tcp_sendq_free(struct stack *st, struct conn *c)
 {
 	chunk_ix k = c->snd_head;
 
+	undo_impossible(st, c);
 	c->snd_head = 0;
 	c->snd_tail = 0;
 	c->cur = 0;

@@ -12,6 +12,7 @@
  * for less than a tick and next_timer_ns never lies in the past for long.
  */
 #include "stack/stack_internal.h"
+#include "stack/undo.h"
 #include "stack/tcp.h"
 
 static uint64_t tick_of(uint64_t ns)
@@ -116,7 +117,7 @@ static uint64_t wheel_next(const struct wheel *w, uint32_t *level, uint32_t *s)
 /* What is due is done, the rest goes back with its real date. */
 static void look_at(struct stack *st, struct conn *c)
 {
-	conn_ix outer = writing_begin(st, c->self);
+	conn_ix outer = undo_begin(st, c);
 	uint64_t at = UINT64_MAX;
 
 	if (c->proto == STACK_TCP && !tcp_timer(st, c))
@@ -130,7 +131,7 @@ static void look_at(struct stack *st, struct conn *c)
 	if (at != UINT64_MAX)
 		timer_arm(st, c, at);
 gone:
-	writing_end(st, outer);
+	undo_end(st, outer);
 }
 
 static void wheel_run(struct stack *st)
