@@ -123,7 +123,7 @@ static uint8_t *padding_near(const struct hook_site *s)
 	};
 	uint8_t *p, *end = (uint8_t *)(((uint64_t)s->at + 15) & ~UINT64_C(15));
 
-	for (; end < s->at + 120; end += 16) {
+	for (; end <= s->at + 120 && end <= s->text_end; end += 16) {
 		for (int i = 0; i < (int)ARRAY_SIZE(nops); i++) {
 			int n = i + 5;
 
@@ -140,6 +140,8 @@ bool hook_jump_fits(const struct hook_site *s)
 {
 	int64_t far = s->at - stubs;
 
+	if (s->at - s->text < HOOK_SITE_BEFORE)
+		return false;
 	if (far > REACH || far < -REACH || stub_count == STUBS)
 		return false;
 	switch (form_of(s)) {
