@@ -7,7 +7,7 @@
  * thread that is between the two, or comes there by another way, makes its call through
  * the kernel as before. The stub does what the mov did:
  *
- *   mov $number, %eax; movabs $after, %rcx; jmp hook_entry
+ *   mov $number, %eax; movabs $after, %rcx; jmp *hook_entry
  *
  * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short jump, to the
  * padding behind a `ret` nearby, which holds the jump to the stub.
@@ -28,24 +28,77 @@
 #include "hook/site.h"
 
 #define STUB_BYTES 32
-#define STUBS	   4096
+#define AREA_BYTES (64 * 1024)
+#define AREAS	   16
 #define LINE	   64
 #define FETCH	   16 /* bytes that every processor fetches at once */
 #define REACH	   0x7fff0000L
 
-static uint8_t *stubs;
-static uint32_t stub_count;
+/* Stubs lie where a near jump reaches them: one area serves what is mapped around it. */
+static struct area {
+	uint8_t *start;
+	uint32_t used; /* bytes */
+} areas[AREAS];
+static int area_count;
+
+static long map_at(uint64_t hint, int flags)
+{
+	return sys_call(SYS_mmap, hint, AREA_BYTES, PROT_READ | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+static struct area *area_add(long start)
+{
+	areas[area_count].start = (uint8_t *)start;
+	return &areas[area_count++];
+}
 
 int hook_jump_start(void)
 {
-	long p = sys_call(SYS_mmap, 0, STUBS * STUB_BYTES,
-			  PROT_READ | PROT_EXEC,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long p = map_at(0, 0);
 
 	if (p < 0)
 		return (int)p;
-	stubs = (uint8_t *)p;
+	area_add(p);
 	return 0;
+}
+
+static bool in_reach(const struct area *a, const uint8_t *at)
+{
+	int64_t far = at - a->start;
+
+	return far < REACH && far > -REACH;
+}
+
+/* A new area near @s: below its mapping, or well above the heap of a low program. */
+static struct area *area_near(const struct hook_site *s)
+{
+	const int64_t step = INT64_C(1) << 24;
+	uint64_t base = (uint64_t)s->text & ~UINT64_C(0xffff);
+	bool low = base < UINT64_C(1) << 32;
+
+	for (int64_t i = 1; i <= 16; i++) {
+		uint64_t hint = base + (uint64_t)(low ? i * step + (1 << 30) :
+							-i * step);
+		long p = map_at(hint, MAP_FIXED_NOREPLACE);
+
+		if (p == (long)hint)
+			return area_add(p);
+		if (p >= 0)
+			sys_call(SYS_munmap, p, AREA_BYTES);
+	}
+	return NULL;
+}
+
+/* An area with room that a jump at @s reaches, or NULL. */
+static struct area *area_for(const struct hook_site *s)
+{
+	for (int i = 0; i < area_count; i++) {
+		if (in_reach(&areas[i], s->at) &&
+		    areas[i].used + STUB_BYTES <= AREA_BYTES)
+			return &areas[i];
+	}
+	return area_count < AREAS ? area_near(s) : NULL;
 }
 
 enum form {
@@ -138,11 +191,7 @@ static uint8_t *padding_near(const struct hook_site *s)
 
 bool hook_jump_fits(const struct hook_site *s)
 {
-	int64_t far = s->at - stubs;
-
 	if (s->at - s->text < HOOK_SITE_BEFORE)
-		return false;
-	if (far > REACH || far < -REACH || stub_count == STUBS)
 		return false;
 	switch (form_of(s)) {
 	case FORM_NUMBER:
@@ -164,14 +213,18 @@ static uint8_t *put_jump(uint8_t *from, const void *to)
 	return from + 5;
 }
 
-/* A stub that starts with the @n bytes that it stands for. */
+/* A stub that starts with the @n bytes that it stands for. NULL: no room. */
 static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n)
 {
-	uint64_t page = (uint64_t)(stubs + stub_count * STUB_BYTES) &
-			~UINT64_C(4095);
-	uint8_t *stub = stubs + stub_count * STUB_BYTES, *p = stub;
-	uint64_t after = (uint64_t)s->at + 2;
+	struct area *a = area_for(s);
+	uint64_t after = (uint64_t)s->at + 2, entry = (uint64_t)hook_entry;
+	uint64_t page;
+	uint8_t *stub, *p;
 
+	if (!a)
+		return NULL;
+	p = stub = a->start + a->used;
+	page = (uint64_t)stub & ~UINT64_C(4095);
 	if (sys_call(SYS_mprotect, page, 4096,
 		     PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return NULL;
@@ -180,9 +233,13 @@ static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n
 	*p++ = 0x48; /* movabs $after, %rcx */
 	*p++ = 0xb9;
 	mem_copy(p, &after, 8);
-	put_jump(p + 8, (const void *)hook_entry);
+	p += 8;
+	*p++ = 0xff; /* jmp *0(%rip) */
+	*p++ = 0x25;
+	mem_zero(p, 4);
+	mem_copy(p + 4, &entry, 8);
 	sys_call(SYS_mprotect, page, 4096, PROT_READ | PROT_EXEC);
-	stub_count++;
+	a->used += STUB_BYTES;
 	return stub;
 }
 
