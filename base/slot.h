@@ -58,4 +58,11 @@ static inline void *slot_at(const struct slot_table *t, uint32_t ix)
 	return t->base + (size_t)ix * t->stride;
 }
 
+/* slot_ix - the index of the slot at @p; a division: not for the fast path */
+static inline uint32_t slot_ix(const struct slot_table *t, const void *p)
+{
+	return (uint32_t)((size_t)((const unsigned char *)p - t->base) /
+			  t->stride);
+}
+
 #endif

@@ -57,6 +57,27 @@ static ctx_ix find_ctx(struct fabric *f, proc_ix proc)
 	return 0;
 }
 
+static void fill(struct fabric *f, proc_ix proc, ctx_ix ix,
+		 struct fabric_inside *in)
+{
+	in->fabric = f;
+	in->ix = ix;
+	in->ctx = &f->ctxs[ix];
+	in->proc = proc;
+	in->arena = f->arena;
+	in->arena.cache = &in->ctx->cache;
+}
+
+int fabric_enter_alone(struct fabric *f, proc_ix proc, struct fabric_inside *in)
+{
+	ctx_ix ix = find_ctx(f, proc);
+
+	if (!ix)
+		return -ENOBUFS;
+	fill(f, proc, ix, in);
+	return 0;
+}
+
 int fabric_enter(struct fabric *f, proc_ix proc, ctx_ix *hint,
 		 struct fabric_inside *in)
 {
@@ -72,12 +93,7 @@ int fabric_enter(struct fabric *f, proc_ix proc, ctx_ix *hint,
 		/* The claim is a full barrier: the daemon sees us, or we the gate. */
 		if (likely(!atomic_load_explicit(&f->header->gate,
 						 memory_order_acquire))) {
-			in->fabric = f;
-			in->ix = ix;
-			in->ctx = &f->ctxs[ix];
-			in->proc = proc;
-			in->arena = f->arena;
-			in->arena.cache = &in->ctx->cache;
+			fill(f, proc, ix, in);
 			return 0;
 		}
 		atomic_store(&f->ctxs[ix].user, 0);

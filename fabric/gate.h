@@ -64,6 +64,10 @@ int fabric_enter_lock(struct fabric *f, proc_ix proc, ctx_ix *hint,
 int fabric_stop(struct fabric *f, bool (*dead)(void *arg, proc_ix proc),
 		void *arg, uint64_t patience_ns);
 
+/* fabric_enter_alone - as fabric_enter(), for whoever has stopped the fabric */
+int fabric_enter_alone(struct fabric *f, proc_ix proc,
+		       struct fabric_inside *in);
+
 /* fabric_resume - opens the gate */
 void fabric_resume(struct fabric *f);
 

@@ -85,6 +85,7 @@ struct fabric_proc {
 	uint32_t uid;
 	_Atomic uint32_t watched; /* the daemon has a pidfd for it */
 	_Atomic uint32_t fd_end;  /* one above the highest entry of fd[] ever used */
+	_Atomic uint32_t spinning; /* its part of header->spinners */
 	uint32_t generation;	  /* counts uses of the slot */
 	char name[16];		  /* as in /proc/PID/comm */
 	/*

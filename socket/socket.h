@@ -36,7 +36,7 @@ struct socket_process {
 	vif_ix vif;
 	host_ix host; /* of the nearest addressed ancestor of vif */
 	uint64_t magic; /* marks our own entries in kernel epoll instances */
-	_Atomic uint32_t spares; /* list of poll sets with wake sockets, reused */
+	_Atomic pset_ix spare; /* a poll set for poll(), kept for its wake socket */
 };
 
 /*
@@ -52,6 +52,7 @@ struct socket_thread {
 	 * out: waiting calls then return. See sys_sleep() in base/sys.h.
 	 */
 	volatile uint8_t signal_due;
+	uint8_t spin_failed; /* socket/wait.c's memory of how spinning went */
 };
 
 /**
@@ -137,7 +138,7 @@ uint64_t socket_timers(struct socket_thread *t);
 /* What a reaping found. */
 struct socket_reaped {
 	uint32_t sockets; /* that only the dead process held */
-	uint32_t resets;  /* connections cut in the middle of a change */
+	uint32_t cut;	  /* changes of a connection found half done */
 	uint32_t frames;  /* found in nobody's hands */
 	uint32_t chunks;
 };

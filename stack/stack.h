@@ -14,7 +14,8 @@
  * Frames to an address of the host itself are put there too (destination MAC = own MAC).
  *
  * Death: while a connection is being changed, host->writing names it. Whoever takes over
- * a host from a dead thread calls stack_recover().
+ * a host from a dead thread calls stack_recover(). What a segment or a timer was changing is
+ * undone; what a call of the connection's own program was changing is aborted.
  *
  * Addresses are struct ip_addr (IPv4 as ::ffff:a.b.c.d); ports are in host byte order.
  * Errors are negative errno values, those that the Linux call of the same name gives.
@@ -81,6 +82,8 @@ struct stack {
 	uint64_t *random;	/* state of the generator, base/random.h */
 	uint32_t neighbour_gen; /* moves when a neighbour's answer may change */
 	struct frame_list out;
+	chunk_ix acked; /* stack/undo.h's: 0 between calls */
+	uint32_t acked_chunks;
 };
 
 struct stack_config {
@@ -308,13 +311,16 @@ struct udp_note {
 frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 		  bool peek);
 
+/* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
+int udp_readable(const struct stack *st, conn_ix c);
+
 /* --- death ------------------------------------------------------------------- */
 
 /**
  * stack_recover - a host whose lock's holder has died, made whole
  *
- * Aborts the connection that was being changed (RST to its peer, error ECONNRESET to
- * its owner), then rebuilds hash chains, timers, port use and accept queues from the
+ * Undoes the change that a segment or a timer was making, or aborts the connection that its
+ * own program was changing (RST to its peer, error ECONNRESET to its owner), then rebuilds hash chains, timers, port use and accept queues from the
  * connections' slots. Output and events as ever.
  */
 void stack_recover(struct stack *st);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See cli.h. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cli_complain(int code, const char *format, ...)
+{
+	va_list ap;
+
+	fputs("toami: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return code;
+}
+
+int cli_usage(const char *verb)
+{
+	fprintf(stderr, "See 'toami %s --help'.\n", verb);
+	return EX_USAGE;
+}
+
+int cli_help(const char *text)
+{
+	fputs(text, stdout);
+	return 0;
+}
+
+static int list_verbs(const char *group, const struct cli_verb *verbs,
+		      const char *about, FILE *to)
+{
+	fprintf(to, "usage: %s VERB [argument...]\n\n", group);
+	for (; verbs->name; verbs++)
+		fprintf(to, "  %-8s %s\n", verbs->name, verbs->summary);
+	if (*about)
+		fprintf(to, "\n%s", about);
+	return to == stdout ? 0 : EX_USAGE;
+}
+
+int cli_dispatch(const char *group, const struct cli_verb *verbs,
+		 const char *about, int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+
+	if (!name)
+		return list_verbs(group, verbs, about, stderr);
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
+	    !strcmp(name, "help"))
+		return list_verbs(group, verbs, about, stdout);
+	for (const struct cli_verb *v = verbs; v->name; v++)
+		if (!strcmp(name, v->name))
+			return v->run(argc - 1, argv + 1);
+	return cli_complain(EX_USAGE, "'%s' is not a verb: see '%s --help'",
+			    name, group);
+}
+
+int cli_open(bool start, struct toami_control **control)
+{
+	int err = toami_control_open(NULL, start, control);
+
+	if (!err)
+		return 0;
+	cli_complain(err, "%s", toami_control_text(*control));
+	toami_control_close(*control);
+	return err;
+}
+
+int cli_ask(bool start, json_t *request, json_t **result)
+{
+	struct toami_control *c;
+	int err = cli_open(start, &c);
+
+	if (err) {
+		json_decref(request);
+		return err;
+	}
+	err = client_request(c, request, result);
+	if (err)
+		cli_complain(err, "%s", toami_control_text(c));
+	toami_control_close(c);
+	return err;
+}
+
+void cli_print_json(const json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+}

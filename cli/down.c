@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* toami down */
+#include "cli/cli.h"
+
+#include <stdio.h>
+
+static const char help[] =
+	"usage: toami down\n"
+	"\n"
+	"Ends the daemon and its fabric, and returns when they are gone. "
+	"Programs that\n"
+	"are still on the fabric live on, without a network.\n";
+
+int cli_down(int argc, char **argv)
+{
+	static const struct option options[] = { CLI_OPTS_END };
+	struct toami_control *control;
+	json_t *result;
+	long long programs;
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
+		return c == CLI_HELP ? cli_help(help) : cli_usage("down");
+	if (optind < argc) {
+		cli_complain(EX_USAGE, "down takes no argument '%s'",
+			     argv[optind]);
+		return cli_usage("down");
+	}
+	err = cli_open(false, &control);
+	if (err)
+		return err;
+	err = client_request(control, json_pack("{s:s}", "verb", "down"),
+			     &result);
+	if (err) {
+		cli_complain(err, "%s", toami_control_text(control));
+	} else {
+		toami_control_wait_end(control);
+		programs =
+			json_integer_value(json_object_get(result, "programs"));
+		if (programs)
+			cli_complain(0, "%lld program%s lost the network",
+				     programs, programs == 1 ? "" : "s");
+		json_decref(result);
+	}
+	toami_control_close(control);
+	return err;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* toami status */
+#include "cli/cli.h"
+#include "cli/text.h"
+
+#include <stdio.h>
+
+static const char help[] = "usage: toami status [--json]\n"
+			   "\n"
+			   "Shows what the daemon holds.\n"
+			   "\n"
+			   "  -j, --json  as JSON\n";
+
+static long long number(const json_t *json, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(json, key));
+}
+
+static const char *text(const json_t *json, const char *key)
+{
+	const char *s = json_string_value(json_object_get(json, key));
+
+	return s ? s : "?";
+}
+
+static void print_text(const json_t *s)
+{
+	const json_t *f = json_object_get(s, "fabric");
+	char uptime[32];
+
+	printf("daemon       toamid %s (%lld) in %s, up %s\n",
+	       text(s, "version"), number(s, "pid"), text(s, "dir"),
+	       text_duration((uint64_t)number(s, "uptime_ms"), uptime));
+	printf("subnet       %s, %s\n", text(s, "subnet"), text(s, "subnet6"));
+	printf("gateway      %s, %s%s\n", text(s, "gateway"),
+	       text(s, "gateway6"),
+	       json_is_true(json_object_get(s, "names"))
+		       ? ""
+		       : " (answers no names: see the log)");
+	printf("programs     %lld\n", number(s, "programs"));
+	printf("vifs         %lld of %lld\n", number(s, "vifs"),
+	       number(s, "max_vifs"));
+	if (!json_is_object(f)) {
+		puts("fabric       not counted: a program is stopped inside "
+		     "it");
+		return;
+	}
+	printf("hosts        %lld\n", number(f, "hosts"));
+	printf("connections  %lld, %lld sockets\n", number(f, "connections"),
+	       number(f, "sockets"));
+	printf("frames       %lld queued (%lld ever used), chunks %lld "
+	       "(%lld)\n",
+	       number(f, "frames"), number(f, "frames_touched"),
+	       number(f, "chunks"), number(f, "chunks_touched"));
+}
+
+int cli_status(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, CLI_OPTS_END
+	};
+	json_t *result;
+	bool as_json = false;
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		if (c == CLI_HELP)
+			return cli_help(help);
+		if (c == '?')
+			return cli_usage("status");
+		as_json = true;
+	}
+	if (optind < argc) {
+		cli_complain(EX_USAGE, "status takes no argument '%s'",
+			     argv[optind]);
+		return cli_usage("status");
+	}
+	err = cli_ask(false, json_pack("{s:s}", "verb", "status"), &result);
+	if (err)
+		return err;
+	if (as_json)
+		cli_print_json(result);
+	else
+		print_text(result);
+	json_decref(result);
+	return 0;
+}

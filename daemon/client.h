@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control library's inside, for the command line, which has JSON in its
+ * hands. */
+#ifndef TOAMI_DAEMON_CLIENT_H
+#define TOAMI_DAEMON_CLIENT_H
+
+#include "toami/control.h"
+
+#include <jansson.h>
+
+/*
+ * client_request - @request, consumed, and its result, owned by the caller;
+ * returns as toami_control_request()
+ */
+int client_request(struct toami_control *control, json_t *request,
+		   json_t **result);
+
+/* client_code - the code that the daemon sent, as a static string */
+const char *client_code(const char *code);
+
+/* client_vif - reads what vif_json.c writes; missing members are 0 or "" */
+void client_vif(const json_t *json, struct toami_vif *vif);
+
+#endif

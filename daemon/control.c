@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See control.h.
+ *
+ * A client is read while it has nothing left to take: its next request waits
+ * until the last reply has gone, so what a slow reader costs is one reply. One
+ * that takes nothing for STALL_NS is cut off, and so is one that sends
+ * LINE_MAX_BYTES without a line's end.
+ */
+#include "daemon/control.h"
+#include "daemon/log.h"
+#include "daemon/verbs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONTROL_CONNECTIONS 512
+#define LINE_MAX_BYTES	    65536
+#define STALL_NS	    (30 * NSEC_PER_SEC)
+
+struct control {
+	struct listener listener;
+	struct client *first;
+};
+
+struct client {
+	struct loop_source source;
+	struct loop_timer stall;
+	struct control *control;
+	struct peer peer;
+	struct client *next;
+	char *out; /* a reply under way, or NULL */
+	size_t out_bytes;
+	size_t out_at;
+	size_t in_bytes;
+	bool last; /* hang up after this reply */
+	char in[LINE_MAX_BYTES];
+};
+
+static struct daemon *daemon_of(struct client *c)
+{
+	return c->control->listener.daemon;
+}
+
+static void drop(struct client *c)
+{
+	struct daemon *d = daemon_of(c);
+	struct client **link = &c->control->first;
+
+	while (*link != c)
+		link = &(*link)->next;
+	*link = c->next;
+	loop_disarm(&d->loop, &c->stall);
+	loop_close(&d->loop, &c->source);
+	listener_left(&c->control->listener);
+	free(c->out);
+	free(c);
+}
+
+/* Sends what it can of the reply. Returns false when the client has gone. */
+static bool flush(struct client *c)
+{
+	struct daemon *d = daemon_of(c);
+	ssize_t n;
+
+	while (c->out_at < c->out_bytes) {
+		n = send(c->source.fd, c->out + c->out_at,
+			 c->out_bytes - c->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			return false;
+		if (n <= 0) {
+			loop_arm(&d->loop, &c->stall,
+				 fabric_now(daemon_fabric(d)) + STALL_NS);
+			return !loop_change(&d->loop, &c->source, EPOLLOUT);
+		}
+		c->out_at += (size_t)n;
+	}
+	free(c->out);
+	c->out = NULL;
+	loop_disarm(&d->loop, &c->stall);
+	if (c->last)
+		return false;
+	return !loop_change(&d->loop, &c->source, EPOLLIN);
+}
+
+/* Gives the client @text, one line; consumes it. Returns as flush(). */
+static bool reply(struct client *c, char *text)
+{
+	if (!text)
+		return false;
+	c->out = text;
+	c->out_bytes = strlen(text);
+	c->out_at = 0;
+	c->out[c->out_bytes++] = '\n'; /* over the final zero */
+	return flush(c);
+}
+
+/* Answers the requests that are there. Returns false when the client has to go.
+ */
+static bool answer(struct client *c)
+{
+	char *end;
+
+	while (!c->out && (end = memchr(c->in, '\n', c->in_bytes))) {
+		size_t bytes = (size_t)(end - c->in);
+		char *text = verbs_answer(daemon_of(c), &c->peer, c->in, bytes);
+
+		c->in_bytes -= bytes + 1;
+		memmove(c->in, end + 1, c->in_bytes);
+		if (!reply(c, text))
+			return false;
+	}
+	if (!c->out && c->in_bytes == sizeof(c->in)) {
+		c->last = true;
+		return reply(c, verbs_refuse_line(LINE_MAX_BYTES));
+	}
+	return true;
+}
+
+static void on_ready(struct loop_source *s, uint32_t events)
+{
+	struct client *c = (struct client *)s;
+	ssize_t n;
+
+	if (c->out) {
+		/* It has hung up, or takes more, or both. */
+		if (events & (EPOLLERR | EPOLLHUP) || !flush(c) || !answer(c))
+			drop(c);
+		return;
+	}
+	n = recv(s->fd, c->in + c->in_bytes, sizeof(c->in) - c->in_bytes,
+		 MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		drop(c);
+		return;
+	}
+	c->in_bytes += (size_t)n;
+	if (!answer(c))
+		drop(c);
+}
+
+static void on_stall(struct loop_timer *t)
+{
+	struct client *c =
+		(struct client *)((char *)t - offsetof(struct client, stall));
+
+	log_line("process %d does not take its answer: cut off", c->peer.pid);
+	drop(c);
+}
+
+static void on_accepted(struct listener *l, int fd, const struct peer *peer)
+{
+	struct control *control = (struct control *)l;
+	struct client *c = malloc(sizeof(*c));
+	struct refusal why;
+
+	if (!c) {
+		close(fd);
+		listener_left(l);
+		return;
+	}
+	memset(c, 0, offsetof(struct client, in));
+	c->control = control;
+	c->peer = *peer;
+	c->source = (struct loop_source){ .fd = fd, .ready = on_ready };
+	c->stall.run = on_stall;
+	c->next = control->first;
+	control->first = c;
+	if (loop_add(&l->daemon->loop, &c->source, EPOLLIN)) {
+		drop(c);
+		return;
+	}
+	if (daemon_admits(l->daemon, peer, &why)) {
+		c->last = true;
+		if (!reply(c, verbs_refuse(&why)))
+			drop(c);
+	}
+}
+
+struct listener *control_new(struct daemon *d, struct refusal *why)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int err = -ENOMEM;
+
+	if (control) {
+		control->listener.limit = CONTROL_CONNECTIONS;
+		control->listener.accepted = on_accepted;
+		err = listener_open(&control->listener, d, "control",
+				    SOCK_STREAM);
+	}
+	if (!err)
+		return &control->listener;
+	refuse(why, "internal", EX_OSERR, "cannot open %s/control: %s",
+	       d->options->dir, strerror(-err));
+	free(control);
+	return NULL;
+}
+
+void control_deaf(struct listener *l)
+{
+	listener_close(l);
+}
+
+void control_free(struct listener *l)
+{
+	struct control *control = (struct control *)l;
+
+	if (!l)
+		return;
+	listener_close(l);
+	while (control->first)
+		drop(control->first);
+	free(control);
+}

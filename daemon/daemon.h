@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon: what its parts share.
+ *
+ * It owns the fabric, keeps time for it, hands out addresses and names, lets
+ * programs join, and reaps the dead. It carries no frame between two programs.
+ * One thread; every part hangs on one loop.
+ */
+#ifndef TOAMI_DAEMON_DAEMON_H
+#define TOAMI_DAEMON_DAEMON_H
+
+#include "daemon/dir.h"
+#include "daemon/loop.h"
+#include "daemon/pool.h"
+#include "daemon/refusal.h"
+#include "vif/vif.h"
+
+#include <sys/types.h>
+
+struct options {
+	const char *dir;     /* chosen, absolute */
+	const char *subnet4; /* as pool_init() takes them */
+	const char *subnet6;
+	uint32_t max_vifs; /* capacity of the table, slot 0 among them */
+	bool foreground;
+};
+
+struct daemon {
+	const struct options *options;
+	uint64_t started_ns;
+	int lock_fd;
+	int memfd;
+	struct socket_process process;
+	struct socket_thread thread;
+	struct loop loop;
+	struct pool pool;
+	struct members *members;  /* members.h */
+	struct listener *attach;  /* attach.h */
+	struct listener *control; /* control.h */
+	struct dns_service *dns;  /* dns_service.h; NULL: no names */
+	struct loop_source signals;
+};
+
+static inline struct fabric *daemon_fabric(struct daemon *d)
+{
+	return &d->process.fabric;
+}
+
+/* A process at the other end of one of the daemon's sockets, as SO_PEERCRED has
+ * it. */
+struct peer {
+	pid_t pid;
+	uid_t uid;
+};
+
+/**
+ * daemon_new - makes the fabric and opens everything, in the directory of
+ * @options
+ *
+ * Returns the daemon, ready to be run; or NULL, with the reason in @why.
+ */
+struct daemon *daemon_new(const struct options *options, struct refusal *why);
+
+/* daemon_run - until it is told to end */
+void daemon_run(struct daemon *d);
+
+/* daemon_end - lets daemon_run() return */
+void daemon_end(struct daemon *d);
+
+/* daemon_free - members lose the fabric; nothing is left in the directory but
+ * the log */
+void daemon_free(struct daemon *d);
+
+/* daemon_admits - may @peer command the fabric and join it? 0, or -1 and why
+ * not */
+int daemon_admits(struct daemon *d, const struct peer *peer,
+		  struct refusal *why);
+
+#endif

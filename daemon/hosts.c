@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See hosts.h. */
+#include "daemon/hosts.h"
+#include "daemon/members.h"
+#include "fabric/address.h"
+#include "stack/stack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool taken(void *arg, const struct ip_addr *addr)
+{
+	return fabric_address_find(arg, addr);
+}
+
+/* Puts a host with these addresses on @ix. */
+static int host_up(struct daemon *d, vif_ix ix, const struct ip_addr *addr4,
+		   const struct ip_addr *addr6)
+{
+	struct fabric *f = daemon_fabric(d);
+	struct stack_config config = {
+		.addr4 = *addr4,
+		.addr6 = *addr6,
+		.prefix4 = d->pool.prefix4,
+		.prefix6 = d->pool.prefix6,
+		.vif = ix,
+	};
+	int host;
+
+	if (ix != VIF_ROOT) {
+		config.gateway4 = pool_gateway4(&d->pool);
+		config.gateway6 = pool_gateway6(&d->pool);
+	}
+	host = socket_host_up(&d->thread, ix, &config);
+	if (host < 0)
+		return host;
+	vif_at(f, ix)->addr4 = *addr4;
+	vif_at(f, ix)->addr6 = *addr6;
+	atomic_store(&vif_at(f, ix)->host, (host_ix)host);
+	return 0;
+}
+
+int hosts_gateway(struct daemon *d, struct refusal *why)
+{
+	struct fabric_header *h = daemon_fabric(d)->header;
+	int err;
+
+	h->gateway4 = pool_gateway4(&d->pool);
+	h->gateway6 = pool_gateway6(&d->pool);
+	h->prefix4 = d->pool.prefix4;
+	h->prefix6 = d->pool.prefix6;
+	err = host_up(d, VIF_ROOT, &h->gateway4, &h->gateway6);
+	if (err)
+		return refuse(why, "internal", EX_SOFTWARE,
+			      "cannot set up the gateway: %s", strerror(-err));
+	/* The daemon's own sockets are on this host. */
+	d->process.host = vif_host(daemon_fabric(d), VIF_ROOT);
+	return 0;
+}
+
+/* The path of the VIF that has @addr, for a sentence. */
+static const char *whose(struct daemon *d, const struct ip_addr *addr,
+			 char path[VIF_PATH_MAX])
+{
+	struct fabric *f = daemon_fabric(d);
+	host_ix host = fabric_address_find(f, addr);
+
+	vif_path(f, f->hosts[host].vif, path);
+	return path;
+}
+
+/* Reads @address, which must be a free one of the subnet. */
+static int parse_address(struct daemon *d, const char *address,
+			 struct ip_addr *addr, struct refusal *why)
+{
+	char net4[POOL_TEXT], net6[POOL_TEXT], path[VIF_PATH_MAX];
+
+	if (pool_parse(address, addr))
+		return refuse(why, "bad-address", EX_USAGE,
+			      "'%.64s' is not an IP address: give one of %s, "
+			      "or 'auto', or 'none'",
+			      address, pool_print_subnet4(&d->pool, net4));
+	if (!pool_has(&d->pool, addr))
+		return refuse(why, "bad-address", EX_USAGE,
+			      "%s is not an address of this fabric: give one "
+			      "of %s or %s, or 'auto'",
+			      address, pool_print_subnet4(&d->pool, net4),
+			      pool_print_subnet6(&d->pool, net6));
+	if (taken(daemon_fabric(d), addr))
+		return refuse(why, "address-taken", EX_CANTCREAT,
+			      "%s is taken by VIF %s: choose another address, "
+			      "or remove that VIF with 'toami vif rm'",
+			      address, whose(d, addr, path));
+	return 0;
+}
+
+/* Gives @ix the address that was asked for. */
+static int give_address(struct daemon *d, vif_ix ix, const char *address,
+			const char *path, struct refusal *why)
+{
+	struct fabric *f = daemon_fabric(d);
+	struct ip_addr asked = { 0 }, addr4 = { 0 }, addr6 = { 0 };
+	bool automatic = !strcmp(address, "auto");
+	int err = 0;
+
+	if (!automatic && parse_address(d, address, &asked, why))
+		return -1;
+	if (!automatic && ip_is_v4(&asked))
+		addr4 = asked;
+	else
+		err = pool_choose4(&d->pool, taken, f, &addr4);
+	if (!err) {
+		addr6 = !automatic && !ip_is_v4(&asked)
+				? asked
+				: pool_choose6(&d->pool, &addr4, taken, f);
+		err = host_up(d, ix, &addr4, &addr6);
+	}
+	if (err == -ENOSPC)
+		return refuse(why, "table-full", EX_CANTCREAT,
+			      "no address is left for VIF %s: remove one with "
+			      "'toami vif rm', or give it none with '-a none'",
+			      path);
+	if (err)
+		return refuse(why, "internal", EX_SOFTWARE,
+			      "VIF %s gets no address: %s", path,
+			      strerror(-err));
+	return 0;
+}
+
+static int refuse_path(struct refusal *why, const char *path)
+{
+	return refuse(why, "bad-path", EX_USAGE,
+		      "'%.64s' is not a VIF's path: write /NAME or /NAME/NAME, "
+		      "each name up to %d letters, digits, '-' or '_'",
+		      path, VIF_NAME_MAX - 1);
+}
+
+/* A VIF that is there already: does it have what was asked for? */
+static int agree(struct daemon *d, vif_ix ix, const char *address,
+		 const char *path, struct refusal *why)
+{
+	const struct vif *v = vif_at(daemon_fabric(d), ix);
+	bool has = atomic_load(&v->host);
+	struct ip_addr asked;
+	char text[POOL_TEXT];
+
+	if (!address || (has && !strcmp(address, "auto")) ||
+	    (!has && !strcmp(address, "none")))
+		return 0;
+	if (!pool_parse(address, &asked) && has &&
+	    (ip_equal(&asked, &v->addr4) || ip_equal(&asked, &v->addr6)))
+		return 0;
+	if (has)
+		return refuse(
+			why, "vif-exists", EX_CANTCREAT,
+			"VIF %s exists with address %s: leave the address "
+			"out, or remove it first with 'toami vif rm %s'",
+			path, pool_print(&v->addr4, text), path);
+	return refuse(why, "vif-exists", EX_CANTCREAT,
+		      "VIF %s exists without an address of its own: leave the "
+		      "address out, or remove it first with 'toami vif rm %s'",
+		      path, path);
+}
+
+/* Takes back the VIFs of a path that was refused half way, from @ix up to @top.
+ */
+static void take_back(struct daemon *d, vif_ix ix, vif_ix top)
+{
+	struct fabric *f = daemon_fabric(d);
+
+	while (ix != top) {
+		vif_ix parent = vif_parent(vif_at(f, ix));
+		struct refusal unused;
+
+		hosts_remove(d, ix, false, &unused);
+		ix = parent;
+	}
+}
+
+/* One more step of a path. Returns 0 or -1. */
+static int make_step(struct daemon *d, vif_ix parent, const char *name,
+		     size_t bytes, const char *path, uid_t uid, vif_ix *ix,
+		     struct refusal *why)
+{
+	switch (vif_add(daemon_fabric(d), parent, name, bytes, uid, ix)) {
+	case 0:
+	case -EEXIST:
+		return 0;
+	case -ENOSPC:
+		return refuse(why, "table-full", EX_CANTCREAT,
+			      "the fabric holds no more than %u VIFs, so %s "
+			      "finds no room: remove one with 'toami vif rm'",
+			      d->options->max_vifs - 1, path);
+	case -ELOOP:
+		return refuse(why, "bad-path", EX_USAGE,
+			      "VIF %s would be deeper than %d: give a shorter "
+			      "path",
+			      path, VIF_DEPTH_MAX);
+	case -ENAMETOOLONG:
+		return refuse(
+			why, "bad-path", EX_USAGE,
+			"'%.64s...' is too long: a name may have %d bytes, "
+			"a path %d",
+			path, VIF_NAME_MAX - 1, VIF_PATH_MAX - 1);
+	default:
+		return refuse_path(why, path);
+	}
+}
+
+vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
+		  uid_t uid, bool *fresh, struct refusal *why)
+{
+	struct fabric *f = daemon_fabric(d);
+	vif_ix ix = vif_find(f, path), top, step;
+	const char *at = path;
+
+	if (fresh)
+		*fresh = !ix;
+	if (ix)
+		return agree(d, ix, address, path, why) ? 0 : ix;
+	if (*path != '/') {
+		refuse_path(why, path);
+		return 0;
+	}
+
+	/* @top: the lowest ancestor that was there before. */
+	ix = top = VIF_ROOT;
+	do {
+		size_t n = strcspn(++at, "/");
+		bool last = !at[n] || !strcmp(at + n, "/");
+		bool known = n < VIF_NAME_MAX && vif_child(f, ix, at, n);
+		const char *want = last && address  ? address
+				   : ix == VIF_ROOT ? "auto"
+						    : "none";
+
+		if (make_step(d, ix, at, n, path, uid, &step, why))
+			goto refused;
+		ix = step;
+		if (known)
+			top = ix;
+		else if (strcmp(want, "none") &&
+			 give_address(d, ix, want, path, why))
+			goto refused;
+		at += n;
+	} while (*at && at[1]);
+	return ix;
+refused:
+	take_back(d, ix, top);
+	return 0;
+}
+
+vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why)
+{
+	vif_ix ix = vif_find(daemon_fabric(d), path);
+
+	if (ix)
+		return ix;
+	if (*path != '/')
+		refuse_path(why, path);
+	else
+		refuse(why, "unknown-vif", EX_NOINPUT,
+		       "there is no VIF %.64s: 'toami vif ls' shows what there "
+		       "is, 'toami vif add %.64s' makes it",
+		       path, path);
+	return 0;
+}
+
+static int remove_one(struct daemon *d, vif_ix ix, const char *path,
+		      struct refusal *why)
+{
+	struct fabric *f = daemon_fabric(d);
+	host_ix host = atomic_load(&vif_at(f, ix)->host);
+	int err = 0;
+
+	if (host)
+		err = socket_host_down(&d->thread, host);
+	if (err)
+		return refuse(why, "busy", EX_TEMPFAIL,
+			      "VIF %s cannot go now, because a program is "
+			      "stopped in the middle of using the fabric: let "
+			      "it run and try again",
+			      path);
+	atomic_store(&vif_at(f, ix)->host, 0);
+	members_forget(d->members, ix);
+	vif_remove(f, ix);
+	return 0;
+}
+
+int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why)
+{
+	struct fabric *f = daemon_fabric(d);
+	char path[VIF_PATH_MAX];
+	proc_ix proc = members_next(d->members, ix, 0);
+
+	vif_path(f, ix, path);
+	if (ix == VIF_ROOT)
+		return refuse(
+			why, "vif-busy", EX_USAGE,
+			"the root of the tree stays: 'toami down' ends the "
+			"whole fabric");
+	if (proc)
+		return refuse(why, "vif-busy", EX_TEMPFAIL,
+			      "%s (process %d) is on VIF %s: end it first",
+			      f->procs[proc].name,
+			      atomic_load(&f->procs[proc].pid), path);
+	if (vif_at(f, ix)->first_child && !below)
+		return refuse(
+			why, "vif-busy", EX_TEMPFAIL,
+			"VIF %s has others below it: remove them first, or "
+			"all with 'toami vif rm -r %s'",
+			path, path);
+
+	/* From the leaves up; a parent becomes a leaf by that. */
+	for (;;) {
+		vif_ix leaf = ix;
+
+		while (vif_at(f, leaf)->first_child)
+			leaf = vif_at(f, leaf)->first_child;
+		if (remove_one(d, leaf, path, why))
+			return -1;
+		if (leaf == ix)
+			return 0;
+	}
+}
+
+void hosts_down(struct daemon *d)
+{
+	struct fabric *f = daemon_fabric(d);
+
+	for (vif_ix ix = VIF_ROOT; (ix = vif_next(f, VIF_ROOT, ix));) {
+		host_ix host = atomic_load(&vif_at(f, ix)->host);
+
+		if (host && !socket_host_down(&d->thread, host))
+			atomic_store(&vif_at(f, ix)->host, 0);
+	}
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* VIFs by path, and their addresses: what the verbs do to the tree. */
+#ifndef TOAMI_DAEMON_HOSTS_H
+#define TOAMI_DAEMON_HOSTS_H
+
+#include "daemon/daemon.h"
+
+/* hosts_gateway - the daemon's own host, on the root. 0, or -1 and why not. */
+int hosts_gateway(struct daemon *d, struct refusal *why);
+
+/**
+ * hosts_make - the VIF at @path, made with its missing ancestors where needed
+ * @address: an address of either family; "auto"; "none"; NULL: "auto" for a VIF
+ * directly below the root, else "none"
+ * @uid:     who asks
+ * @fresh:   gets whether the VIF is new; may be NULL
+ *
+ * A VIF that exists keeps its address; asking for another is refused. What has
+ * been made before a refusal is taken back. Returns the VIF, or 0 and why not.
+ */
+vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
+		  uid_t uid, bool *fresh, struct refusal *why);
+
+/* hosts_find - the VIF at @path, or 0 and why not */
+vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);
+
+/**
+ * hosts_remove - takes @ix out of the tree, with its address
+ * @below: what is below it, too
+ *
+ * Returns 0, or -1 and why not: programs are on it, or VIFs below it.
+ */
+int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why);
+
+/* hosts_down - every host but the gateway's goes, as far as possible */
+void hosts_down(struct daemon *d);
+
+#endif

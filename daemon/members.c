@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See members.h.
+ *
+ * The daemon's own note of whom it watches (`watch`) is the truth; `watched` in
+ * the slot is for others to read. It is cleared before the slot is given back,
+ * because the slot may be in use again the moment it is free.
+ *
+ * Slots are taken lowest first, so the first one that was never used ends a
+ * scan.
+ */
+#include "daemon/members.h"
+#include "daemon/log.h"
+#include "fabric/wake.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REAP_RETRY_MIN_NS (5 * NSEC_PER_MSEC)
+#define REAP_RETRY_MAX_NS NSEC_PER_SEC
+#define ORPHAN_NS	  (2 * NSEC_PER_SEC)
+#define CLAIMS_MAX	  64
+
+struct watch {
+	struct loop_source pidfd;
+	struct members *members;
+	proc_ix ix;
+	uint64_t orphan_until_ns; /* 0: not an orphan */
+};
+
+struct claim {
+	pid_t pid; /* 0: free */
+	vif_ix vif;
+};
+
+struct members {
+	struct daemon *daemon;
+	struct loop_source wake;
+	struct loop_timer retry;
+	uint64_t retry_ns;
+	struct claim claim[CLAIMS_MAX];
+	uint32_t claim_next;
+	struct watch watch[FABRIC_PROC_MAX];
+};
+
+static struct fabric_proc *proc_at(struct members *m, proc_ix ix)
+{
+	return &daemon_fabric(m->daemon)->procs[ix];
+}
+
+static uint32_t state_of(struct members *m, proc_ix ix)
+{
+	return atomic_load(&proc_at(m, ix)->state);
+}
+
+static bool never_used(struct members *m, proc_ix ix)
+{
+	return state_of(m, ix) == FABRIC_PROC_FREE &&
+	       !proc_at(m, ix)->generation;
+}
+
+static bool is_member(struct members *m, proc_ix ix)
+{
+	uint32_t s = state_of(m, ix);
+
+	return s == FABRIC_PROC_ALIVE || s == FABRIC_PROC_FORKING;
+}
+
+/* Tries again soon; each time later, until a reaping succeeds. */
+static void retry_later(struct members *m)
+{
+	if (m->retry.armed)
+		return;
+	loop_arm(&m->daemon->loop, &m->retry,
+		 fabric_now(daemon_fabric(m->daemon)) + m->retry_ns);
+	m->retry_ns = min_u64(m->retry_ns * 2, REAP_RETRY_MAX_NS);
+}
+
+/* Gives back what a DEAD member held. */
+static void reap(struct members *m, proc_ix ix)
+{
+	struct fabric_proc *p = proc_at(m, ix);
+	int32_t pid = atomic_load(&p->pid);
+	struct socket_reaped r = { 0 };
+	char name[sizeof(p->name)];
+	int err;
+
+	snprintf(name, sizeof(name), "%s", p->name);
+	atomic_store(&p->watched, 0);
+	err = socket_reap(&m->daemon->thread, ix, &r);
+	if (err == -EBUSY) {
+		retry_later(m);
+		return;
+	}
+	m->retry_ns = REAP_RETRY_MIN_NS;
+	if (r.cut || r.frames || r.chunks)
+		log_line("%s (%d) died inside the fabric: %u sockets closed, "
+			 "%u changes found half done, %u frames and %u chunks "
+			 "recovered",
+			 name, pid, r.sockets, r.cut, r.frames, r.chunks);
+	if (err)
+		log_line("reaping %s (%d): %s", name, pid, strerror(-err));
+}
+
+/*
+ * Children that @parent was about to fork: the ones without a process id may
+ * never be born, and nobody is left to say so.
+ */
+static void find_orphans(struct members *m, proc_ix parent)
+{
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++)
+		if (state_of(m, ix) == FABRIC_PROC_FORKING &&
+		    atomic_load(&proc_at(m, ix)->parent) == parent &&
+		    !m->watch[ix].orphan_until_ns) {
+			m->watch[ix].orphan_until_ns =
+				fabric_now(daemon_fabric(m->daemon)) +
+				ORPHAN_NS;
+			retry_later(m);
+		}
+}
+
+/* A member is dead: from here on nobody but the daemon may change its slot. */
+static void bury(struct members *m, proc_ix ix)
+{
+	uint32_t state = state_of(m, ix);
+
+	do {
+		if (state != FABRIC_PROC_FORKING && state != FABRIC_PROC_ALIVE)
+			return;
+	} while (!atomic_compare_exchange_weak(&proc_at(m, ix)->state, &state,
+					       FABRIC_PROC_DEAD));
+	m->watch[ix].orphan_until_ns = 0;
+	find_orphans(m, ix);
+	reap(m, ix);
+}
+
+/* A child that was never seen: gone, unless it has come alive in this moment.
+ */
+static void bury_orphan(struct members *m, proc_ix ix)
+{
+	uint32_t forking = FABRIC_PROC_FORKING;
+
+	if (!atomic_compare_exchange_strong(&proc_at(m, ix)->state, &forking,
+					    FABRIC_PROC_DEAD))
+		return;
+	m->watch[ix].orphan_until_ns = 0;
+	reap(m, ix);
+}
+
+static void on_death(struct loop_source *s, uint32_t events)
+{
+	struct watch *w = (struct watch *)s;
+
+	(void)events;
+	loop_close(&w->members->daemon->loop, s);
+	members_scan(w->members); /* its children may be new to us */
+	bury(w->members, w->ix);
+}
+
+static int watch(struct members *m, proc_ix ix, int pidfd)
+{
+	struct watch *w = &m->watch[ix];
+	int err;
+
+	w->pidfd.fd = pidfd;
+	w->orphan_until_ns = 0;
+	err = loop_add(&m->daemon->loop, &w->pidfd, EPOLLIN);
+	if (err) {
+		close(pidfd);
+		w->pidfd.fd = -1;
+		return err;
+	}
+	atomic_store(&proc_at(m, ix)->watched, 1);
+	return 0;
+}
+
+/* A member without a watch: watch it, or find that it is dead already. */
+static void adopt(struct members *m, proc_ix ix)
+{
+	int32_t pid = atomic_load(&proc_at(m, ix)->pid);
+	struct watch *w = &m->watch[ix];
+	long pidfd;
+
+	if (pid <= 0) {
+		if (w->orphan_until_ns &&
+		    fabric_now(daemon_fabric(m->daemon)) > w->orphan_until_ns)
+			bury_orphan(m, ix);
+		else if (w->orphan_until_ns)
+			retry_later(m);
+		return;
+	}
+	pidfd = sys_call(SYS_pidfd_open, pid, 0);
+	if (pidfd == -ESRCH) {
+		bury(m, ix);
+		return;
+	}
+	if (pidfd < 0 || watch(m, ix, (int)pidfd)) {
+		log_line("cannot watch process %d yet", pid);
+		retry_later(m);
+	}
+}
+
+void members_scan(struct members *m)
+{
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++)
+		if (is_member(m, ix) && m->watch[ix].pidfd.fd < 0 &&
+		    ix != m->daemon->process.self)
+			adopt(m, ix);
+}
+
+static void on_wake(struct loop_source *s, uint32_t events)
+{
+	struct members *m =
+		(struct members *)((char *)s - offsetof(struct members, wake));
+
+	(void)events;
+	wake_drain(s->fd);
+	members_scan(m);
+}
+
+static void on_retry(struct loop_timer *t)
+{
+	struct members *m =
+		(struct members *)((char *)t - offsetof(struct members, retry));
+
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++)
+		if (state_of(m, ix) == FABRIC_PROC_DEAD)
+			reap(m, ix);
+	members_scan(m);
+}
+
+struct members *members_new(struct daemon *d)
+{
+	struct members *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->daemon = d;
+	m->retry.run = on_retry;
+	m->retry_ns = REAP_RETRY_MIN_NS;
+	for (proc_ix ix = 0; ix < FABRIC_PROC_MAX; ix++)
+		m->watch[ix] = (struct watch){
+			.pidfd = { .fd = -1, .ready = on_death },
+			.members = m,
+			.ix = ix,
+		};
+	m->wake.ready = on_wake;
+	m->wake.fd = wake_open(daemon_fabric(d), WAKE_DAEMON);
+	if (m->wake.fd >= 0 && !loop_add(&d->loop, &m->wake, EPOLLIN))
+		return m;
+	if (m->wake.fd >= 0)
+		close(m->wake.fd);
+	free(m);
+	return NULL;
+}
+
+void members_free(struct members *m)
+{
+	if (!m)
+		return;
+	for (proc_ix ix = 0; ix < FABRIC_PROC_MAX; ix++)
+		loop_close(&m->daemon->loop, &m->watch[ix].pidfd);
+	loop_close(&m->daemon->loop, &m->wake);
+	loop_disarm(&m->daemon->loop, &m->retry);
+	free(m);
+}
+
+proc_ix members_find(struct members *m, pid_t pid)
+{
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++)
+		if (is_member(m, ix) &&
+		    atomic_load(&proc_at(m, ix)->pid) == pid)
+			return ix;
+	return 0;
+}
+
+int members_join(struct members *m, pid_t pid, int pidfd, uid_t uid, vif_ix vif,
+		 const char *name, proc_ix *ix)
+{
+	struct fabric_proc *p;
+	int err;
+
+	*ix = fabric_proc_alloc(daemon_fabric(m->daemon), FABRIC_PROC_ALIVE);
+	if (!*ix) {
+		close(pidfd);
+		return -ENOSPC;
+	}
+	p = proc_at(m, *ix);
+	atomic_store(&p->pid, pid);
+	atomic_store(&p->parent, 0);
+	p->vif = vif;
+	p->uid = uid;
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	for (int i = 0; i < CLAIMS_MAX; i++)
+		if (m->claim[i].pid == pid)
+			m->claim[i].pid = 0;
+	err = watch(m, *ix, pidfd);
+	if (err)
+		bury(m, *ix);
+	return err;
+}
+
+proc_ix members_next(struct members *m, vif_ix vif, proc_ix ix)
+{
+	const struct fabric *f = daemon_fabric(m->daemon);
+
+	for (ix++; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++)
+		if (is_member(m, ix) && ix != m->daemon->process.self &&
+		    vif_below(f, proc_at(m, ix)->vif, vif))
+			return ix;
+	return 0;
+}
+
+uint32_t members_count(struct members *m)
+{
+	uint32_t n = 0;
+
+	for (proc_ix ix = 0; (ix = members_next(m, VIF_ROOT, ix));)
+		n++;
+	return n;
+}
+
+void members_claim(struct members *m, pid_t pid, vif_ix vif)
+{
+	/* The oldest claim makes room: at worst two unnamed programs share a
+	 * VIF. */
+	m->claim[m->claim_next++ % CLAIMS_MAX] = (struct claim){ pid, vif };
+}
+
+bool members_busy(struct members *m, vif_ix vif, pid_t pid)
+{
+	if (members_next(m, vif, 0))
+		return true;
+	for (int i = 0; i < CLAIMS_MAX; i++) {
+		struct claim *c = &m->claim[i];
+
+		if (c->pid && kill(c->pid, 0) && errno == ESRCH)
+			c->pid = 0;
+		if (c->pid && c->pid != pid && c->vif == vif)
+			return true;
+	}
+	return false;
+}
+
+void members_forget(struct members *m, vif_ix vif)
+{
+	for (int i = 0; i < CLAIMS_MAX; i++)
+		if (m->claim[i].vif == vif)
+			m->claim[i].pid = 0;
+}

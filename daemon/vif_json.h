@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VIF as JSON: what vif.show and vif.ls answer. */
+#ifndef TOAMI_DAEMON_VIF_JSON_H
+#define TOAMI_DAEMON_VIF_JSON_H
+
+#include "daemon/daemon.h"
+
+#include <jansson.h>
+
+/* vif_json - @ix as an object; NULL: no memory */
+json_t *vif_json(struct daemon *d, vif_ix ix);
+
+/* vif_json_tree - @top and all below it, depth first */
+json_t *vif_json_tree(struct daemon *d, vif_ix top);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* socket_call(): from a system call's number and arguments to what carries it out. */
+#include "base/sys.h"
+#include "socket/descriptor.h"
+#include "socket/epoll.h"
+#include "socket/io.h"
+#include "socket/open.h"
+#include "socket/option.h"
+#include "socket/poll.h"
+#include "socket/wait.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+/* The kernel's size of a signal set. */
+#define SIGSET_BYTES 8
+
+/* A relative timeout as a date: NULL is forever, nothing is 0. */
+static uint64_t date_of(const struct socket_thread *t, int64_t sec, int64_t ns)
+{
+	if (!sec && !ns)
+		return 0;
+	if (sec < 0)
+		return 0;
+	if ((uint64_t)sec > UINT32_MAX)
+		return WAIT_FOREVER;
+	return fabric_now(&t->process->fabric) + (uint64_t)sec * NSEC_PER_SEC +
+	       (uint64_t)ns;
+}
+
+static uint64_t date_ms(const struct socket_thread *t, int ms)
+{
+	return ms < 0 ? WAIT_FOREVER :
+			date_of(t, ms / 1000, (int64_t)(ms % 1000) * 1000000);
+}
+
+static uint64_t date_ts(const struct socket_thread *t,
+			const struct timespec *ts)
+{
+	return ts ? date_of(t, ts->tv_sec, ts->tv_nsec) : WAIT_FOREVER;
+}
+
+/* select and ppoll on Linux leave the time that was not used. */
+static void time_left(const struct socket_thread *t, uint64_t until,
+		      int64_t *sec, int64_t *fraction, int64_t unit_ns)
+{
+	uint64_t now = fabric_now(&t->process->fabric);
+	uint64_t left = until > now ? until - now : 0;
+
+	*sec = (int64_t)(left / NSEC_PER_SEC);
+	*fraction = (int64_t)(left % NSEC_PER_SEC) / unit_ns;
+}
+
+static long call_select(struct socket_thread *t, const long a[6], bool pselect)
+{
+	unsigned long *sets[3] = { (void *)a[1], (void *)a[2], (void *)a[3] };
+	struct timeval *tv = (void *)a[4];
+	struct timespec *ts = (void *)a[4];
+	const long *mask = pselect ? (const long *)a[5] : NULL;
+	uint64_t until = WAIT_FOREVER;
+	long count = a[0] > FABRIC_FD_MAX ? FABRIC_FD_MAX : a[0], n;
+
+	if (count < 0 || !poll_select_ours(t, count, sets))
+		return SOCKET_PASS;
+	if (a[4])
+		until = pselect ? date_ts(t, ts) :
+				  date_of(t, tv->tv_sec,
+					  (int64_t)tv->tv_usec * 1000);
+	n = poll_select(t, count, sets, until, mask ? (void *)mask[0] : NULL,
+			mask ? mask[1] : SIGSET_BYTES);
+	if (a[4] && until) {
+		if (pselect)
+			time_left(t, until, (int64_t *)&ts->tv_sec,
+				  (int64_t *)&ts->tv_nsec, 1);
+		else
+			time_left(t, until, (int64_t *)&tv->tv_sec,
+				  (int64_t *)&tv->tv_usec, 1000);
+	}
+	return n;
+}
+
+static long call_ppoll(struct socket_thread *t, const long a[6])
+{
+	struct timespec *ts = (void *)a[2];
+	uint64_t until = date_ts(t, ts);
+	long n = poll_until(t, (void *)a[0], (unsigned long)a[1], until,
+			    (void *)a[3], a[4]);
+
+	if (ts && until && n != SOCKET_PASS)
+		time_left(t, until, (int64_t *)&ts->tv_sec,
+			  (int64_t *)&ts->tv_nsec, 1);
+	return n;
+}
+
+static long call_recvfrom(struct socket_thread *t, const long a[6])
+{
+	struct io_note note = { .name = (void *)a[4],
+				.namelen = a[4] ? (void *)a[5] : NULL };
+	struct iovec iov;
+	struct cursor c = cursor_one(&iov, (void *)a[1], (size_t)a[2]);
+
+	return io_recv(t, a[0], &c, a[3], &note);
+}
+
+static long call_sendto(struct socket_thread *t, const long a[6])
+{
+	struct io_note note = { .name = (void *)a[4],
+				.tolen = (socklen_t)a[5] };
+	struct iovec iov;
+	struct cursor c = cursor_one(&iov, (void *)a[1], (size_t)a[2]);
+
+	return io_send(t, a[0], &c, a[3], &note);
+}
+
+/* read, write: without flags and names. */
+static long call_plain(struct socket_thread *t, const long a[6], bool write)
+{
+	struct io_note note = { 0 };
+	struct iovec iov;
+	struct cursor c;
+
+	if (!sock_peek(t, a[0]))
+		return SOCKET_PASS;
+	c = cursor_one(&iov, (void *)a[1], (size_t)a[2]);
+	return write ? io_send(t, a[0], &c, 0, &note) :
+		       io_recv(t, a[0], &c, 0, &note);
+}
+
+static long call_vector(struct socket_thread *t, const long a[6], bool write)
+{
+	struct io_note note = { 0 };
+	struct cursor c;
+	int err;
+
+	if (!sock_peek(t, a[0]))
+		return SOCKET_PASS;
+	err = cursor_many(&c, (void *)a[1], (size_t)a[2]);
+	if (err)
+		return err;
+	return write ? io_send(t, a[0], &c, 0, &note) :
+		       io_recv(t, a[0], &c, 0, &note);
+}
+
+/* Calls whose first argument is a socket, when it is one of ours. */
+static long call_socket(struct socket_thread *t, long nr, const long a[6])
+{
+	if (!sock_peek(t, a[0]))
+		return SOCKET_PASS;
+	switch (nr) {
+	case SYS_bind:
+		return open_bind(t, a[0], (void *)a[1], (socklen_t)a[2]);
+	case SYS_listen:
+		return open_listen(t, a[0], a[1]);
+	case SYS_accept:
+		return open_accept(t, a[0], (void *)a[1], (void *)a[2], 0);
+	case SYS_accept4:
+		return open_accept(t, a[0], (void *)a[1], (void *)a[2], a[3]);
+	case SYS_connect:
+		return open_connect(t, a[0], (void *)a[1], (socklen_t)a[2]);
+	case SYS_shutdown:
+		return open_shutdown(t, a[0], a[1]);
+	case SYS_getsockname:
+		return open_getname(t, a[0], (void *)a[1], (void *)a[2], false);
+	case SYS_getpeername:
+		return open_getname(t, a[0], (void *)a[1], (void *)a[2], true);
+	case SYS_getsockopt:
+		return option_get(t, a[0], a[1], a[2], (void *)a[3],
+				  (void *)a[4]);
+	case SYS_setsockopt:
+		return option_set(t, a[0], a[1], a[2], (void *)a[3],
+				  (socklen_t)a[4]);
+	case SYS_ioctl:
+		return option_ioctl(t, a[0], (unsigned long)a[1], (void *)a[2]);
+	case SYS_recvfrom:
+		return call_recvfrom(t, a);
+	case SYS_sendto:
+		return call_sendto(t, a);
+	case SYS_recvmsg:
+		return io_recvmsg(t, a[0], (void *)a[1], a[2]);
+	case SYS_sendmsg:
+		return io_sendmsg(t, a[0], (void *)a[1], a[2]);
+	case SYS_recvmmsg:
+		return io_recvmmsg(t, a[0], (void *)a[1], (unsigned long)a[2],
+				   a[3], (void *)a[4]);
+	case SYS_sendmmsg:
+		return io_sendmmsg(t, a[0], (void *)a[1], (unsigned long)a[2],
+				   a[3]);
+	default:
+		return SOCKET_PASS;
+	}
+}
+
+long socket_call(struct socket_thread *t, long nr, const long a[6])
+{
+	switch (nr) {
+	case SYS_read:
+		return call_plain(t, a, false);
+	case SYS_write:
+		return call_plain(t, a, true);
+	case SYS_readv:
+		return call_vector(t, a, false);
+	case SYS_writev:
+		return call_vector(t, a, true);
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+		return epoll_wait_until(t, a[0], (void *)a[1], a[2],
+					date_ms(t, (int)a[3]),
+					nr == SYS_epoll_pwait ? (void *)a[4] :
+								NULL,
+					a[5]);
+	case SYS_epoll_pwait2:
+		return epoll_wait_until(t, a[0], (void *)a[1], a[2],
+					date_ts(t, (void *)a[3]), (void *)a[4],
+					a[5]);
+	case SYS_epoll_ctl:
+		return epoll_control(t, a[0], a[1], a[2], (void *)a[3]);
+	case SYS_epoll_create:
+	case SYS_epoll_create1:
+		return epoll_open(t, nr, a[0]);
+	case SYS_poll:
+		return poll_until(t, (void *)a[0], (unsigned long)a[1],
+				  date_ms(t, (int)a[2]), NULL, SIGSET_BYTES);
+	case SYS_ppoll:
+		return call_ppoll(t, a);
+	case SYS_select:
+		return call_select(t, a, false);
+	case SYS_pselect6:
+		return call_select(t, a, true);
+	case SYS_socket:
+		return open_socket(t, a[0], a[1], a[2]);
+	case SYS_close:
+		return descriptor_close(t, a[0]);
+	case SYS_close_range:
+		return descriptor_close_range(t, (unsigned long)a[0],
+					      (unsigned long)a[1],
+					      (unsigned long)a[2]);
+	case SYS_dup:
+		return descriptor_dup(t, a[0]);
+	case SYS_dup2:
+	case SYS_dup3:
+		return descriptor_dup3(t, nr, a[0], a[1],
+				       nr == SYS_dup3 ? a[2] : 0);
+	case SYS_fcntl:
+		return descriptor_fcntl(t, a[0], a[1], a[2]);
+	case SYS_sendfile:
+		return io_sendfile(t, a[0], a[1], (long *)a[2],
+				   (unsigned long)a[3]);
+	case SYS_splice:
+		/* Programs fall back to copying. */
+		return sock_peek(t, a[0]) || sock_peek(t, a[2]) ? -EINVAL :
+								  SOCKET_PASS;
+	case SYS_io_uring_setup:
+	case SYS_io_uring_enter:
+	case SYS_io_uring_register:
+		return -ENOSYS;
+	default:
+		return call_socket(t, nr, a);
+	}
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Descriptors: which number of a process is which sock or pset.
+ *
+ * A number is a real one of the kernel's; its entry in the process's table says what it
+ * stands for. An entry is set after the kernel has given out the number and cleared before
+ * the kernel gets it back, so no number is ever taken for another's.
+ */
+#ifndef TOAMI_SOCKET_DESCRIPTOR_H
+#define TOAMI_SOCKET_DESCRIPTOR_H
+
+#include "socket/work.h"
+
+/* Entries beside a sock_ix and FABRIC_FD_PSET | pset_ix. */
+#define FD_HIDDEN UINT32_MAX /* ours alone: the program cannot close it */
+
+/* descriptor_get - the entry of @fd, 0: the kernel's */
+static inline uint32_t descriptor_get(const struct socket_thread *t, long fd)
+{
+	if ((unsigned long)fd >= FABRIC_FD_MAX)
+		return 0;
+	return atomic_load_explicit(&t->process->fabric.procs[t->self].fd[fd],
+				    memory_order_relaxed);
+}
+
+/* descriptor_set - @fd stands for @entry (0: nothing) from now on */
+void descriptor_set(struct socket_thread *t, int fd, uint32_t entry);
+
+/* descriptor_placeholder - a fresh number for a socket; or -EMFILE and the like */
+int descriptor_placeholder(bool cloexec);
+
+/* descriptor_hide - moves our own @fd out of the program's way; returns the new number */
+int descriptor_hide(struct socket_thread *t, int fd);
+void descriptor_close_hidden(struct socket_thread *t, int fd);
+
+/* descriptor_ref, descriptor_unref - of what @entry stands for; the last one ends it */
+void descriptor_ref(struct fabric *f, uint32_t entry);
+void descriptor_unref(struct socket_thread *t, uint32_t entry);
+
+/* Calls; each SOCKET_PASS where nothing of ours is concerned. */
+long descriptor_close(struct socket_thread *t, long fd);
+long descriptor_close_range(struct socket_thread *t, unsigned long first,
+			    unsigned long last, unsigned long flags);
+long descriptor_dup(struct socket_thread *t, long fd);
+long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
+		     long flags);
+long descriptor_fcntl(struct socket_thread *t, long fd, long cmd, long arg);
+
+#endif

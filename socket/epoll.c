@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See epoll.h. */
+#include "socket/epoll.h"
+#include "base/sys.h"
+#include "fabric/wake.h"
+#include "socket/descriptor.h"
+#include "socket/pset.h"
+#include "socket/wait.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <time.h>
+
+/*
+ * While our own sockets keep a program busy, the kernel's part is looked at this often: a
+ * system call beside the fraction of a microsecond that ours take.
+ */
+#define KERNEL_CHECK_NS 50000
+/* While spinning, nothing else is to be done: more often. */
+#define KERNEL_SPIN_NS 10000
+
+long epoll_open(struct socket_thread *t, long nr, long arg)
+{
+	long fd = sys_call(nr, arg);
+	pset_ix ix;
+
+	if (fd < 0)
+		return fd;
+	if (fd >= FABRIC_FD_MAX) {
+		sys_call(SYS_close, fd);
+		return -EMFILE;
+	}
+	ix = pset_new(t, false);
+	if (!ix) {
+		sys_call(SYS_close, fd);
+		return -ENOMEM;
+	}
+	descriptor_set(t, (int)fd, ix | FABRIC_FD_PSET);
+	return fd;
+}
+
+/* The pset behind @epfd, or 0. */
+static pset_ix pset_of(const struct socket_thread *t, long epfd)
+{
+	uint32_t e = descriptor_get(t, epfd);
+
+	return e != FD_HIDDEN && (e & FABRIC_FD_PSET) ? e & ~FABRIC_FD_PSET : 0;
+}
+
+/* A descriptor of the kernel's comes or goes. */
+static long control_kernel(struct socket_thread *t, pset_ix ix, long epfd,
+			   long op, long fd, const struct epoll_event *ev)
+{
+	struct pset *p = pset_at(&t->process->fabric, ix);
+	long err = sys_call(SYS_epoll_ctl, epfd, op, fd, ev);
+
+	if (err)
+		return err;
+	if (op == EPOLL_CTL_ADD) {
+		/* A thread may sleep on the futex alone. */
+		if (atomic_fetch_add(&p->kernel_fds, 1) == 0)
+			pset_kick(t, ix);
+	} else if (op == EPOLL_CTL_DEL) {
+		atomic_fetch_sub(&p->kernel_fds, 1);
+	}
+	return 0;
+}
+
+long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
+		   const struct epoll_event *ev)
+{
+	pset_ix ix = pset_of(t, epfd);
+	uint32_t e = descriptor_get(t, fd);
+
+	if (!ix)
+		return sock_peek(t, fd) ? -EINVAL : SOCKET_PASS;
+	if (e == FD_HIDDEN)
+		return -EBADF;
+	if (!e)
+		return control_kernel(t, ix, epfd, op, fd, ev);
+	if (e & FABRIC_FD_PSET) {
+		/* Nested: its own events reach it through the kernel's instance. */
+		if (op == EPOLL_CTL_ADD)
+			epoll_sleep_in_kernel(t, fd, e);
+		return control_kernel(t, ix, epfd, op, fd, ev);
+	}
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		return pset_add(t, ix, (int)fd, ev->events, ev->data.u64);
+	case EPOLL_CTL_MOD:
+		return pset_modify(t, ix, (int)fd, ev->events, ev->data.u64);
+	case EPOLL_CTL_DEL:
+		return pset_remove(t, ix, (int)fd);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* What the kernel has, without waiting; our wake socket is taken out. */
+static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
+			  struct epoll_event *ev, int max)
+{
+	uint64_t magic = t->process->magic;
+	long n = sys_call(SYS_epoll_wait, epfd, ev, max, 0);
+	int kept = 0;
+
+	p->kernel_checked_ns = fabric_now(&t->process->fabric);
+	for (long i = 0; i < n; i++) {
+		if (ev[i].data.u64 == magic) {
+			wake_drain(p->wake_fd);
+			continue;
+		}
+		ev[kept++] = ev[i];
+	}
+	return kept;
+}
+
+/* Everything that is ready now. */
+static int look(struct socket_thread *t, pset_ix ix, long epfd,
+		struct epoll_event *ev, int max, uint64_t every_ns)
+{
+	struct fabric *f = &t->process->fabric;
+	struct pset *p = pset_at(f, ix);
+	int n = pset_harvest(t, ix, ev, max);
+
+	if (n < max && atomic_load(&p->kernel_fds) &&
+	    (!n || fabric_now(f) - p->kernel_checked_ns >= every_ns))
+		n += look_in_kernel(t, p, epfd, ev + n, max - n);
+	return n;
+}
+
+struct epoll_spin {
+	struct socket_thread *t;
+	struct pset *p;
+	long epfd;
+};
+
+static bool kernel_pending(const struct epoll_spin *es)
+{
+	/* poll takes no event out of the instance: no edge is lost by looking. */
+	struct {
+		int fd;
+		short events, revents;
+	} pfd = { (int)es->epfd, 1 /* POLLIN */, 0 };
+	struct timespec none = { 0, 0 };
+
+	return sys_call(SYS_ppoll, &pfd, 1, &none, 0, 0) == 1;
+}
+
+static bool spin_ready(void *arg)
+{
+	struct epoll_spin *es = arg;
+	uint64_t now;
+
+	if (pset_pending(es->p))
+		return true;
+	if (!atomic_load_explicit(&es->p->kernel_fds, memory_order_relaxed))
+		return false;
+	now = fabric_now(&es->t->process->fabric);
+	if (now - es->p->kernel_checked_ns < KERNEL_SPIN_NS)
+		return false;
+	es->p->kernel_checked_ns = now;
+	return kernel_pending(es);
+}
+
+/* Sleeps once, by whatever wakes it. 0, -EINTR or -ETIMEDOUT. */
+static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
+		      uint64_t until, const void *mask, long masksize)
+{
+	struct pset *p = pset_at(&t->process->fabric, ix);
+	struct timespec ts, *tsp;
+	long args[6], n;
+
+	if (!atomic_load(&p->kernel_fds) && !mask) {
+		atomic_store(&p->sleeping, PSET_ON_FUTEX);
+		if (pset_pending(p) || atomic_load(&p->kernel_fds))
+			return 0;
+		return wait_futex(t, &p->sleeping, PSET_ON_FUTEX, until);
+	}
+	n = pset_wake_fd(t, ix, (int)epfd, t->process->magic);
+	if (n < 0)
+		return (int)n;
+	atomic_store(&p->sleeping, PSET_ON_SOCKET);
+	if (pset_pending(p))
+		return 0;
+	/* ppoll on the instance: it takes no event out of it. */
+	struct {
+		int fd;
+		short events, revents;
+	} pfd = { (int)epfd, 1 /* POLLIN */, 0 };
+	tsp = wait_timespec(t, until, &ts);
+	args[0] = (long)&pfd;
+	args[1] = 1;
+	args[2] = (long)tsp;
+	args[3] = (long)mask;
+	args[4] = masksize;
+	args[5] = 0;
+	n = sys_sleep(&t->signal_due, SYS_ppoll, args);
+	p->kernel_checked_ns = 0;
+	return n == 0 ? -ETIMEDOUT : n == -EINTR ? -EINTR : 0;
+}
+
+long epoll_wait_until(struct socket_thread *t, long epfd,
+		      struct epoll_event *ev, long max, uint64_t until,
+		      const void *mask, long masksize)
+{
+	pset_ix ix = pset_of(t, epfd);
+	struct pset *p = pset_at(&t->process->fabric, ix);
+	struct epoll_spin es = { t, p, epfd };
+	int n, err;
+
+	if (!ix)
+		return SOCKET_PASS;
+	if (max <= 0 || max > INT32_MAX / (long)sizeof(*ev))
+		return -EINVAL;
+	for (;;) {
+		n = look(t, ix, epfd, ev, (int)max, KERNEL_CHECK_NS);
+		if (n || !until)
+			return n;
+		if (wait_spin(t, spin_ready, &es, until)) {
+			p->kernel_checked_ns = 0;
+			continue;
+		}
+		err = sleep_once(t, ix, epfd, until, mask, masksize);
+		if (!err)
+			continue;
+		/* What came with the signal or at the last moment counts. */
+		n = look(t, ix, epfd, ev, (int)max, 0);
+		if (n)
+			return n;
+		return err == -ETIMEDOUT ? 0 : err;
+	}
+}
+
+bool epoll_pending(struct socket_thread *t, long epfd, uint32_t entry)
+{
+	struct pset *p = pset_at(&t->process->fabric, entry & ~FABRIC_FD_PSET);
+	struct epoll_spin es = { t, p, epfd };
+
+	return pset_pending(p) ||
+	       (atomic_load(&p->kernel_fds) && kernel_pending(&es));
+}
+
+void epoll_sleep_in_kernel(struct socket_thread *t, long epfd, uint32_t entry)
+{
+	pset_ix ix = entry & ~FABRIC_FD_PSET;
+
+	pset_wake_fd(t, ix, (int)epfd, t->process->magic);
+	atomic_store(&pset_at(&t->process->fabric, ix)->sleeping,
+		     PSET_ON_SOCKET);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading and writing sockets. One shape for all calls of the family: buffers as a
+ * cursor, and what sendmsg and recvmsg carry beside them.
+ */
+#ifndef TOAMI_SOCKET_IO_H
+#define TOAMI_SOCKET_IO_H
+
+#include <sys/socket.h>
+
+#include "socket/cursor.h"
+#include "socket/work.h"
+
+struct io_note {
+	void *name;	    /* peer's address: in for sending, out for receiving; NULL */
+	socklen_t *namelen; /* of receiving */
+	socklen_t tolen;    /* of sending */
+	int flags;	    /* out: MSG_TRUNC */
+};
+
+long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
+	     struct io_note *note);
+long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
+	     struct io_note *note);
+
+long io_recvmsg(struct socket_thread *t, long fd, struct msghdr *msg,
+		long flags);
+long io_sendmsg(struct socket_thread *t, long fd, const struct msghdr *msg,
+		long flags);
+struct mmsghdr;
+struct timespec;
+long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
+		 unsigned long count, long flags,
+		 const struct timespec *timeout);
+long io_sendmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
+		 unsigned long count, long flags);
+long io_sendfile(struct socket_thread *t, long out, long in, long *offset,
+		 unsigned long count);
+
+/* Transports; io_recv and io_send choose between them. */
+long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c,
+		 long flags);
+long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c,
+		 long flags);
+long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
+		 struct io_note *note);
+long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
+		 const struct io_note *note);
+
+#endif

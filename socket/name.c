@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See name.h. */
+#include "socket/name.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+/* RFC 2133's size, without sin6_scope_id: Linux still takes it. */
+#define SIN6_SHORT 24
+
+int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
+	    uint16_t *port, bool *unspec)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	sa_family_t family;
+
+	if (!sa || len < sizeof(family))
+		return -EINVAL;
+	mem_copy(&family, sa, sizeof(family));
+	*addr = (struct ip_addr){ .d = { 0, 0 } };
+	*port = 0;
+	if (unspec)
+		*unspec = family == AF_UNSPEC;
+	if (family == AF_UNSPEC && unspec)
+		return 0;
+	if (inet6) {
+		if (family != AF_INET6)
+			return -EAFNOSUPPORT;
+		if (len < SIN6_SHORT)
+			return -EINVAL;
+		mem_copy(&in6, sa, SIN6_SHORT);
+		mem_copy(addr->b, in6.sin6_addr.s6_addr, 16);
+		*port = be16(in6.sin6_port);
+		return 0;
+	}
+	/* bind() with AF_UNSPEC and INADDR_ANY is as good as AF_INET, as on Linux. */
+	if (family != AF_INET && family != AF_UNSPEC)
+		return -EAFNOSUPPORT;
+	if (len < sizeof(in))
+		return -EINVAL;
+	mem_copy(&in, sa, sizeof(in));
+	*addr = ip_from_v4(in.sin_addr.s_addr);
+	*port = be16(in.sin_port);
+	return 0;
+}
+
+void name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
+	      uint16_t port)
+{
+	union {
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} u;
+	socklen_t full;
+
+	mem_zero(&u, sizeof(u));
+	if (inet6) {
+		u.in6.sin6_family = AF_INET6;
+		u.in6.sin6_port = be16(port);
+		mem_copy(u.in6.sin6_addr.s6_addr, addr->b, 16);
+		full = sizeof(u.in6);
+	} else {
+		u.in.sin_family = AF_INET;
+		u.in.sin_port = be16(port);
+		u.in.sin_addr.s_addr = addr->w[3];
+		full = sizeof(u.in);
+	}
+	if (!sa || !len)
+		return;
+	mem_copy(sa, &u, *len < full ? *len : full);
+	*len = full;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See open.h. */
+#include "socket/open.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "socket/descriptor.h"
+#include "socket/name.h"
+#include "socket/wait.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+
+/* An empty sock for @fd in slot *ix, its host locked by @w. 0 or -ENOBUFS. */
+static int sock_new(struct work *w, struct socket_thread *t, sock_ix *ix,
+		    struct sock **out)
+{
+	struct sock *s;
+
+	*ix = slot_alloc(&w->fabric->table[FABRIC_TABLE_SOCK]);
+	if (!*ix)
+		return -ENOBUFS;
+	s = sock_at(w->fabric, *ix);
+	mem_zero(s, sizeof(*s));
+	s->host = w->host;
+	s->vif = t->process->vif;
+	atomic_store(&s->refs, 1);
+	atomic_store(&s->state, SOCK_USED);
+	*out = s;
+	return 0;
+}
+
+static void sock_drop(struct work *w, sock_ix ix)
+{
+	atomic_store(&sock_at(w->fabric, ix)->state, SOCK_FREE);
+	slot_free(&w->fabric->table[FABRIC_TABLE_SOCK], ix);
+}
+
+/* Which transport, or a negative errno as Linux has it. */
+static int transport(long type, long protocol)
+{
+	switch (type & 0xf) {
+	case SOCK_STREAM:
+		return protocol == 0 || protocol == IPPROTO_TCP ?
+			       STACK_TCP :
+			       -EPROTONOSUPPORT;
+	case SOCK_DGRAM:
+		return protocol == 0 || protocol == IPPROTO_UDP ?
+			       STACK_UDP :
+			       -EPROTONOSUPPORT;
+	case SOCK_RAW:
+		return -EPERM;
+	default:
+		return -ESOCKTNOSUPPORT;
+	}
+}
+
+long open_socket(struct socket_thread *t, long domain, long type, long protocol)
+{
+	struct work w;
+	struct sock *s;
+	sock_ix ix;
+	int fd, proto, err;
+
+	/* Not even through a packet socket does a program reach the host's network. */
+	if (domain == AF_PACKET)
+		return -EPERM;
+	if (domain != AF_INET && domain != AF_INET6)
+		return SOCKET_PASS;
+	proto = transport(type, protocol);
+	if (proto < 0)
+		return proto;
+	fd = descriptor_placeholder(type & SOCK_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	err = work_begin(&w, t, t->process->host);
+	if (err)
+		goto fail_fd;
+	err = sock_new(&w, t, &ix, &s);
+	if (err)
+		goto fail_work;
+	s->proto = (uint8_t)proto;
+	s->inet6 = domain == AF_INET6;
+	atomic_store(&s->nonblock, type & SOCK_NONBLOCK ? 1 : 0);
+	err = conn_open(&w.stack, s->proto, ix, s->vif, &s->conn);
+	if (err) {
+		sock_drop(&w, ix);
+		goto fail_work;
+	}
+	work_refresh(&w, s);
+	descriptor_set(t, fd, ix);
+	work_end(&w);
+	return fd;
+fail_work:
+	work_end(&w);
+fail_fd:
+	sys_call(SYS_close, fd);
+	return err;
+}
+
+static uint32_t bind_flags(const struct sock *s)
+{
+	return (s->reuseaddr ? STACK_REUSEADDR : 0) |
+	       (s->reuseport ? STACK_REUSEPORT : 0) |
+	       (s->v6only ? STACK_V6ONLY : 0) | (s->inet6 ? STACK_INET6 : 0);
+}
+
+long open_bind(struct socket_thread *t, long fd, const void *sa, socklen_t len)
+{
+	struct ip_addr addr;
+	struct work w;
+	struct sock *s;
+	uint16_t port;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	err = name_in(sa, len, s->inet6, &addr, &port, NULL);
+	if (!err)
+		err = conn_bind(&w.stack, s->conn, &addr, port, bind_flags(s));
+	work_refresh(&w, s);
+	work_end(&w);
+	return err;
+}
+
+long open_listen(struct socket_thread *t, long fd, long backlog)
+{
+	struct work w;
+	struct sock *s;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	if (s->proto != STACK_TCP) {
+		err = -EOPNOTSUPP;
+	} else {
+		if (backlog < 0)
+			backlog = 0;
+		err = tcp_listen(&w.stack, s->conn,
+				 (uint32_t)min_u64((uint64_t)backlog, 4096));
+		s->listening = !err;
+	}
+	work_refresh(&w, s);
+	work_end(&w);
+	return err;
+}
+
+/* Wraps an accepted connection in a sock of its own behind @fd. */
+static int adopt(struct work *w, struct socket_thread *t,
+		 const struct sock *listener, conn_ix c, int fd, bool nonblock)
+{
+	struct sock *s;
+	sock_ix ix;
+	int err = sock_new(w, t, &ix, &s);
+
+	if (err) {
+		conn_abort(&w->stack, c);
+		return err;
+	}
+	s->proto = STACK_TCP;
+	s->inet6 = listener->inet6;
+	s->vif = listener->vif;
+	s->conn = c;
+	atomic_store(&s->nonblock, nonblock);
+	conn_own(&w->stack, c, ix, s->vif);
+	work_refresh(w, s);
+	descriptor_set(t, fd, ix);
+	return 0;
+}
+
+long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
+		 long flags)
+{
+	struct work w;
+	struct sock *s;
+	uint64_t until = 0;
+	int place, err;
+
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	for (;;) {
+		conn_ix c;
+
+		err = sock_lock(&w, t, fd, &s);
+		if (err)
+			return err;
+		if (!s->listening) {
+			err = s->proto == STACK_TCP ? -EINVAL : -EOPNOTSUPP;
+			work_end(&w);
+			return err;
+		}
+		c = atomic_load(&s->ready) & STACK_IN;
+		work_end(&w);
+		if (!c)
+			goto wait;
+
+		/* The number first: it takes a system call, outside the lock. */
+		place = descriptor_placeholder(flags & SOCK_CLOEXEC);
+		if (place < 0)
+			return place;
+		err = sock_lock(&w, t, fd, &s);
+		if (err) {
+			sys_call(SYS_close, place);
+			return err;
+		}
+		c = tcp_accept(&w.stack, s->conn);
+		if (c) {
+			struct ip_addr peer;
+			uint16_t port;
+
+			err = conn_names(&w.stack, c, NULL, NULL, &peer, &port);
+			if (err) /* reset while it waited: its error is read later */
+				peer = (struct ip_addr){ .d = { 0, 0 } }, port = 0;
+			err = adopt(&w, t, s, c, place, flags & SOCK_NONBLOCK);
+			if (!err && sa)
+				name_out(sa, len, s->inet6, &peer, port);
+		}
+		work_refresh(&w, s);
+		work_end(&w);
+		if (c && !err)
+			return place;
+		sys_call(SYS_close, place);
+		if (err)
+			return err;
+wait:
+		if (atomic_load(&s->nonblock))
+			return -EAGAIN;
+		if (!until)
+			until = wait_date(t, s->recv_timeout_ns);
+		err = wait_sock(t, s, STACK_IN, until);
+		if (err)
+			return err == -EINTR && !s->recv_timeout_ns ?
+				       SOCKET_RESTART :
+				       err;
+	}
+}
+
+long open_connect(struct socket_thread *t, long fd, const void *sa,
+		  socklen_t len)
+{
+	struct ip_addr addr;
+	struct work w;
+	struct sock *s;
+	uint16_t port;
+	bool unspec, wait;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
+	if (err)
+		goto out;
+	if (s->proto == STACK_UDP) {
+		err = conn_connect(&w.stack, s->conn, &addr, port);
+		goto out;
+	}
+	/* "Any" as a destination means this host, as on Linux. */
+	if (!unspec && ip_is_any(&addr))
+		addr = s->inet6 && !ip_is_v4(&addr) ?
+			       (struct ip_addr){ .b = { [15] = 1 } } :
+			       ip_from_v4(be32(INADDR_LOOPBACK));
+	if (s->connecting) {
+		uint32_t ready = conn_ready(&w.stack, s->conn);
+
+		if (!(ready & (STACK_OUT | STACK_ERR | STACK_HUP))) {
+			err = -EALREADY;
+		} else {
+			s->connecting = false;
+			err = -conn_error(&w.stack, s->conn);
+		}
+	} else {
+		err = conn_connect(&w.stack, s->conn, &addr, port);
+		if (!err) {
+			s->connecting = true;
+			err = -EINPROGRESS;
+		}
+	}
+out:
+	work_refresh(&w, s);
+	wait = (err == -EINPROGRESS || err == -EALREADY) &&
+	       !atomic_load(&s->nonblock);
+	work_end(&w);
+	if (!wait)
+		return err;
+
+	err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
+	if (err)
+		return err == -EAGAIN ? -EINPROGRESS : SOCKET_RESTART;
+	err = sock_lock(&w, t, fd, &s);
+	if (err)
+		return err;
+	s->connecting = false;
+	err = -conn_error(&w.stack, s->conn);
+	work_refresh(&w, s);
+	work_end(&w);
+	return err;
+}
+
+long open_shutdown(struct socket_thread *t, long fd, long how)
+{
+	struct ip_addr peer;
+	struct work w;
+	struct sock *s;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		err = -EINVAL;
+	else if (s->proto == STACK_TCP)
+		err = tcp_shutdown(&w.stack, s->conn, (int)how);
+	else
+		err = conn_names(&w.stack, s->conn, NULL, NULL, &peer, NULL);
+	work_refresh(&w, s);
+	work_wake_sock(&w, s);
+	work_end(&w);
+	return err;
+}
+
+long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
+		  bool peer)
+{
+	struct ip_addr addr = { .d = { 0, 0 } };
+	uint16_t port = 0;
+	bool inet6;
+	struct work w;
+	struct sock *s;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	inet6 = s->inet6;
+	if (peer)
+		err = conn_names(&w.stack, s->conn, NULL, NULL, &addr, &port);
+	else
+		err = conn_names(&w.stack, s->conn, &addr, &port, NULL, NULL);
+	work_end(&w);
+	if (!err)
+		name_out(sa, len, inet6, &addr, port);
+	return err;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* getsockopt, setsockopt and ioctl on sockets of ours. */
+#ifndef TOAMI_SOCKET_OPTION_H
+#define TOAMI_SOCKET_OPTION_H
+
+#include <sys/socket.h>
+
+#include "socket/work.h"
+
+long option_get(struct socket_thread *t, long fd, long level, long name,
+		void *val, socklen_t *len);
+long option_set(struct socket_thread *t, long fd, long level, long name,
+		const void *val, socklen_t len);
+long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
+		  void *arg);
+
+#endif

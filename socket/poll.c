@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See poll.h. What is ready now is found by reading readiness words; only before a thread
+ * sleeps does it register, on a temporary pset from the process's store of spares (their
+ * wake sockets are made once). The kernel's descriptors are handed to the kernel's ppoll,
+ * with the wake socket behind them.
+ */
+#include "socket/poll.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "fabric/wake.h"
+#include "socket/descriptor.h"
+#include "socket/epoll.h"
+#include "socket/pset.h"
+#include "socket/wait.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define ON_STACK 64
+#define KERNEL_SPIN_NS 10000
+
+struct poller {
+	struct socket_thread *t;
+	struct pollfd *fds;
+	unsigned long count;
+	struct pollfd *kernel; /* those of the kernel, and one place more */
+	unsigned long kernels;
+	bool nested; /* an epoll instance of ours is among them */
+	uint64_t kernel_checked_ns;
+};
+
+static uint32_t wanted(const struct pollfd *p)
+{
+	return (uint32_t)(uint16_t)p->events | POLLERR | POLLHUP;
+}
+
+/* STACK_* and POLL* agree in value; the RDNORM and WRNORM forms follow IN and OUT. */
+static short revents_of(const struct pollfd *p, uint32_t ready)
+{
+	if (ready & STACK_IN)
+		ready |= POLLRDNORM;
+	if (ready & STACK_OUT)
+		ready |= POLLWRNORM;
+	return (short)(ready & wanted(p));
+}
+
+/* Fills revents of our own; returns how many are ready. */
+static long look_at_ours(struct poller *po)
+{
+	long n = 0;
+
+	for (unsigned long i = 0; i < po->count; i++) {
+		struct pollfd *p = &po->fds[i];
+		uint32_t e = descriptor_get(po->t, p->fd);
+		struct sock *s = sock_peek(po->t, p->fd);
+
+		if (!e)
+			continue;
+		p->revents = 0;
+		if (e == FD_HIDDEN)
+			p->revents = POLLNVAL;
+		else if (s)
+			p->revents = revents_of(p, atomic_load(&s->ready));
+		else if (epoll_pending(po->t, p->fd, e))
+			p->revents = revents_of(p, STACK_IN);
+		n += p->revents != 0;
+	}
+	return n;
+}
+
+/* Copies the kernel's answers back; returns how many are ready. */
+static long merge_kernel(struct poller *po)
+{
+	unsigned long k = 0;
+	long n = 0;
+
+	for (unsigned long i = 0; i < po->count; i++) {
+		struct pollfd *p = &po->fds[i];
+
+		if (descriptor_get(po->t, p->fd))
+			continue;
+		p->revents = po->kernel[k++].revents;
+		n += p->revents != 0;
+	}
+	return n;
+}
+
+static long look_in_kernel(struct poller *po)
+{
+	struct timespec none = { 0, 0 };
+
+	if (!po->kernels)
+		return 0;
+	po->kernel_checked_ns = fabric_now(&po->t->process->fabric);
+	if (sys_call(SYS_ppoll, po->kernel, po->kernels, &none, 0, 0) < 0)
+		for (unsigned long i = 0; i < po->kernels; i++)
+			po->kernel[i].revents = 0;
+	return merge_kernel(po);
+}
+
+static bool spin_ready(void *arg)
+{
+	struct poller *po = arg;
+
+	if (look_at_ours(po))
+		return true;
+	if (!po->kernels || fabric_now(&po->t->process->fabric) -
+					    po->kernel_checked_ns <
+				    KERNEL_SPIN_NS)
+		return false;
+	return look_in_kernel(po) > 0;
+}
+
+/* --- sleeping ---------------------------------------------------------------- */
+
+static pset_ix take_spare(struct socket_thread *t)
+{
+	return atomic_exchange(&t->process->spare, 0);
+}
+
+static void give_spare(struct socket_thread *t, pset_ix ix)
+{
+	ix = atomic_exchange(&t->process->spare, ix);
+	if (ix)
+		pset_put(t, ix);
+}
+
+static void watch_all(struct poller *po, pset_ix ix, bool on)
+{
+	for (unsigned long i = 0; i < po->count; i++) {
+		struct pollfd *p = &po->fds[i];
+		uint32_t e = descriptor_get(po->t, p->fd);
+
+		if (!e || e == FD_HIDDEN)
+			continue;
+		if (e & FABRIC_FD_PSET) {
+			if (on)
+				epoll_sleep_in_kernel(po->t, p->fd, e);
+		} else if (on) {
+			pset_add(po->t, ix, p->fd, wanted(p), i);
+		} else {
+			pset_remove(po->t, ix, p->fd);
+		}
+	}
+}
+
+/* Sleeps until something may have happened. 0, -EINTR, -ETIMEDOUT or an error. */
+static long sleep_on(struct poller *po, pset_ix ix, uint64_t until,
+		     const void *mask, long masksize)
+{
+	struct socket_thread *t = po->t;
+	struct pset *p = pset_at(&t->process->fabric, ix);
+	struct timespec ts;
+	long n;
+
+	if (!po->kernels && !mask && !po->nested) {
+		atomic_store(&p->sleeping, PSET_ON_FUTEX);
+		if (pset_pending(p))
+			return 0;
+		return wait_futex(t, &p->sleeping, PSET_ON_FUTEX, until);
+	}
+	n = pset_wake_fd(t, ix, -1, 0);
+	if (n < 0)
+		return n;
+	po->kernel[po->kernels] = (struct pollfd){ (int)n, POLLIN, 0 };
+	atomic_store(&p->sleeping, PSET_ON_SOCKET);
+	if (pset_pending(p))
+		return 0;
+	long args[6] = { (long)po->kernel,
+			 (long)po->kernels + 1,
+			 (long)wait_timespec(t, until, &ts),
+			 (long)mask,
+			 masksize,
+			 0 };
+
+	n = sys_sleep(&t->signal_due, SYS_ppoll, args);
+	if (po->kernel[po->kernels].revents)
+		wake_drain(p->wake_fd);
+	return n == 0 ? -ETIMEDOUT : n < 0 ? n : 0;
+}
+
+static long wait_for(struct poller *po, uint64_t until, const void *mask,
+		     long masksize)
+{
+	struct epoll_event none;
+	pset_ix ix;
+	long n;
+
+	if (wait_spin(po->t, spin_ready, po, until)) {
+		n = look_at_ours(po) + look_in_kernel(po);
+		if (n)
+			return n;
+	}
+	ix = take_spare(po->t);
+	if (!ix)
+		ix = pset_new(po->t, true);
+	if (!ix)
+		return -ENOMEM;
+	watch_all(po, ix, true);
+	for (;;) {
+		long err = sleep_on(po, ix, until, mask, masksize);
+
+		atomic_store(&pset_at(&po->t->process->fabric, ix)->sleeping,
+			     PSET_AWAKE);
+		while (pset_harvest(po->t, ix, &none, 1) > 0) {
+			/* One-shot interest: taken off, to be watched anew. */
+			if (look_at_ours(po))
+				break;
+		}
+		n = look_at_ours(po) + look_in_kernel(po);
+		if (n || err) {
+			n = n ? n : err == -ETIMEDOUT ? 0 : err;
+			break;
+		}
+	}
+	watch_all(po, ix, false);
+	while (pset_pending(pset_at(&po->t->process->fabric, ix)) &&
+	       pset_harvest(po->t, ix, &none, 1))
+		;
+	give_spare(po->t, ix);
+	return n;
+}
+
+/* Finds out what is whose; false: none is ours. */
+static bool sort_out(struct poller *po, bool *ours)
+{
+	*ours = false;
+	po->kernels = 0;
+	po->nested = false;
+	for (unsigned long i = 0; i < po->count; i++) {
+		uint32_t e = descriptor_get(po->t, po->fds[i].fd);
+
+		if (!e) {
+			po->kernels++;
+			continue;
+		}
+		*ours = true;
+		if (e != FD_HIDDEN && (e & FABRIC_FD_PSET)) {
+			po->nested = true;
+			po->kernels++;
+		}
+	}
+	return *ours;
+}
+
+/* The kernel's own, then instances of ours (their wake sockets make them readable). */
+static void fill_kernel(struct poller *po)
+{
+	unsigned long k = 0;
+
+	for (unsigned long i = 0; i < po->count; i++)
+		if (!descriptor_get(po->t, po->fds[i].fd))
+			po->kernel[k++] = po->fds[i];
+	for (unsigned long i = 0; i < po->count; i++) {
+		uint32_t e = descriptor_get(po->t, po->fds[i].fd);
+
+		if (e && e != FD_HIDDEN && (e & FABRIC_FD_PSET))
+			po->kernel[k++] = po->fds[i];
+	}
+}
+
+long poll_until(struct socket_thread *t, struct pollfd *fds, unsigned long count,
+		uint64_t until, const void *mask, long masksize)
+{
+	struct poller po = { .t = t, .fds = fds, .count = count };
+	struct pollfd on_stack[ON_STACK];
+	unsigned long bytes = 0;
+	bool ours;
+	long n;
+
+	if (count > FABRIC_FD_MAX || !sort_out(&po, &ours))
+		return SOCKET_PASS;
+	po.kernel = on_stack;
+	if (po.kernels >= ON_STACK) {
+		bytes = (po.kernels + 1) * sizeof(struct pollfd);
+		n = sys_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (n < 0)
+			return n;
+		po.kernel = (struct pollfd *)n;
+	}
+	fill_kernel(&po);
+	n = look_at_ours(&po);
+	n += look_in_kernel(&po);
+	if (!n && until)
+		n = wait_for(&po, until, mask, masksize);
+	if (bytes)
+		sys_call(SYS_munmap, po.kernel, bytes);
+	return n;
+}
+
+/* --- select ------------------------------------------------------------------ */
+
+#define WORD_BITS 64
+
+static const short select_events[3] = {
+	POLLIN | POLLRDNORM | POLLHUP | POLLERR, /* as in fs/select.c */
+	POLLOUT | POLLWRNORM | POLLERR,
+	POLLPRI,
+};
+
+static bool in_set(const unsigned long *set, long fd)
+{
+	return set && set[fd / WORD_BITS] >> (fd % WORD_BITS) & 1;
+}
+
+bool poll_select_ours(const struct socket_thread *t, long count,
+		      unsigned long *sets[3])
+{
+	for (long fd = 0; fd < count; fd++)
+		if ((in_set(sets[0], fd) || in_set(sets[1], fd) ||
+		     in_set(sets[2], fd)) &&
+		    descriptor_get(t, fd))
+			return true;
+	return false;
+}
+
+/* Clears what is not ready in the sets; returns the bits left. */
+static long write_sets(const struct pollfd *fds, unsigned long n,
+		       unsigned long *sets[3])
+{
+	long bits = 0;
+
+	for (unsigned long k = 0; k < n; k++)
+		for (int i = 0; i < 3; i++) {
+			long fd = fds[k].fd;
+
+			if (!in_set(sets[i], fd))
+				continue;
+			if (fds[k].revents & select_events[i])
+				bits++;
+			else
+				sets[i][fd / WORD_BITS] &=
+					~(1ul << (fd % WORD_BITS));
+		}
+	return bits;
+}
+
+long poll_select(struct socket_thread *t, long count, unsigned long *sets[3],
+		 uint64_t until, const void *mask, long masksize)
+{
+	struct pollfd on_stack[ON_STACK], *fds = on_stack;
+	unsigned long n = 0, bytes = 0;
+	long ready;
+
+	if (count > ON_STACK) {
+		bytes = (unsigned long)count * sizeof(*fds);
+		ready = sys_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (ready < 0)
+			return ready;
+		fds = (struct pollfd *)ready;
+	}
+	for (long fd = 0; fd < count; fd++) {
+		int events = 0;
+
+		for (int i = 0; i < 3; i++)
+			if (in_set(sets[i], fd))
+				events |= select_events[i];
+		if (events)
+			fds[n++] = (struct pollfd){ (int)fd, (short)events, 0 };
+	}
+	ready = poll_until(t, fds, n, until, mask, masksize);
+	if (ready == SOCKET_PASS)
+		ready = -EBADF; /* closed by another thread meanwhile */
+	for (unsigned long k = 0; ready > 0 && k < n; k++)
+		if (fds[k].revents & POLLNVAL)
+			ready = -EBADF;
+	if (ready >= 0)
+		ready = write_sets(fds, n, sets);
+	if (bytes)
+		sys_call(SYS_munmap, fds, bytes);
+	return ready;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Poll sets: who is told when a socket becomes ready.
+ *
+ * Reporting an event (any thread, under the sock's host's lock) marks the watch QUEUED
+ * and pushes it onto the pset's ready stack: one compare-and-swap, no lock of the pset.
+ * Harvesting (under the pset's lock) takes the stack whole, appends it to the level
+ * list, and walks that: a watch whose socket is not ready any more leaves the list, an
+ * edge-triggered one leaves it before it is looked at, so that a later event finds it
+ * IDLE and queues it again; no event falls between.
+ */
+#ifndef TOAMI_SOCKET_PSET_H
+#define TOAMI_SOCKET_PSET_H
+
+#include <sys/epoll.h>
+
+#include "socket/work.h"
+
+/* pset_new - a poll set with one reference, or 0: the table is full */
+pset_ix pset_new(struct socket_thread *t, bool temporary);
+
+/* pset_put - one reference less; the last one removes its watches and frees it */
+void pset_put(struct socket_thread *t, pset_ix ix);
+
+/**
+ * pset_add - watches the sock that @fd names
+ *
+ * Returns 0, -EEXIST, -EBADF, or -ENOSPC: the table of watches is full.
+ */
+int pset_add(struct socket_thread *t, pset_ix ix, int fd, uint32_t events,
+	     uint64_t data);
+int pset_modify(struct socket_thread *t, pset_ix ix, int fd, uint32_t events,
+		uint64_t data);
+int pset_remove(struct socket_thread *t, pset_ix ix, int fd);
+
+/* pset_report - @events have occurred on @s, whose host is locked */
+void pset_report(struct work *w, struct sock *s, uint32_t events);
+
+/* pset_forget - removes every watch of @s, whose host is locked */
+void pset_forget(struct work *w, struct sock *s);
+
+/* pset_queue - marks @ix as having something to report, and wakes whom that concerns */
+void pset_queue(struct work *w, watch_ix ix);
+
+/* pset_harvest - returns how many of @max events it has written */
+int pset_harvest(struct socket_thread *t, pset_ix ix, struct epoll_event *ev,
+		 int max);
+
+/* pset_pending - a harvest may find something */
+static inline bool pset_pending(const struct pset *p)
+{
+	return atomic_load_explicit(&p->ready, memory_order_relaxed) ||
+	       p->level_first;
+}
+
+/**
+ * pset_wake_fd - the pset's wake socket in this process, made where there is none
+ * @epfd: kernel epoll instance to add it to, with @magic as data; -1: none
+ */
+int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd,
+		 uint64_t magic);
+
+/* pset_kick - sleepers on it look again (a descriptor was added) */
+void pset_kick(struct socket_thread *t, pset_ix ix);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sockets and poll sets as they lie in the segment.
+ *
+ * A sock is an open socket description: what dup and fork share. It is alive while
+ * some process's descriptor table names it (`refs`), and owns one connection of its
+ * host's stack. A pset (poll set) is an epoll instance, or a thread's temporary one for
+ * poll and select. A watch ties a sock to a pset.
+ *
+ * Locks: a sock's fields and its list of watches belong to its host's lock, except the
+ * atomics: `ready` and `sleeping` are read by anybody. A pset's lists belong to its own
+ * lock, except `ready`, onto which whoever reports an event pushes without a lock.
+ *
+ * A descriptor is proof that a sock lives only while the host's lock is held and the
+ * table still names it: sock_lock() checks.
+ */
+#ifndef TOAMI_SOCKET_SOCK_H
+#define TOAMI_SOCKET_SOCK_H
+
+#include "fabric/segment.h"
+#include "stack/stack.h"
+
+enum sock_state { SOCK_FREE, SOCK_USED };
+
+struct sock {
+	uint32_t link;		/* slot table's */
+	_Atomic uint32_t state; /* enum sock_state */
+	_Atomic uint32_t refs;	/* descriptors that name it, in all processes */
+	conn_ix conn;
+	host_ix host;
+	vif_ix vif;
+	uint8_t proto; /* STACK_TCP, STACK_UDP */
+	bool inet6;    /* AF_INET6 */
+	bool connecting;
+	bool listening;
+	bool v6only;
+	bool reuseaddr;
+	bool reuseport;
+	bool pktinfo;
+	_Atomic uint32_t nonblock; /* O_NONBLOCK, shared by all descriptors */
+	_Atomic uint32_t ready;	   /* conn_ready(), kept by whoever has the lock */
+	_Atomic uint32_t sleeping; /* futex: 1 while somebody sleeps on this sock */
+	watch_ix watches;	   /* linked by watch.next */
+	uint64_t recv_timeout_ns;  /* 0: none */
+	uint64_t send_timeout_ns;
+};
+
+enum watch_state {
+	WATCH_IDLE,
+	WATCH_QUEUED, /* on its pset's ready stack or level list */
+	WATCH_GONE,   /* likewise, and to be freed by who takes it off */
+};
+
+struct watch {
+	uint32_t link;		/* slot table's */
+	_Atomic uint32_t state; /* enum watch_state */
+	sock_ix sock;		/* 0: the slot is free, or the watch is gone */
+	pset_ix pset;
+	int32_t fd;		 /* the descriptor it was made with */
+	_Atomic uint32_t events; /* EPOLL*; 0 after a one-shot */
+	uint64_t data;		 /* for the program */
+	watch_ix next;		 /* of its sock */
+	watch_ix ready_next;	 /* on the ready stack or the level list */
+};
+
+enum pset_sleep {
+	PSET_AWAKE,
+	PSET_ON_FUTEX,	/* sleeper waits on `sleeping` */
+	PSET_ON_SOCKET, /* sleeper waits in the kernel, wake socket among its fds */
+};
+
+struct pset {
+	uint32_t link;		/* slot table's */
+	_Atomic uint32_t state; /* enum sock_state */
+	_Atomic uint32_t refs;	/* descriptors; a temporary one has 1 */
+	struct fabric_lock lock;
+	_Atomic uint32_t sleeping; /* futex: enum pset_sleep */
+	int32_t wake_fd;	   /* in the processes that share it; -1: none yet */
+	proc_ix owner;		   /* of a temporary one; 0: descriptors name it */
+	uint32_t generation;	   /* counts uses of the slot: part of the wake name */
+	_Atomic uint32_t kernel_fds; /* descriptors of the kernel's in it */
+	uint64_t kernel_checked_ns;
+	_Alignas(CACHE_LINE) _Atomic watch_ix ready; /* stack of WATCH_QUEUED */
+	watch_ix level_first; /* taken off `ready`, to be looked at again */
+	watch_ix level_last;
+};
+
+static inline struct sock *sock_at(const struct fabric *f, sock_ix ix)
+{
+	return slot_at(&f->table[FABRIC_TABLE_SOCK], ix);
+}
+
+static inline struct pset *pset_at(const struct fabric *f, pset_ix ix)
+{
+	return slot_at(&f->table[FABRIC_TABLE_PSET], ix);
+}
+
+static inline struct watch *watch_at(const struct fabric *f, watch_ix ix)
+{
+	return slot_at(&f->table[FABRIC_TABLE_WATCH], ix);
+}
+
+static inline struct stack_host *stack_host_at(const struct fabric *f,
+					       host_ix ix)
+{
+	return slot_at(&f->table[FABRIC_TABLE_STACK_HOST], ix);
+}
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Streams: bytes from the program into the send queue, from the receive queue to the
+ * program.
+ *
+ * Little data is copied under the host's lock. Much data is not: the writer fills chunks
+ * first and then hands them to the send queue; the reader detaches frames, lets go of the
+ * lock, lets the window update reach the sender, and copies while the sender goes on.
+ */
+#include "base/sys.h"
+#include "socket/descriptor.h"
+#include "socket/io.h"
+#include "socket/wait.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#define BULK_MIN   2048	 /* from here on, chunks are filled before the lock */
+#define BULK_PIECE 65536 /* handed over at once, so that both ends copy at once */
+#define TAKE_MIN   8192	 /* from here on, frames are detached */
+
+static bool would_block(const struct sock *s, long flags)
+{
+	return (flags & MSG_DONTWAIT) || atomic_load(&s->nonblock);
+}
+
+/* -EINTR restarts unless the socket has a timeout (signal(7)). */
+static long interrupted(int err, uint64_t timeout_ns)
+{
+	return err == -EINTR && !timeout_ns ? SOCKET_RESTART : err;
+}
+
+static const struct conn *conn_of(const struct socket_thread *t,
+				  const struct sock *s)
+{
+	return slot_at(&t->process->fabric.table[FABRIC_TABLE_CONN], s->conn);
+}
+
+/* --- receiving --------------------------------------------------------------- */
+
+/* Copies in-order bytes under the lock. Returns how many. */
+static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
+			bool peek)
+{
+	size_t done = 0, n;
+	void *at;
+
+	while ((n = cursor_piece(c, UINT32_MAX, &at))) {
+		uint32_t got = tcp_copy(&w->stack, s->conn,
+					peek ? (uint32_t)done : 0, at,
+					(uint32_t)n, peek);
+
+		cursor_advance(c, got);
+		done += got;
+		if (got < n)
+			break;
+	}
+	return done;
+}
+
+/* Copies detached frames to the program and frees them. */
+static size_t copy_frames(struct work *w, struct frame_list *list,
+			  struct cursor *c)
+{
+	struct arena *a = &w->in.arena;
+	size_t done = 0, n;
+	frame_ix ix;
+	void *at;
+
+	while ((ix = frame_list_pop(a, list))) {
+		const struct frame *f = frame_at(a, ix);
+		uint32_t off = f->payload_off;
+
+		while (off < f->payload &&
+		       (n = cursor_piece(c, f->payload - off, &at))) {
+			frame_copy_out(a, f, off, at, (uint32_t)n);
+			cursor_advance(c, n);
+			off += (uint32_t)n;
+			done += n;
+		}
+		frame_free(a, ix);
+	}
+	return done;
+}
+
+/*
+ * Moves what is there to the program; the host is locked, and the work ended on return.
+ * Returns the bytes.
+ */
+static size_t receive(struct work *w, struct sock *s, struct cursor *c,
+		      bool peek)
+{
+	struct frame_list list = { 0, 0 };
+	uint32_t there = tcp_readable(conn_of(w->thread, s));
+	uint32_t taken = 0;
+	size_t done = 0;
+
+	if (!peek && there >= TAKE_MIN && c->left >= TAKE_MIN)
+		taken = tcp_take(&w->stack, s->conn,
+				 (uint32_t)min_u64(c->left, UINT32_MAX), &list);
+	if (!taken)
+		done = copy_some(w, s, c, peek);
+	if (!peek)
+		tcp_consumed(&w->stack, s->conn);
+	work_refresh(w, s);
+	work_unlock(w);
+	if (taken)
+		done = copy_frames(w, &list, c);
+	work_end(w);
+	return done;
+}
+
+long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
+{
+	struct sock *s = sock_peek(t, fd);
+	uint64_t until = 0;
+	size_t done = 0;
+
+	if (!s)
+		return -EBADF;
+	if (flags & MSG_OOB)
+		return -EINVAL;
+	for (;;) {
+		struct work w;
+		int err = 0;
+
+		/* Nothing there: no need for the lock to find that out. */
+		if (!(atomic_load_explicit(&s->ready, memory_order_acquire) &
+		      (STACK_IN | STACK_RDHUP | STACK_HUP | STACK_ERR)))
+			goto wait;
+		err = sock_lock(&w, t, fd, &s);
+		if (err)
+			return done ? (long)done : err;
+		if (!c->left) {
+			work_end(&w);
+			return (long)done;
+		}
+		if (tcp_readable(conn_of(t, s))) {
+			done += receive(&w, s, c, flags & MSG_PEEK);
+			if (!(flags & MSG_WAITALL) || !c->left ||
+			    (flags & MSG_PEEK))
+				return (long)done;
+			continue;
+		}
+		err = tcp_recv_error(&w.stack, s->conn);
+		work_refresh(&w, s);
+		work_end(&w);
+		if (err)
+			return done ? (long)done : err == 1 ? 0 : err;
+wait:
+		if (would_block(s, flags))
+			return done ? (long)done : -EAGAIN;
+		if (!until)
+			until = wait_date(t, s->recv_timeout_ns);
+		err = wait_sock(t, s, STACK_IN | STACK_RDHUP, until);
+		if (err)
+			return done ? (long)done :
+				      interrupted(err, s->recv_timeout_ns);
+	}
+}
+
+/* --- sending ----------------------------------------------------------------- */
+
+static void free_chunks(struct arena *a, chunk_ix ix)
+{
+	while (ix) {
+		chunk_ix next = chunk_at(a, ix)->next;
+
+		chunk_put(a, ix);
+		ix = next;
+	}
+}
+
+/* Fills chunks with @bytes from the program; *got says how many. 0: none to be had. */
+static chunk_ix fill_chunks(struct arena *a, struct cursor *c, size_t bytes,
+			    size_t *got)
+{
+	chunk_ix first = 0, last = 0;
+
+	for (*got = 0; *got < bytes;) {
+		chunk_ix ix = chunk_alloc(a);
+		size_t n = bytes - *got;
+
+		if (!ix)
+			break;
+		if (n > CHUNK_BYTES)
+			n = CHUNK_BYTES;
+		n = cursor_get(c, chunk_bytes(a, ix), n);
+		chunk_at(a, ix)->end = (uint16_t)n;
+		if (last)
+			chunk_at(a, last)->next = ix;
+		else
+			first = ix;
+		last = ix;
+		*got += n;
+	}
+	return first;
+}
+
+/*
+ * Hands over up to BULK_PIECE bytes in chunks filled before the lock is taken.
+ * Returns the bytes; 0: go the other way (no chunks, lock busy for long); or an error.
+ */
+static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
+		      struct cursor *c, uint32_t room, bool more)
+{
+	uint32_t entry = descriptor_get(t, fd);
+	struct cursor begin = *c;
+	struct work w;
+	chunk_ix chunks;
+	size_t got;
+	int err = work_enter(&w, t);
+
+	if (err)
+		return err;
+	chunks = fill_chunks(&w.in.arena, c,
+			     min_u64(min_u64(c->left, room), BULK_PIECE), &got);
+	if (!chunks || !work_lock_soon(&w, s->host))
+		goto undo;
+	/* The lock is held: now the descriptor proves that the sock lives. */
+	if (descriptor_get(t, fd) != entry)
+		goto undo;
+	err = tcp_send_error(&w.stack, s->conn);
+	if (err)
+		goto undo;
+	tcp_append_chunks(&w.stack, s->conn, chunks);
+	tcp_push(&w.stack, s->conn, more || c->left);
+	work_refresh(&w, s);
+	work_end(&w);
+	return (long)got;
+undo:
+	*c = begin;
+	free_chunks(&w.in.arena, chunks);
+	work_end(&w);
+	return err;
+}
+
+/* Copies under the lock. Returns the bytes, or an error. */
+static long send_little(struct socket_thread *t, long fd, struct cursor *c,
+			bool more, bool urgent)
+{
+	struct work w;
+	struct sock *s;
+	size_t done = 0, n;
+	void *at;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	err = tcp_send_error(&w.stack, s->conn);
+	if (!err) {
+		while (done < BULK_PIECE &&
+		       (n = cursor_piece(c, BULK_PIECE - done, &at))) {
+			uint32_t got = tcp_append(&w.stack, s->conn, at,
+						  (uint32_t)n);
+
+			cursor_advance(c, got);
+			done += got;
+			if (got < n)
+				break;
+		}
+		if (urgent && !c->left)
+			tcp_send_urgent(&w.stack, s->conn);
+		tcp_push(&w.stack, s->conn, more);
+	}
+	work_refresh(&w, s);
+	work_end(&w);
+	return err ? err : (long)done;
+}
+
+static long broken_pipe(struct socket_thread *t, long flags, long err)
+{
+	(void)t;
+	if (err == -EPIPE && !(flags & MSG_NOSIGNAL))
+		sys_call(SYS_tgkill, sys_call(SYS_getpid),
+			 sys_call(SYS_gettid), SIGPIPE);
+	return err;
+}
+
+long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
+{
+	struct sock *s = sock_peek(t, fd);
+	bool more = flags & MSG_MORE;
+	uint64_t until = 0;
+	size_t done = 0;
+
+	if (!s)
+		return -EBADF;
+	for (;;) {
+		uint32_t room = tcp_room(conn_of(t, s));
+		long n = 0;
+		int err;
+
+		if (c->left >= BULK_MIN && room >= BULK_MIN &&
+		    !(flags & MSG_OOB))
+			n = send_bulk(t, fd, s, c, room, more);
+		if (!n)
+			n = send_little(t, fd, c, more, flags & MSG_OOB);
+		if (n < 0 && n != -EAGAIN)
+			return done ? (long)done : broken_pipe(t, flags, n);
+		if (n > 0)
+			done += (size_t)n;
+		if (!c->left)
+			return (long)done;
+		if (n > 0 && tcp_room(conn_of(t, s)) >= BULK_MIN)
+			continue;
+		if (would_block(s, flags))
+			return done ? (long)done : -EAGAIN;
+		if (!until)
+			until = wait_date(t, s->send_timeout_ns);
+		err = wait_sock(t, s, STACK_OUT, until);
+		if (err)
+			return done ? (long)done :
+				      interrupted(err, s->send_timeout_ns);
+	}
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagrams: one frame each, filled before the host is locked. */
+#include "socket/io.h"
+#include "socket/name.h"
+#include "socket/wait.h"
+
+#include <errno.h>
+
+#define DATAGRAM_MAX 65507 /* 65,535 less the headers of IPv4 and UDP */
+
+/* Fills @ix with everything that is left of @c. 0 or -ENOBUFS. */
+static int gather(struct arena *a, frame_ix ix, struct cursor *c)
+{
+	struct frame *f = frame_at(a, ix);
+
+	if (c->left <= FRAME_INLINE_MAX) {
+		f->payload = (uint32_t)cursor_get(c, f->data, c->left);
+		return 0;
+	}
+	while (c->left) {
+		chunk_ix k = chunk_alloc(a);
+		size_t n;
+		int err;
+
+		if (!k)
+			return -ENOBUFS;
+		n = cursor_get(c, chunk_bytes(a, k), CHUNK_BYTES);
+		err = frame_refer(a, ix, k, 0, (uint16_t)n);
+		chunk_put(a, k);
+		if (err)
+			return -ENOBUFS;
+		if (!n)
+			break;
+	}
+	return 0;
+}
+
+long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
+		 const struct io_note *note)
+{
+	struct sock *s = sock_peek(t, fd);
+	size_t bytes = c->left;
+	struct ip_addr to;
+	uint16_t port = 0;
+	struct work w;
+	frame_ix ix;
+	int err = 0;
+
+	(void)flags;
+	if (!s)
+		return -EBADF;
+	if (note->name)
+		err = name_in(note->name, note->tolen, s->inet6, &to, &port,
+			      NULL);
+	if (err)
+		return err;
+	if (bytes > DATAGRAM_MAX)
+		return -EMSGSIZE;
+	err = sock_lock(&w, t, fd, &s);
+	if (err)
+		return err;
+	ix = frame_alloc(&w.in.arena);
+	err = ix ? gather(&w.in.arena, ix, c) : -ENOBUFS;
+	if (err)
+		frame_free(&w.in.arena, ix);
+	else
+		err = udp_send(&w.stack, s->conn, ix, note->name ? &to : NULL,
+			       port);
+	work_refresh(&w, s);
+	work_end(&w);
+	return err ? err : (long)bytes;
+}
+
+static size_t scatter(struct arena *a, const struct frame *f, struct cursor *c)
+{
+	uint32_t off = 0;
+	size_t n;
+	void *at;
+
+	while (off < f->payload && (n = cursor_piece(c, f->payload - off, &at))) {
+		frame_copy_out(a, f, off, at, (uint32_t)n);
+		cursor_advance(c, n);
+		off += (uint32_t)n;
+	}
+	return off;
+}
+
+long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
+		 struct io_note *note)
+{
+	struct sock *s = sock_peek(t, fd);
+	uint64_t until = 0;
+
+	if (!s)
+		return -EBADF;
+	for (;;) {
+		struct udp_note un;
+		struct work w;
+		frame_ix ix;
+		bool inet6;
+		int err;
+
+		if (!(atomic_load_explicit(&s->ready, memory_order_acquire) &
+		      (STACK_IN | STACK_ERR)))
+			goto wait;
+		err = sock_lock(&w, t, fd, &s);
+		if (err)
+			return err;
+		inet6 = s->inet6;
+		err = -conn_error(&w.stack, s->conn);
+		ix = err ? 0 :
+			   udp_take(&w.stack, s->conn, &un, flags & MSG_PEEK);
+		work_refresh(&w, s);
+		if (err) {
+			work_end(&w);
+			return err;
+		}
+		if (ix) {
+			const struct frame *f = frame_at(&w.in.arena, ix);
+			size_t whole = f->payload, got;
+
+			/* A peeked frame stays in the queue: copy under the lock. */
+			if (!(flags & MSG_PEEK))
+				work_unlock(&w);
+			got = scatter(&w.in.arena, f, c);
+			if (!(flags & MSG_PEEK))
+				frame_free(&w.in.arena, ix);
+			work_end(&w);
+			if (note->name)
+				name_out(note->name, note->namelen, inet6,
+					 &un.from, un.port);
+			note->flags = got < whole ? MSG_TRUNC : 0;
+			return (long)(flags & MSG_TRUNC ? whole : got);
+		}
+		work_end(&w);
+wait:
+		if ((flags & MSG_DONTWAIT) || atomic_load(&s->nonblock))
+			return -EAGAIN;
+		if (!until)
+			until = wait_date(t, s->recv_timeout_ns);
+		err = wait_sock(t, s, STACK_IN, until);
+		if (err)
+			return err == -EINTR && !s->recv_timeout_ns ?
+				       SOCKET_RESTART :
+				       err;
+	}
+}

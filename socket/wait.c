@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See wait.h. */
+#include "socket/wait.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <time.h>
+
+#define SPIN_SHORT_NS 3000  /* longer than an answer from an awake peer takes */
+#define SPIN_NS	      50000 /* about what a sleep and a wake-up cost */
+#define YIELD_NS      4000  /* between two offers of the core */
+
+uint64_t wait_date(const struct socket_thread *t, uint64_t timeout_ns)
+{
+	return timeout_ns ? fabric_now(&t->process->fabric) + timeout_ns :
+			    WAIT_FOREVER;
+}
+
+struct timespec *wait_timespec(const struct socket_thread *t, uint64_t until,
+			       struct timespec *ts)
+{
+	uint64_t now, left;
+
+	if (until == WAIT_FOREVER)
+		return NULL;
+	now = fabric_now(&t->process->fabric);
+	left = until > now ? until - now : 0;
+	ts->tv_sec = (time_t)(left / NSEC_PER_SEC);
+	ts->tv_nsec = (long)(left % NSEC_PER_SEC);
+	return ts;
+}
+
+/* Takes one of the places for long spinners; false: every core has one. */
+static bool join_spinners(struct fabric *f, struct fabric_proc *p)
+{
+	if (atomic_fetch_add(&f->header->spinners, 1) >= f->header->cores) {
+		atomic_fetch_sub(&f->header->spinners, 1);
+		return false;
+	}
+	atomic_fetch_add(&p->spinning, 1);
+	return true;
+}
+
+static void leave_spinners(struct fabric *f, struct fabric_proc *p)
+{
+	atomic_fetch_sub(&p->spinning, 1);
+	atomic_fetch_sub(&f->header->spinners, 1);
+}
+
+/* How long this thread may spin: the fewer of its last spins paid, the shorter. */
+static uint64_t budget(const struct socket_thread *t)
+{
+	return t->spin_failed >= 8 ? SPIN_SHORT_NS :
+				     SPIN_NS >> (t->spin_failed / 2);
+}
+
+static void learn(struct socket_thread *t, bool paid, bool was_long)
+{
+	if (paid && was_long)
+		t->spin_failed = 0;
+	else if (paid)
+		t->spin_failed = (uint8_t)(t->spin_failed / 2);
+	else if (t->spin_failed < 16)
+		t->spin_failed++;
+	else
+		t->spin_failed = 6; /* now and then, find out again */
+}
+
+bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
+	       uint64_t until)
+{
+	struct fabric *f = &t->process->fabric;
+	struct fabric_proc *p = &f->procs[t->self];
+	uint64_t begin = fabric_now(f), now = begin, yielded = begin;
+	uint64_t limit = begin + budget(t);
+	bool joined = false, paid = false;
+
+	if (limit > until)
+		limit = until;
+	while (now < limit && !t->signal_due) {
+		uint64_t before = now;
+
+		for (int i = 0; i < 8; i++) {
+			paid = ready(arg);
+			if (paid)
+				goto out;
+			cpu_relax();
+		}
+		now = fabric_now(f);
+		/* Somebody else has had this core: it is wanted. */
+		if (now - before > SPIN_NS)
+			break;
+		if (now - begin < SPIN_SHORT_NS)
+			continue;
+		if (!joined) {
+			joined = join_spinners(f, p);
+			if (!joined)
+				break;
+		}
+		if (now - yielded > YIELD_NS) {
+			sys_call(SYS_sched_yield);
+			now = fabric_now(f);
+			yielded = now;
+		}
+	}
+	paid = ready(arg);
+out:
+	if (joined)
+		leave_spinners(f, p);
+	learn(t, paid, joined);
+	return paid;
+}
+
+int wait_futex(struct socket_thread *t, _Atomic uint32_t *word, uint32_t value,
+	       uint64_t until)
+{
+	struct timespec ts;
+	long args[6] = { (long)word, FUTEX_WAIT, (long)value,
+			 (long)wait_timespec(t, until, &ts), 0, 0 };
+	long n = sys_sleep(&t->signal_due, SYS_futex, args);
+
+	return n == -EINTR || n == -ETIMEDOUT ? (int)n : 0;
+}
+
+struct sock_wait {
+	struct sock *s;
+	uint32_t events;
+};
+
+static bool sock_is_ready(void *arg)
+{
+	struct sock_wait *sw = arg;
+
+	return atomic_load_explicit(&sw->s->ready, memory_order_acquire) &
+	       sw->events;
+}
+
+int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
+	      uint64_t until)
+{
+	struct sock_wait sw = { s, events | STACK_ERR | STACK_HUP };
+
+	if (wait_spin(t, sock_is_ready, &sw, until))
+		return 0;
+	for (;;) {
+		int err;
+
+		atomic_store(&s->sleeping, 1);
+		if (sock_is_ready(&sw))
+			return 0;
+		err = wait_futex(t, &s->sleeping, 1, until);
+		if (sock_is_ready(&sw))
+			return 0;
+		if (err)
+			return err == -ETIMEDOUT ? -EAGAIN : err;
+	}
+}

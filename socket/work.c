@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See work.h. */
+#include "socket/work.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "fabric/address.h"
+#include "fabric/wake.h"
+#include "socket/pset.h"
+#include "stack/conn.h"
+#include "vif/vif.h"
+
+#include <errno.h>
+#include <limits.h>
+
+/* How long work_lock_soon() spins: a few times a usual stay under the lock. */
+#define SOON_NS 3000
+
+static struct work *work_of(struct stack *st)
+{
+	return st->user;
+}
+
+static void on_event(struct stack *st, conn_ix c, uint32_t events)
+{
+	struct work *w = work_of(st);
+	const struct conn *conn = slot_at(st->conns, c);
+	sock_ix ix = conn->sock;
+	struct sock *s = sock_at(w->fabric, ix);
+
+	if (s->conn != c)
+		return;
+	work_refresh(w, s);
+	work_wake_sock(w, s);
+	if (s->watches)
+		pset_report(w, s, events);
+}
+
+static int on_neighbour(struct stack *st, const struct ip_addr *to,
+			uint8_t mac[6])
+{
+	struct work *w = work_of(st);
+	host_ix h = fabric_address_find(w->fabric, to);
+
+	if (!h)
+		return -EHOSTUNREACH;
+	fabric_mac(h, mac);
+	return 0;
+}
+
+static void on_received(struct stack *st, conn_ix c, const struct frame *f)
+{
+	struct work *w = work_of(st);
+	const struct conn *conn = slot_at(st->conns, c);
+
+	vif_charge(w->fabric, w->fabric->hosts[w->host].vif, conn->vif, 1,
+		   f->header_bytes + f->payload);
+}
+
+static const struct stack_ops ops = {
+	.event = on_event,
+	.neighbour = on_neighbour,
+	.received = on_received,
+};
+
+static void bind_stack(struct work *w, host_ix host)
+{
+	struct fabric *f = w->fabric;
+
+	w->host = host;
+	w->stack = (struct stack){
+		.arena = &w->in.arena,
+		.host = stack_host_at(f, host),
+		.conns = &f->table[FABRIC_TABLE_CONN],
+		.ops = &ops,
+		.user = w,
+		.now_ns = fabric_now(f),
+		.random = &w->in.ctx->random,
+		.neighbour_gen =
+			atomic_load_explicit(&f->header->neighbour_gen,
+					     memory_order_relaxed),
+	};
+}
+
+static void work_init(struct work *w, struct socket_thread *t)
+{
+	w->thread = t;
+	w->fabric = &t->process->fabric;
+	w->host = 0;
+	w->out = (struct frame_list){ 0, 0 };
+	w->timer_ns = UINT64_MAX;
+	w->wakes = 0;
+}
+
+int work_begin(struct work *w, struct socket_thread *t, host_ix host)
+{
+	int err;
+
+	work_init(w, t);
+	err = fabric_enter_lock(w->fabric, t->self, &t->hint,
+				&w->fabric->hosts[host].lock, &w->in);
+	if (err)
+		return err;
+	bind_stack(w, host);
+	return 0;
+}
+
+int work_enter(struct work *w, struct socket_thread *t)
+{
+	work_init(w, t);
+	return fabric_enter(w->fabric, t->self, &t->hint, &w->in);
+}
+
+bool work_lock_soon(struct work *w, host_ix host)
+{
+	struct fabric_lock *lock = &w->fabric->hosts[host].lock;
+	uint64_t until = 0;
+
+	while (!fabric_trylock(&w->in, lock)) {
+		uint64_t now = fabric_now(w->fabric);
+
+		if (!until)
+			until = now + SOON_NS;
+		if (now > until || atomic_load(&w->fabric->header->gate))
+			return false;
+		cpu_relax();
+	}
+	bind_stack(w, host);
+	return true;
+}
+
+int work_enter_alone(struct work *w, struct socket_thread *t)
+{
+	work_init(w, t);
+	return fabric_enter_alone(w->fabric, t->self, &w->in);
+}
+
+void work_lock_alone(struct work *w, host_ix host)
+{
+	bind_stack(w, host);
+}
+
+/* --- delivery ---------------------------------------------------------------- */
+
+static void backlog_push(struct work *w, struct fabric_host *h, frame_ix ix)
+{
+	struct frame *f = frame_at(&w->in.arena, ix);
+	frame_ix head = atomic_load(&h->backlog);
+
+	do {
+		f->next = head;
+	} while (!atomic_compare_exchange_weak(&h->backlog, &head, ix));
+}
+
+/* Takes in what has come while the lock was held, oldest first. */
+static void drain_backlog(struct work *w)
+{
+	struct fabric_host *h = &w->fabric->hosts[w->host];
+	struct arena *a = &w->in.arena;
+
+	while (atomic_load_explicit(&h->backlog, memory_order_relaxed)) {
+		frame_ix ix = atomic_exchange(&h->backlog, 0), first = 0;
+
+		while (ix) {
+			frame_ix next = frame_at(a, ix)->next;
+
+			frame_at(a, ix)->next = first;
+			first = ix;
+			ix = next;
+		}
+		for (ix = first; ix; ix = first) {
+			first = frame_at(a, ix)->next;
+			frame_at(a, ix)->next = 0;
+			stack_input(&w->stack, ix);
+		}
+	}
+}
+
+/* Appends what the stack has produced to what is to be delivered. */
+static void collect(struct work *w)
+{
+	struct frame_list *from = &w->stack.out;
+
+	if (!from->first)
+		return;
+	if (w->out.last)
+		frame_at(&w->in.arena, w->out.last)->next = from->first;
+	else
+		w->out.first = from->first;
+	w->out.last = from->last;
+	*from = (struct frame_list){ 0, 0 };
+}
+
+void work_unlock_alone(struct work *w)
+{
+	uint64_t date = stack_next_timer_ns(w->stack.host);
+
+	collect(w);
+	if (date < w->timer_ns)
+		w->timer_ns = date;
+	w->host = 0;
+}
+
+/* Lets go of the current host's lock, leaving no frame behind in its backlog. */
+static void release(struct work *w)
+{
+	struct fabric_host *h = &w->fabric->hosts[w->host];
+	uint64_t date;
+
+	do {
+		drain_backlog(w);
+		date = stack_next_timer_ns(w->stack.host);
+		if (unlikely(date <= w->stack.now_ns)) {
+			stack_timers(&w->stack);
+			date = stack_next_timer_ns(w->stack.host);
+		}
+		collect(w);
+		fabric_unlock(&w->in, &h->lock);
+		if (date < w->timer_ns)
+			w->timer_ns = date;
+	} while (atomic_load(&h->backlog) && fabric_trylock(&w->in, &h->lock));
+	w->host = 0;
+}
+
+static bool lock_host(struct work *w, host_ix host)
+{
+	if (!fabric_trylock(&w->in, &w->fabric->hosts[host].lock))
+		return false;
+	bind_stack(w, host);
+	drain_backlog(w);
+	return true;
+}
+
+static void charge(struct work *w, const struct frame *f, host_ix to)
+{
+	vif_charge(w->fabric, f->tx_vif, w->fabric->hosts[to].vif, 1,
+		   f->header_bytes + f->payload);
+}
+
+/* A copy for each host but the sender: broadcast and multicast. */
+static void flood(struct work *w, frame_ix ix)
+{
+	struct arena *a = &w->in.arena;
+	const struct frame *f = frame_at(a, ix);
+	host_ix from = fabric_mac_host(w->fabric, f->header + 6);
+	host_ix end = atomic_load(&w->fabric->header->host_end);
+
+	for (host_ix to = 1; to < end; to++) {
+		struct fabric_host *h = &w->fabric->hosts[to];
+		frame_ix copy;
+		struct frame *c;
+
+		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP)
+			continue;
+		copy = frame_alloc(a);
+		if (!copy)
+			break;
+		c = frame_at(a, copy);
+		mem_copy(c, f, sizeof(*f));
+		c->next = 0;
+		if (c->flags & FRAME_REFS)
+			for (uint8_t i = 0; i < c->refs; i++)
+				chunk_get(a, c->ref[i].chunk);
+		charge(w, c, to);
+		backlog_push(w, h, copy);
+		if (lock_host(w, to))
+			release(w);
+	}
+	frame_free(a, ix);
+}
+
+/* Carries every frame of w->out, and those that answer them, to their hosts. */
+static void deliver(struct work *w)
+{
+	struct arena *a = &w->in.arena;
+	frame_ix ix;
+
+	while ((ix = frame_list_pop(a, &w->out))) {
+		struct frame *f = frame_at(a, ix);
+		host_ix to = fabric_mac_host(w->fabric, f->header);
+		struct fabric_host *h = &w->fabric->hosts[to];
+
+		if (f->header[0] & 1) {
+			flood(w, ix);
+			continue;
+		}
+		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
+			vif_drop_tx(w->fabric, f->tx_vif, 1);
+			frame_free(a, ix);
+			continue;
+		}
+		charge(w, f, to);
+		if (!lock_host(w, to)) {
+			backlog_push(w, h, ix);
+			if (!lock_host(w, to))
+				continue;
+		} else {
+			stack_input(&w->stack, ix);
+		}
+		/* More for the same host: one stay under its lock. */
+		while (w->out.first) {
+			f = frame_at(a, w->out.first);
+			if (fabric_mac_host(w->fabric, f->header) != to)
+				break;
+			ix = frame_list_pop(a, &w->out);
+			charge(w, f, to);
+			stack_input(&w->stack, ix);
+		}
+		release(w);
+	}
+}
+
+void work_unlock(struct work *w)
+{
+	if (w->host)
+		release(w);
+	deliver(w);
+}
+
+/* --- waking ------------------------------------------------------------------ */
+
+static void add_wake(struct work *w, bool futex, uint64_t whom)
+{
+	if (w->wakes == WORK_WAKES) {
+		/* Rare: more sleepers than a batch has room for are woken at once. */
+		if (futex)
+			wake_futex((_Atomic uint32_t *)whom, INT_MAX);
+		else
+			wake_send(w->fabric, whom);
+		return;
+	}
+	w->wake_futex[w->wakes] = futex;
+	w->wake[w->wakes++] = whom;
+}
+
+/* The flag is tested after the event was published: a full barrier in between. */
+static uint32_t take_sleeper(_Atomic uint32_t *sleeping)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (likely(!atomic_load_explicit(sleeping, memory_order_relaxed)))
+		return 0;
+	return atomic_exchange(sleeping, 0);
+}
+
+void work_wake_sock(struct work *w, struct sock *s)
+{
+	if (take_sleeper(&s->sleeping))
+		add_wake(w, true, (uint64_t)&s->sleeping);
+}
+
+void work_wake_pset(struct work *w, pset_ix ix)
+{
+	struct pset *p = pset_at(w->fabric, ix);
+
+	switch (take_sleeper(&p->sleeping)) {
+	case PSET_ON_FUTEX:
+		add_wake(w, true, (uint64_t)&p->sleeping);
+		break;
+	case PSET_ON_SOCKET:
+		add_wake(w, false, pset_wake_name(p, ix));
+		break;
+	default:
+		break;
+	}
+}
+
+void work_refresh(struct work *w, struct sock *s)
+{
+	atomic_store_explicit(&s->ready, conn_ready(&w->stack, s->conn),
+			      memory_order_release);
+}
+
+void work_end(struct work *w)
+{
+	work_unlock(w);
+	/*
+	 * Still inside: whoever has been taken off his `sleeping` flag sleeps on until he
+	 * is woken, and if we die before, the repair must know that we were here.
+	 */
+	for (uint32_t i = 0; i < w->wakes; i++) {
+		if (w->wake_futex[i])
+			wake_futex((_Atomic uint32_t *)w->wake[i], INT_MAX);
+		else
+			wake_send(w->fabric, w->wake[i]);
+	}
+	wake_daemon_at(w->fabric, w->timer_ns);
+	fabric_leave(&w->in);
+}
+
+int sock_lock(struct work *w, struct socket_thread *t, long fd, struct sock **s)
+{
+	struct fabric *f = &t->process->fabric;
+
+	for (;;) {
+		_Atomic uint32_t *entry;
+		uint32_t e;
+		int err;
+
+		if ((unsigned long)fd >= FABRIC_FD_MAX)
+			return -EBADF;
+		entry = &f->procs[t->self].fd[fd];
+		e = atomic_load(entry);
+		if (!e)
+			return -EBADF;
+		if (e & FABRIC_FD_PSET)
+			return -ENOTSOCK;
+		*s = sock_at(f, e);
+		err = work_begin(w, t, (*s)->host);
+		if (err)
+			return err;
+		if (likely(atomic_load(entry) == e && (*s)->host == w->host))
+			return 0;
+		work_end(w);
+	}
+}

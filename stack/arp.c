@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ARP for IPv4 over Ethernet: RFC 826, address probes of RFC 5227 answered. */
+#include "stack/stack_internal.h"
+#include "stack/shape.h"
+
+#define ARP_FRAME (ETH_BYTES + (uint32_t)sizeof(struct arp_header))
+
+static void arp_send(struct stack *st, uint16_t op, const uint8_t *to,
+		     uint32_t target)
+{
+	const struct stack_config *g = &st->host->config;
+	frame_ix ix = frame_alloc(st->arena);
+	struct frame *f;
+	struct arp_header *a;
+
+	if (!ix)
+		return;
+	f = frame_at(st->arena, ix);
+	f->header_bytes = ARP_FRAME;
+	f->l3_off = ETH_BYTES;
+	f->l4_off = ETH_BYTES;
+	f->flags = FRAME_CSUM_OK;
+	f->tx_vif = g->vif;
+	((struct eth_header *)f->header)->type = be16(ETH_ARP);
+	a = (struct arp_header *)(f->header + ETH_BYTES);
+	a->hardware = be16(1);
+	a->protocol = be16(ETH_IPV4);
+	a->hardware_bytes = 6;
+	a->protocol_bytes = 4;
+	a->op = be16(op);
+	mac_copy(a->sender_mac, g->mac);
+	a->sender = g->addr4.w[3];
+	if (op == ARP_REPLY)
+		mac_copy(a->target_mac, to);
+	else
+		memset(a->target_mac, 0, 6);
+	a->target = target;
+	eth_send(st, to, ix);
+}
+
+void arp_request(struct stack *st, const struct ip_addr *target)
+{
+	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
+
+	count(st, Arp_OutRequests);
+	arp_send(st, ARP_REQUEST, all, target->w[3]);
+}
+
+void arp_input(struct stack *st, frame_ix ix)
+{
+	const struct stack_config *g = &st->host->config;
+	struct frame *f = frame_at(st->arena, ix);
+	struct arp_header a;
+	struct ip_addr sender;
+	bool to_me;
+
+	if (frame_header_set(st->arena, ix, ARP_FRAME) ||
+	    ip_is_any(&g->addr4)) {
+		count(st, Eth_InBad);
+		goto out;
+	}
+	a = *(const struct arp_header *)(f->header + ETH_BYTES);
+	if (a.hardware != be16(1) || a.protocol != be16(ETH_IPV4) ||
+	    a.hardware_bytes != 6 || a.protocol_bytes != 4) {
+		count(st, Eth_InBad);
+		goto out;
+	}
+	sender = ip_from_v4(a.sender);
+	to_me = a.target == g->addr4.w[3];
+	/* Our own address from another's mouth is not learned. */
+	if (a.sender && a.sender != g->addr4.w[3])
+		neigh_learn(st, &sender, a.sender_mac, to_me);
+	if (a.op == be16(ARP_REQUEST)) {
+		count(st, Arp_InRequests);
+		if (to_me && !mac_equal(a.sender_mac, g->mac)) {
+			count(st, Arp_OutReplies);
+			arp_send(st, ARP_REPLY, a.sender_mac, a.sender);
+		}
+	} else if (a.op == be16(ARP_REPLY)) {
+		count(st, Arp_InReplies);
+	}
+out:
+	frame_free(st->arena, ix);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A connection: one slot kind for TCP connections, listeners and UDP sockets.
+ *
+ * Writer of every field: the holder of the host's lock, while host->writing names the
+ * connection. snd_queued and rcv_queued are also read without the lock (tcp_room(),
+ * tcp_readable()); their writes are single relaxed stores.
+ *
+ * Life: conn_open(), or a SYN on a listener, fills a slot; state 0 frees it. A
+ * connection has an owner (sock != 0), or waits on a listener (listener != 0), or is
+ * an orphan (CONN_ORPHAN) that the stack finishes and frees by itself. Anything else
+ * was left by a dead thread.
+ *
+ * The ground truth is this slot. hash_next, bound_next, timer_*, q_next, q_prev and
+ * the union's queue of a listener are derived: stack_recover() makes them anew.
+ *
+ * Sequence space of the sender:
+ *
+ *	snd_una            snd_nxt             snd_end
+ *	   | sent, not acked  | queued, not sent  | (FIN, if CONN_FIN_QUEUED)
+ *
+ * While bytes are queued the first byte of chunk snd_head (at its `start`) is snd_una.
+ */
+#ifndef TOAMI_STACK_CONN_H
+#define TOAMI_STACK_CONN_H
+
+#include "stack/stack.h"
+
+/* The numbers of Linux's TCP states, so that TCP_INFO shows them unchanged. */
+enum conn_state {
+	CONN_FREE = 0,
+	CONN_ESTABLISHED = 1,
+	CONN_SYN_SENT = 2,
+	CONN_SYN_RECEIVED = 3,
+	CONN_FIN_WAIT1 = 4,
+	CONN_FIN_WAIT2 = 5,
+	CONN_TIME_WAIT = 6,
+	CONN_CLOSED = 7,
+	CONN_CLOSE_WAIT = 8,
+	CONN_LAST_ACK = 9,
+	CONN_LISTEN = 10,
+	CONN_CLOSING = 11,
+};
+
+#define CONN_BOUND	0x00000001u /* lport was chosen; in host->bound */
+#define CONN_HASHED	0x00000002u /* in host->hash */
+#define CONN_REUSEADDR	0x00000004u
+#define CONN_REUSEPORT	0x00000008u
+#define CONN_V6ONLY	0x00000010u
+#define CONN_INET6	0x00000020u
+#define CONN_ORPHAN	0x00000040u /* closed by its owner */
+#define CONN_F_NODELAY	0x00000080u
+#define CONN_F_CORK	0x00000100u
+#define CONN_F_KEEP	0x00000200u /* keepalive wanted */
+#define CONN_TS		0x00000400u /* timestamps agreed */
+#define CONN_SACK	0x00000800u /* SACK agreed */
+#define CONN_WSCALE	0x00001000u /* window scaling agreed */
+#define CONN_RCV_SHUT	0x00002000u /* reader wants no more, or FIN came */
+#define CONN_SND_SHUT	0x00004000u /* writer is done */
+#define CONN_FIN_QUEUED 0x00008000u /* FIN follows snd_end */
+#define CONN_FIN_RCVD	0x00010000u
+#define CONN_PINGPONG	0x00020000u /* interactive: acks ride on answers */
+#define CONN_ACK_NOW	0x00040000u /* an ack must leave before we return */
+#define CONN_ACK_DUE	0x00080000u /* an ack may wait: delack_at */
+#define CONN_CWND_FULL	0x00100000u /* cwnd stopped the sender lately */
+#define CONN_F_BCAST	0x00200000u
+#define CONN_F_MLOOP	0x00400000u
+#define CONN_TIMED	0x00800000u /* rtt_seq is being timed */
+#define CONN_QUEUED	0x01000000u /* in the timer wheel */
+#define CONN_TIMEWAIT_Q 0x02000000u /* in the host's time-wait list */
+#define CONN_PUSH_ALL	0x04000000u /* held-back tail must go (CORK ended) */
+#define CONN_URG_SEND	0x08000000u /* snd_up is ahead of snd_una */
+#define CONN_URG_RCVD	0x10000000u /* rcv_up points to unread urgent data */
+#define CONN_DSACK	0x20000000u /* dsack is to be reported */
+#define CONN_RESET	0x40000000u /* the peer reset it */
+#define CONN_ACCEPTABLE 0x80000000u /* in the listener's accept queue */
+
+/* Sender's state of recovery. */
+enum tcp_recovery {
+	TCP_OPEN,
+	TCP_RECOVERY, /* fast retransmit, RFC 6675 */
+	TCP_LOSS,     /* after a timeout */
+};
+
+/* What rtx_at stands for. */
+enum tcp_rtx {
+	TCP_RTX_RESEND,
+	TCP_RTX_PERSIST, /* zero window probe, or a held-back tail */
+};
+
+#define TCP_SACKED_MAX 8 /* ranges the sender remembers */
+#define TCP_SACK_MAX   4 /* ranges the receiver reports */
+
+struct tcp_range {
+	uint32_t start, end;
+};
+
+struct conn {
+	uint32_t link; /* the slot table's while free */
+	uint8_t proto;
+	uint8_t state; /* enum conn_state; 0: the slot is free */
+	uint16_t error; /* pending, a positive errno */
+	uint32_t flags;
+	conn_ix self; /* this slot's own index */
+	host_ix host;
+	sock_ix sock;
+	vif_ix vif;
+
+	/* Who talks to whom. */
+	uint32_t hash;
+	conn_ix hash_next;
+	struct ip_addr local, peer;
+	uint16_t lport, pport;
+
+	/* How to get there; valid while route_gen matches. */
+	uint8_t mac[6];
+	uint16_t ip_id;
+	uint64_t route_gen;
+	uint8_t ttl;
+	uint8_t tos;
+	uint8_t mcast_ttl;
+	uint8_t soft_error; /* what ICMP said, should we time out */
+
+	/* Send. */
+	uint32_t snd_una, snd_nxt, snd_end;
+	uint32_t snd_wnd; /* bytes, scaled */
+	uint32_t snd_wl1; /* seq of the last window update */
+	uint32_t snd_queued; /* bytes in the chunks */
+	uint32_t sndbuf;
+	chunk_ix snd_head, snd_tail;
+	chunk_ix cur;	  /* holds snd_nxt; 0: nothing unsent */
+	uint16_t cur_off; /* of snd_nxt in it */
+	uint16_t mss;	  /* payload of a segment, options deducted */
+	uint16_t mss_peer; /* as the peer's option said */
+	uint16_t mtu;	  /* of the path */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t recovery; /* enum tcp_recovery */
+	uint8_t dupacks;
+	uint32_t cwnd, ssthresh; /* bytes */
+	uint32_t snd_small; /* end of the last short segment (Minshall) */
+	uint32_t max_wnd;
+
+	/* Receive. */
+	uint32_t rcv_nxt;
+	uint32_t rcv_wup; /* rcv_nxt when the last ack left */
+	uint32_t rcv_adv; /* right edge of the window as told */
+	uint32_t rcv_queued; /* bytes readable */
+	uint32_t rcvbuf;
+	frame_ix rcv_first, rcv_last;
+	frame_ix ooo_first, ooo_last;
+	uint32_t ooo_frames;
+	uint32_t ooo_bytes;
+	uint32_t ts_recent;
+	uint32_t ts_recent_ms; /* when it was set */
+	uint32_t ts_offset;
+	uint32_t ts_echo_min; /* tsval of the first retransmission */
+	uint16_t rcv_mss; /* what the peer's segments look like */
+	uint8_t quick;	  /* acks to send at once */
+	uint8_t sacks;	  /* in sack[] */
+	uint8_t sackeds;  /* in sacked[] */
+	uint8_t rtx_kind; /* enum tcp_rtx */
+	uint8_t backoff;
+	uint8_t probes; /* keepalive and window probes unanswered */
+
+	/* Round trip. */
+	uint32_t srtt8_us; /* << 3 */
+	uint32_t rttvar4_us; /* << 2 */
+	uint32_t rto_us;
+	uint32_t min_rtt_us;
+	uint32_t rtt_seq;
+	uint64_t rtt_at_ns;
+
+	/* Dates; 0: not armed. */
+	uint64_t rtx_at, delack_at, keep_at;
+	uint64_t timer_at; /* where the wheel has it */
+	conn_ix timer_next, timer_prev;
+	uint16_t timer_slot;
+	uint8_t retries;
+	uint8_t keep_cnt;
+	uint64_t last_recv_ns, last_send_ns;
+	uint64_t last_ack_ns; /* anything acceptable was heard */
+	uint64_t stalled_ns; /* when the oldest unanswered resend or probe left */
+
+	/* Recovery. */
+	uint32_t recover;  /* it ends when this is acknowledged */
+	uint32_t high_rxt; /* resent below */
+	uint32_t lost_end; /* what is not SACKed below is lost */
+	uint32_t snd_up, rcv_up;
+	struct tcp_range dsack;
+	struct tcp_range sack[TCP_SACK_MAX];
+	union {
+		struct {
+			struct tcp_range sacked[TCP_SACKED_MAX];
+			/* CUBIC, RFC 9438; bytes and 1/1024 s. */
+			uint64_t epoch_ns;
+			uint32_t w_max, w_origin, w_est, k;
+			uint32_t prior_cwnd, prior_ssthresh;
+		};
+		struct { /* listener */
+			conn_ix accept_first, accept_last;
+			conn_ix syn_first;
+			uint32_t backlog;
+			uint32_t accepts; /* in the accept queue */
+			uint32_t syns;	  /* half open */
+		};
+	};
+
+	conn_ix bound_next;
+	conn_ix listener; /* that it waits on */
+	conn_ix q_next, q_prev; /* listener's queues, time-wait list */
+	uint32_t order; /* among the listener's pending */
+
+	/* Options. */
+	uint32_t user_timeout_ms;
+	int32_t linger_s;
+	uint32_t rcvlowat;
+	uint32_t keep_idle_s, keep_intvl_s;
+	uint16_t maxseg;
+	uint8_t syn_retries;
+	uint8_t defer_accept_s;
+
+	/* Told by TCP_INFO. */
+	uint32_t segs_out, segs_in;
+	uint32_t total_retrans;
+	uint32_t drops; /* UDP: datagrams that found no room */
+	uint64_t bytes_acked, bytes_received;
+};
+
+static_assert(sizeof(struct conn) <= 640, "a connection exceeds its slot");
+static_assert(offsetof(struct conn, link) == 0, "the slot's link comes first");
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One host on the network: addresses, tables, timers. Lies in shared memory; holds
+ * indices only. Writer of every field: the holder of the host's lock, except where a
+ * field says otherwise.
+ *
+ * What is *derived* from the connections' slots, and rebuilt by stack_recover(): hash,
+ * bound, wheel, the time-wait list and the listeners' queues. The rest is written in
+ * one store or is harmless when half written.
+ */
+#ifndef TOAMI_STACK_HOST_H
+#define TOAMI_STACK_HOST_H
+
+#include "stack/counters.h"
+#include "stack/conn.h"
+#include "stack/stack.h"
+
+#define HOST_HASH_BUCKETS 16384 /* connections by addresses and ports */
+#define HOST_PORT_BUCKETS 4096	/* sockets by local port */
+
+/*
+ * Timer wheel: hierarchical, 64 slots a level. A level-0 slot is one tick of 2^20 ns.
+ * Invariant: an entry of level n agrees with `now` in every bit above the level's
+ * group and exceeds it in that group, so the lowest level that is not empty holds the
+ * next date, in its lowest slot.
+ */
+#define WHEEL_TICK_SHIFT 20
+#define WHEEL_LEVELS	 8
+#define WHEEL_BITS	 6
+#define WHEEL_SLOTS	 (1 << WHEEL_BITS)
+
+struct wheel {
+	uint64_t now;		       /* ticks */
+	uint64_t busy[WHEEL_LEVELS];   /* bit s: slot s holds something */
+	conn_ix slot[WHEEL_LEVELS][WHEEL_SLOTS];
+};
+
+/* Link-layer addresses that ops->neighbour could not tell: ARP and ND. */
+#define NEIGH_MAX     64
+#define NEIGH_PENDING 4 /* frames that wait for one answer */
+
+enum neigh_state {
+	NEIGH_FREE,
+	NEIGH_ASKED, /* frames wait in pending[] */
+	NEIGH_KNOWN,
+};
+
+struct neigh {
+	struct ip_addr addr;
+	uint8_t mac[6];
+	uint8_t state;
+	uint8_t asked; /* requests sent without an answer */
+	uint8_t frames;
+	frame_ix pending[NEIGH_PENDING];
+	uint64_t at_ns; /* ASKED: ask again; KNOWN: forget */
+};
+
+/* Datagrams that arrive in pieces, RFC 791, RFC 8200 section 4.5, RFC 5722. */
+#define REASS_MAX    16
+#define REASS_FRAMES 128
+
+struct reass {
+	struct ip_addr src, dst;
+	uint32_t id;
+	uint8_t proto;
+	bool live;
+	bool have_last;
+	uint16_t frames;
+	uint32_t total; /* bytes behind the IP header, once the last piece is in */
+	uint32_t bytes; /* of them here */
+	frame_ix first; /* by offset; note[0] is the offset, note[1] the bytes */
+	uint64_t until_ns;
+};
+
+/* How a connection was before a segment or a timer began to change it; stack/undo.h. */
+struct undo {
+	_Atomic conn_ix conn; /* 0: none is being changed that way */
+	bool impossible;      /* the change frees what the copy refers to */
+	uint16_t start;	      /* of `chunk`, before it was acknowledged in part */
+	chunk_ix chunk;	      /* 0: none was */
+	struct conn before;
+};
+
+struct stack_host {
+	/* The connection being changed; see stack_recover(). */
+	_Atomic conn_ix writing;
+	struct undo undo;
+
+	/* Readers hold no lock: stack_next_timer_ns(). */
+	_Atomic uint64_t next_timer_ns;
+
+	struct stack_config config;
+	struct ip_addr link6; /* fe80::/64 address made from the MAC */
+
+	uint32_t neigh_gen;	/* moves when `neigh` changes */
+	uint32_t port_salt;	/* RFC 6056, algorithm 3: the counter */
+	uint32_t accept_order;	/* numbers pending connections */
+	uint16_t ip_id;		/* of datagrams that may be fragmented */
+	uint32_t ip6_frag_id;
+
+	/* Limits of what a stranger may provoke, per second. */
+	uint64_t second;	 /* the second that the counts are of */
+	uint32_t challenge_acks; /* RFC 5961, section 7 */
+	uint32_t icmp_errors;	 /* RFC 1812, section 4.3.2.8 */
+
+	/* TIME-WAIT, oldest first. */
+	conn_ix tw_first, tw_last;
+	uint32_t tw_count;
+
+	uint64_t count[STACK_COUNTER_MAX];
+
+	struct wheel wheel;
+	uint64_t aux_timer_ns; /* earliest date of neigh[] and reass[] */
+	struct neigh neigh[NEIGH_MAX];
+	struct reass reass[REASS_MAX];
+
+	conn_ix hash[HOST_HASH_BUCKETS];
+	conn_ix bound[HOST_PORT_BUCKETS];
+};
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of this room tell each other.
+ *
+ * Calls go down: stack_input -> ipv4/ipv6 -> tcp, udp, icmp; and out through path_*.
+ * A `struct packet` is one inbound frame on its way up; whoever is handed it consumes
+ * the frame.
+ */
+#ifndef TOAMI_STACK_INTERNAL_H
+#define TOAMI_STACK_INTERNAL_H
+
+#include "stack/conn.h"
+#include "stack/host.h"
+#include "stack/wire.h"
+
+#include <string.h>
+
+struct packet {
+	frame_ix ix;
+	struct frame *f;
+	struct ip_addr src, dst;
+	uint32_t l4_bytes; /* header and payload behind IP */
+	uint8_t proto;
+	uint8_t ttl;
+	uint8_t tos;
+	bool v4;
+	bool unicast; /* to an address of ours, not broadcast or multicast */
+};
+
+#define count(st, name)	       ((st)->host->count[COUNT_##name]++)
+#define count_add(st, name, n) ((st)->host->count[COUNT_##name] += (n))
+
+static inline struct conn *conn_at(const struct stack *st, conn_ix ix)
+{
+	return slot_at(st->conns, ix);
+}
+
+/*
+ * The mark for stack_recover(). x86 keeps stores in order; the fences keep the
+ * compiler from moving a change out of its brackets.
+ */
+static inline conn_ix writing_begin(struct stack *st, conn_ix c)
+{
+	conn_ix outer = atomic_load_explicit(&st->host->writing,
+					     memory_order_relaxed);
+
+	atomic_store_explicit(&st->host->writing, c, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	return outer;
+}
+
+static inline void writing_end(struct stack *st, conn_ix outer)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&st->host->writing, outer, memory_order_relaxed);
+}
+
+/* A field that others read without the lock. */
+static inline void store_u32(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t load_u32(const uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void conn_event(struct stack *st, const struct conn *c,
+			      uint32_t events)
+{
+	if (c->sock && events)
+		st->ops->event(st, c->self, events);
+}
+
+/* --- timer.c: dates of connections -------------------------------------------- */
+
+void timer_arm_slow(struct stack *st, struct conn *c, uint64_t at);
+void timer_cancel(struct stack *st, struct conn *c);
+void wheel_init(struct wheel *w, uint64_t now_ns);
+
+/* timer_arm - the wheel looks at @c no later than @at */
+static inline void timer_arm(struct stack *st, struct conn *c, uint64_t at)
+{
+	if (unlikely(!(c->flags & CONN_QUEUED) || at < c->timer_at))
+		timer_arm_slow(st, c, at);
+}
+
+/* timer_aux - neigh[] or reass[] has something to do at @at */
+void timer_aux(struct stack *st, uint64_t at);
+
+/* --- path.c: where a destination lies ----------------------------------------- */
+
+enum path_kind { PATH_SELF, PATH_LINK, PATH_BROADCAST, PATH_MULTICAST };
+
+struct path {
+	struct ip_addr next; /* PATH_LINK: the neighbour that gets the frame */
+	uint8_t kind;
+	uint8_t mac[6];
+};
+
+bool host_has(const struct stack_host *h, const struct ip_addr *a);
+bool host_is_broadcast(const struct stack_host *h, const struct ip_addr *a);
+
+/* path_find - 0, -ENETUNREACH */
+int path_find(const struct stack *st, const struct ip_addr *dst,
+	      struct path *p);
+
+/* path_source - the address we talk to @dst from; -EADDRNOTAVAIL */
+int path_source(const struct stack *st, const struct ip_addr *dst,
+		struct ip_addr *src);
+
+/* path_resolve - 0: p->mac is known; 1: it must be asked for; -EHOSTUNREACH */
+int path_resolve(struct stack *st, struct path *p);
+
+/* path_send - Ethernet header, then out; or it waits for an answer; consumes @ix */
+void path_send(struct stack *st, struct path *p, frame_ix ix);
+
+/* eth_send - @ix leaves to @mac; consumes it */
+void eth_send(struct stack *st, const uint8_t mac[6], frame_ix ix);
+
+/* path_mtu - of frames that go there */
+static inline uint32_t path_mtu(const struct stack *st, const struct path *p)
+{
+	return p->kind == PATH_SELF ? 65535 : st->host->config.mtu;
+}
+
+/* The current generation of all that path_resolve() depends on. */
+static inline uint64_t path_gen(const struct stack *st)
+{
+	return (uint64_t)st->neighbour_gen << 32 | st->host->neigh_gen;
+}
+
+/* --- neigh.c: neighbours that had to be asked for ------------------------------ */
+
+struct neigh *neigh_find(struct stack *st, const struct ip_addr *a);
+void neigh_wait(struct stack *st, const struct ip_addr *a, frame_ix ix);
+void neigh_learn(struct stack *st, const struct ip_addr *a,
+		 const uint8_t mac[6], bool create);
+uint64_t neigh_timers(struct stack *st);
+
+/* --- arp.c -------------------------------------------------------------------- */
+
+void arp_input(struct stack *st, frame_ix ix);
+void arp_request(struct stack *st, const struct ip_addr *target);
+
+/* --- ipv4.c, ipv6.c, reass.c --------------------------------------------------- */
+
+void ipv4_input(struct stack *st, frame_ix ix);
+void ipv6_input(struct stack *st, frame_ix ix);
+
+/* ip_deliver - one whole packet, l4_off set, to the protocol it names */
+void ip_deliver(struct stack *st, struct packet *p);
+
+/* What ip_output() writes. */
+struct ip_out {
+	const struct ip_addr *src, *dst;
+	uint8_t proto, ttl, tos;
+	bool df;
+};
+
+/*
+ * ip_write - the IP header at header[l3_off], for what lies behind it; @l4_bytes with the
+ * L4 header. Returns nothing; the caller has put l3_off and header_bytes in place.
+ */
+void ipv4_write(struct frame *f, const struct ip_out *o, uint32_t l4_bytes,
+		uint16_t id, uint16_t frag);
+void ipv6_write(struct frame *f, const struct ip_out *o, uint8_t next,
+		uint32_t payload);
+
+/*
+ * ip_output - a frame whose L4 header and payload are in place (header[] holds room for
+ * Ethernet and IP before l4_off), fragmented where needed; consumes it.
+ * Returns 0, -ENETUNREACH, -EHOSTUNREACH, -EMSGSIZE or -ENOBUFS.
+ */
+int ip_output(struct stack *st, frame_ix ix, const struct ip_out *o);
+int ipv4_output(struct stack *st, frame_ix ix, const struct ip_out *o,
+		struct path *p);
+int ipv6_output(struct stack *st, frame_ix ix, const struct ip_out *o,
+		struct path *p);
+
+/* l4_frame - an empty frame with room for Ethernet and IP, l4_off set; or 0 */
+frame_ix l4_frame(struct stack *st, bool v4, uint32_t l4_header);
+void l4_prepare(struct frame *f, bool v4, uint32_t l4_header);
+
+/* l4_csum_ok - verifies the L4 checksum, unless it need not be */
+bool l4_csum_ok(const struct stack *st, const struct packet *p);
+
+/* l4_csum_open - leaves the checksum at l4_off + @field to the far side */
+void l4_csum_open(struct frame *f, const struct ip_out *o, uint32_t field,
+		  uint32_t l4_bytes);
+
+/* reass_input - a piece; returns true with a whole packet in @p, else consumed */
+bool reass_input(struct stack *st, struct packet *p, uint32_t id, uint32_t off,
+		 bool more);
+uint64_t reass_timers(struct stack *st);
+void reass_drop(struct stack *st, struct reass *r);
+
+/* --- icmp.c, icmp6.c ----------------------------------------------------------- */
+
+void icmp_input(struct stack *st, struct packet *p);
+void icmp6_input(struct stack *st, struct packet *p);
+
+/* icmp_quote - what an error about @p quotes becomes the payload of @ix */
+void icmp_quote(struct stack *st, const struct packet *p, frame_ix ix);
+
+/* icmp_unreachable - tells the sender of @p, which stays the caller's */
+void icmp6_unreachable(struct stack *st, const struct packet *p, uint8_t code);
+void icmp_unreachable(struct stack *st, const struct packet *p, uint8_t code4,
+		      uint8_t code6);
+void icmp6_solicit(struct stack *st, const struct ip_addr *target);
+
+/* icmp_allowed - false once too many errors went out this second */
+bool icmp_allowed(struct stack *st);
+
+/*
+ * conn_icmp - an error came for what @local:@lport sent to @peer:@pport; @seq is the TCP
+ * sequence number quoted, @mtu != 0: it was too big
+ */
+void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
+	       uint16_t lport, const struct ip_addr *peer, uint16_t pport,
+	       uint32_t seq, int err, bool hard, uint32_t mtu);
+
+/* --- lookup.c: hash chains and ports ------------------------------------------- */
+
+uint32_t conn_hash(const struct stack_host *h, const struct ip_addr *local,
+		   uint16_t lport, const struct ip_addr *peer, uint16_t pport);
+struct conn *hash_find(const struct stack *st, uint32_t hash,
+		       const struct ip_addr *local, uint16_t lport,
+		       const struct ip_addr *peer, uint16_t pport);
+void hash_add(struct stack *st, struct conn *c);
+void hash_remove(struct stack *st, struct conn *c);
+void bound_add(struct stack *st, struct conn *c);
+void bound_remove(struct stack *st, struct conn *c);
+
+/* bound_find - the best listener or UDP socket for a packet, or NULL */
+struct conn *bound_find(const struct stack *st, uint8_t proto,
+			const struct ip_addr *local, uint16_t lport,
+			const struct ip_addr *peer, uint16_t pport);
+
+/* bound_first, bound_next - every socket of @proto bound to @port */
+struct conn *bound_next(const struct stack *st, const struct conn *c,
+			uint8_t proto, uint16_t port);
+
+/* --- conn.c -------------------------------------------------------------------- */
+
+struct conn *conn_new(struct stack *st, uint8_t proto);
+void conn_free(struct stack *st, struct conn *c);
+void conn_unbind(struct stack *st, struct conn *c);
+
+/* conn_path - c->mac is valid; 0, 1 (wait: use path_send), or an error */
+int conn_path(struct stack *st, struct conn *c, struct path *p);
+
+/* port_choose - binds to a free port; @peer, @pport: so that the four differ */
+int port_choose(struct stack *st, struct conn *c);
+
+/* --- udp.c --------------------------------------------------------------------- */
+
+void udp_input(struct stack *st, struct packet *p);
+void udp_close(struct stack *st, struct conn *c);
+int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
+		const struct ip_addr *to, uint16_t port);
+void udp_disconnect(struct stack *st, struct conn *c);
+uint32_t udp_ready(const struct conn *c);
+
+#endif

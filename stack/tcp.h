@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TCP inside: what its files tell each other.
+ *
+ *	tcp_input.c    a segment meets a connection: prediction, checks, states
+ *	tcp_ack.c      what an acknowledgement frees; recovery from loss
+ *	tcp_sack.c     the sender's scoreboard
+ *	tcp_cc.c       congestion window: slow start, CUBIC
+ *	tcp_rtt.c      round trip and retransmission timeout
+ *	tcp_recvq.c    bytes in order, bytes out of order, the window, the reader
+ *	tcp_sendq.c    chunks of the send queue, the writer
+ *	tcp_output.c   what may be sent now
+ *	tcp_segment.c  one segment onto the wire
+ *	tcp_option.c   options in and out
+ *	tcp_listen.c   listeners and half-open connections
+ *	tcp_timer.c    what happens when nothing happens
+ *	tcp_timewait.c the last state
+ *	tcp_user.c     connect, shutdown, close, errors, readiness
+ *
+ * Every function here has host->writing set to the connection by its caller.
+ */
+#ifndef TOAMI_STACK_TCP_H
+#define TOAMI_STACK_TCP_H
+
+#include "stack/stack_internal.h"
+
+#define TCP_MSS_DEFAULT	   536
+#define TCP_MSS_MIN	   88
+#define TCP_RTO_MIN_US	   200000u
+#define TCP_RTO_MAX_US	   120000000u
+#define TCP_RTO_INITIAL_US 1000000u
+#define TCP_DELACK_NS	   (40 * NSEC_PER_MSEC)
+#define TCP_TIME_WAIT_NS   (60 * NSEC_PER_SEC)
+#define TCP_TIME_WAIT_MAX  65536
+#define TCP_RETRIES	   15
+#define TCP_RETRIES_ORPHAN 8
+#define TCP_SYNACK_RETRIES 5
+#define TCP_QUICK_ACKS	   16
+#define TCP_WSCALE	   7
+/* What IP's 16-bit length leaves for payload, whatever the options. */
+#define TCP_SUPER_MAX (65535u - IPV4_BYTES - TCP_BYTES_MAX)
+
+/* An inbound segment, read once from the frame. */
+struct tcp_in {
+	uint32_t seq, ack;
+	uint32_t bytes; /* of payload */
+	uint32_t window; /* not scaled */
+	uint16_t urgent;
+	uint8_t flags;
+	uint8_t header; /* bytes */
+	bool has_ts, has_sackok, has_wscale;
+	uint8_t wscale;
+	uint8_t sacks;
+	uint16_t mss; /* 0: no option */
+	uint32_t tsval, tsecr;
+	struct tcp_range sack[4];
+};
+
+static inline bool seq_lt(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+static inline bool seq_le(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) <= 0;
+}
+
+static inline bool seq_gt(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+static inline bool seq_ge(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) >= 0;
+}
+
+static inline uint32_t seq_min(uint32_t a, uint32_t b)
+{
+	return seq_lt(a, b) ? a : b;
+}
+
+static inline uint32_t seq_max(uint32_t a, uint32_t b)
+{
+	return seq_gt(a, b) ? a : b;
+}
+
+/* The clock of timestamps: 1 ms. */
+static inline uint32_t tcp_ms(const struct stack *st)
+{
+	return (uint32_t)(st->now_ns / NSEC_PER_MSEC);
+}
+
+static inline bool tcp_fin_sent(const struct conn *c)
+{
+	return (c->flags & CONN_FIN_QUEUED) && c->snd_nxt == c->snd_end + 1;
+}
+
+/* States in which the handshake is over and bytes may flow. */
+static inline bool tcp_synchronized(const struct conn *c)
+{
+	return c->state == CONN_ESTABLISHED ||
+	       (c->state >= CONN_FIN_WAIT1 && c->state <= CONN_TIME_WAIT) ||
+	       c->state == CONN_CLOSE_WAIT || c->state == CONN_LAST_ACK ||
+	       c->state == CONN_CLOSING;
+}
+
+void tcp_init(struct conn *c);
+void tcp_input(struct stack *st, struct packet *p);
+
+/* tcp_option.c */
+bool tcp_options_parse(const uint8_t *opt, uint32_t bytes, struct tcp_in *in);
+uint32_t tcp_options_syn(const struct stack *st, const struct conn *c,
+			 uint8_t *opt, bool answer);
+uint32_t tcp_options(const struct stack *st, struct conn *c, uint8_t *opt);
+void tcp_options_agree(struct stack *st, struct conn *c,
+		       const struct tcp_in *in, bool answer);
+uint32_t tcp_advertised_mss(const struct conn *c);
+/* tcp_mss_update - c->mss after the MTU, the peer's wish and the options */
+void tcp_mss_update(struct conn *c);
+
+/* tcp_segment.c: all return 0 or a negative errno; nothing was sent then */
+int tcp_send_syn(struct stack *st, struct conn *c);
+/* tcp_send_data - @bytes from @seq on (fewer if refs end); returns bytes or error */
+int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
+		  uint32_t bytes, bool fin);
+void tcp_send_ack(struct stack *st, struct conn *c);
+/* tcp_send_probe - an ack below the window that the peer must answer */
+void tcp_send_probe(struct stack *st, struct conn *c);
+void tcp_send_reset(struct stack *st, struct conn *c);
+/* tcp_reply_reset - RST to a segment that belongs to nobody */
+void tcp_reply_reset(struct stack *st, const struct packet *p,
+		     const struct tcp_in *in);
+/* tcp_challenge - RFC 5961; limited */
+void tcp_challenge(struct stack *st, struct conn *c);
+
+/* tcp_output.c */
+void tcp_output(struct stack *st, struct conn *c, bool more);
+void tcp_push_held(struct stack *st, struct conn *c);
+uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
+		    uint32_t bytes);
+void tcp_rtx_arm(struct stack *st, struct conn *c);
+
+/* tcp_sendq.c */
+uint32_t tcp_sendq_attach(struct stack *st, struct conn *c, uint32_t seq,
+			  uint32_t bytes, frame_ix ix);
+void tcp_sendq_advance(struct stack *st, struct conn *c, uint32_t bytes);
+void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes);
+void tcp_sendq_free(struct stack *st, struct conn *c);
+
+/* Is there room enough for poll() to say so? Linux: a third of the buffer. */
+static inline bool tcp_writeable(const struct conn *c)
+{
+	return c->snd_queued < c->sndbuf - c->sndbuf / 3;
+}
+
+/* tcp_recvq.c */
+void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
+	      frame_ix ix);
+void tcp_data_in_order(struct stack *st, struct conn *c, uint32_t bytes,
+		       frame_ix ix);
+uint16_t tcp_window(struct conn *c);
+void tcp_quick_ack(struct stack *st, struct conn *c);
+void tcp_recvq_free(struct stack *st, struct conn *c);
+void tcp_ack_policy(struct stack *st, struct conn *c);
+void tcp_urgent_input(struct stack *st, struct conn *c,
+		      const struct tcp_in *in);
+
+/* tcp_fin.c part of tcp_input: the peer has said all */
+void tcp_fin_input(struct stack *st, struct conn *c);
+
+/* tcp_ack.c */
+bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in);
+uint32_t tcp_pipe(const struct conn *c);
+void tcp_enter_loss(struct stack *st, struct conn *c);
+void tcp_recover_output(struct stack *st, struct conn *c);
+
+/* tcp_sack.c */
+bool tcp_sacked_add(struct conn *c, uint32_t start, uint32_t end);
+void tcp_sacked_trim(struct conn *c);
+uint32_t tcp_sacked_lost(const struct conn *c);
+uint32_t tcp_unsacked(const struct conn *c, uint32_t from, uint32_t to);
+bool tcp_hole(const struct conn *c, uint32_t *from, uint32_t *to);
+void tcp_sack_note(struct conn *c, uint32_t start, uint32_t end);
+void tcp_sack_clean(struct conn *c);
+
+/* tcp_cc.c */
+void tcp_cc_init(struct conn *c);
+void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked);
+uint32_t tcp_cc_loss(struct stack *st, struct conn *c);
+void tcp_cc_idle(struct stack *st, struct conn *c);
+
+/* tcp_rtt.c */
+void tcp_rtt_sample(struct conn *c, uint64_t ns);
+uint64_t tcp_rto_ns(const struct conn *c);
+
+/* tcp_listen.c */
+void tcp_listen_input(struct stack *st, struct conn *l, struct packet *p,
+		      const struct tcp_in *in);
+bool tcp_listen_promote(struct stack *st, struct conn *c,
+			const struct tcp_in *in);
+void tcp_listen_forget(struct stack *st, struct conn *c);
+void tcp_listen_close(struct stack *st, struct conn *l);
+void tcp_accept_add(struct stack *st, struct conn *l, struct conn *c);
+void tcp_syn_add(struct stack *st, struct conn *l, struct conn *c);
+uint32_t tcp_isn(const struct stack *st, const struct conn *c);
+uint32_t tcp_ts_offset(const struct stack *st, const struct conn *c);
+
+/* tcp_timer.c: false - the connection is gone */
+bool tcp_timer(struct stack *st, struct conn *c);
+void tcp_keep_arm(struct stack *st, struct conn *c);
+
+/* tcp_timewait.c */
+void tcp_time_wait_enter(struct stack *st, struct conn *c);
+void tcp_time_wait_leave(struct stack *st, struct conn *c);
+void tcp_time_wait_add(struct stack *st, struct conn *c);
+conn_ix tcp_time_wait_recycle(struct stack *st);
+bool tcp_time_wait_yield(struct stack *st, struct conn *old, struct conn *c);
+/* true: the segment was a SYN for a new connection; @c is gone */
+bool tcp_time_wait_input(struct stack *st, struct conn *c,
+			 const struct tcp_in *in);
+
+/* tcp_user.c */
+int tcp_may_connect(const struct conn *c);
+int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
+		const struct ip_addr *to, uint16_t port);
+uint32_t tcp_ready(const struct conn *c);
+void tcp_close(struct stack *st, struct conn *c);
+void tcp_abort(struct stack *st, struct conn *c);
+/* tcp_done - CLOSED; freed when nobody owns it (returns false then) */
+bool tcp_done(struct stack *st, struct conn *c);
+/* tcp_fail - tcp_done with an error for the owner */
+bool tcp_fail(struct stack *st, struct conn *c, int err);
+void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
+	      bool hard, uint32_t mtu);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* TCP_INFO: the layout of struct tcp_info in Linux's linux/tcp.h, which is ABI. */
+#include "stack/tcp.h"
+
+struct info {
+	uint8_t state, ca_state, retransmits, probes, backoff, options;
+	uint8_t wscale; /* snd : 4, rcv : 4 */
+	uint8_t rate_flags;
+	uint32_t rto, ato, snd_mss, rcv_mss;
+	uint32_t unacked, sacked, lost, retrans, fackets;
+	uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
+	uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd,
+		advmss, reordering;
+	uint32_t rcv_rtt, rcv_space;
+	uint32_t total_retrans;
+	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+	uint32_t segs_out, segs_in;
+	uint32_t notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+	uint64_t delivery_rate;
+	uint64_t busy_time, rwnd_limited, sndbuf_limited;
+	uint32_t delivered, delivered_ce;
+	uint64_t bytes_sent, bytes_retrans;
+	uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd;
+};
+
+static_assert(offsetof(struct info, pacing_rate) == 104, "Linux's ABI");
+static_assert(offsetof(struct info, snd_wnd) == 228, "Linux's ABI");
+
+#define OPT_TIMESTAMPS 1
+#define OPT_SACK       2
+#define OPT_WSCALE     4
+
+static uint32_t since_ms(const struct stack *st, uint64_t ns)
+{
+	return ns ? (uint32_t)((st->now_ns - ns) / NSEC_PER_MSEC) : 0;
+}
+
+uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
+		  uint32_t bytes)
+{
+	const struct conn *c = conn_at(st, ix);
+	uint32_t mss = c->mss ? c->mss : TCP_MSS_DEFAULT;
+	bool listen = c->state == CONN_LISTEN;
+	struct info i;
+
+	memset(&i, 0, sizeof(i));
+	bytes = min_u32(bytes, sizeof(i));
+	i.state = c->state;
+	i.retransmits = c->retries;
+	i.probes = c->probes;
+	i.backoff = c->backoff;
+	i.options = (uint8_t)((c->flags & CONN_TS ? OPT_TIMESTAMPS : 0) |
+			      (c->flags & CONN_SACK ? OPT_SACK : 0) |
+			      (c->flags & CONN_WSCALE ? OPT_WSCALE : 0));
+	if (c->flags & CONN_WSCALE)
+		i.wscale = (uint8_t)(c->snd_wscale | c->rcv_wscale << 4);
+	i.rto = c->rto_us;
+	i.ato = (uint32_t)(TCP_DELACK_NS / NSEC_PER_USEC);
+	i.snd_mss = mss;
+	i.rcv_mss = c->rcv_mss;
+	i.last_data_sent = since_ms(st, c->last_send_ns);
+	i.last_data_recv = since_ms(st, c->last_recv_ns);
+	i.last_ack_recv = since_ms(st, c->last_ack_ns);
+	i.pmtu = c->mtu;
+	i.rcv_ssthresh = c->rcvbuf;
+	i.rtt = c->srtt8_us / 8;
+	i.rttvar = c->rttvar4_us / 4;
+	i.advmss = tcp_advertised_mss(c);
+	i.reordering = 3;
+	i.rcv_space = c->rcvbuf;
+	i.total_retrans = c->total_retrans;
+	i.bytes_acked = c->bytes_acked;
+	i.bytes_received = c->bytes_received;
+	i.segs_out = c->segs_out;
+	i.segs_in = c->segs_in;
+	i.min_rtt = c->min_rtt_us;
+	i.snd_wnd = c->snd_wnd;
+	if (listen) {
+		/* Linux shows the accept queue's length and limit here. */
+		i.unacked = c->accepts;
+		i.sacked = c->backlog;
+	} else {
+		i.ca_state = c->recovery == TCP_OPEN	 ? 0 :
+			     c->recovery == TCP_RECOVERY ? 3 :
+							   4;
+		i.unacked = (c->snd_nxt - c->snd_una + mss - 1) / mss;
+		for (uint32_t n = 0; n < c->sackeds; n++)
+			i.sacked += (c->sacked[n].end - c->sacked[n].start +
+				     mss - 1) / mss;
+		i.snd_cwnd = c->cwnd / mss;
+		i.snd_ssthresh = c->ssthresh >= 1u << 30 ? 0x7fffffff :
+							   c->ssthresh / mss;
+		i.notsent_bytes = tcp_unsent(c);
+	}
+	memcpy(info, &i, bytes);
+	return bytes;
+}

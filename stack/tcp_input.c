@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A segment arrives: RFC 9293 section 3.10.7, with the checks of RFC 5961 and RFC 7323.
+ *
+ * Header prediction first (Van Jacobson): an established connection, nothing but ACK and
+ * perhaps PSH, the byte that is expected, an acknowledgement within the flight. That is
+ * nearly every segment of a healthy connection; the rest takes the long way.
+ */
+#include "stack/tcp.h"
+#include "stack/undo.h"
+#include "stack/shape.h"
+
+#include <errno.h>
+
+#define PAWS_MS	   (24u * 24 * 3600 * 1000) /* 24 days: RFC 7323, 5.5 */
+#define TS_ALIGNED 0x0101080a
+
+/* Reads the header, which lies in header[] as a whole afterwards. */
+static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
+{
+	struct frame *f = p->f;
+	const struct tcp_header *t;
+	const uint8_t *opt;
+	uint32_t bytes;
+
+	if (unlikely(p->l4_bytes < TCP_BYTES))
+		return false;
+	if (unlikely(f->header_bytes < f->l4_off + TCP_BYTES) &&
+	    frame_header_set(st->arena, p->ix, f->l4_off + TCP_BYTES))
+		return false;
+	t = (const struct tcp_header *)(f->header + f->l4_off);
+	bytes = (t->off >> 4) * 4u;
+	if (unlikely(bytes < TCP_BYTES || bytes > p->l4_bytes ||
+		     frame_header_set(st->arena, p->ix, f->l4_off + bytes)))
+		return false;
+	if (unlikely(!l4_csum_ok(st, p))) {
+		count(st, Tcp_InCsumErrors);
+		return false;
+	}
+	in->seq = be32(t->seq);
+	in->ack = be32(t->ack);
+	in->bytes = p->l4_bytes - bytes;
+	in->window = be16(t->window);
+	in->urgent = be16(t->urgent);
+	in->flags = t->flags;
+	in->header = (uint8_t)bytes;
+	in->has_ts = false;
+	in->sacks = 0;
+	if (bytes == TCP_BYTES)
+		return true;
+	opt = f->header + f->l4_off + TCP_BYTES;
+	if (likely(bytes == TCP_BYTES + 12 && get32(opt) == TS_ALIGNED)) {
+		in->has_ts = true;
+		in->tsval = get32(opt + 4);
+		in->tsecr = get32(opt + 8);
+		return true;
+	}
+	in->has_sackok = false;
+	in->has_wscale = false;
+	in->mss = 0;
+	return tcp_options_parse(opt, bytes - TCP_BYTES, in);
+}
+
+static void ts_update(struct stack *st, struct conn *c,
+		      const struct tcp_in *in)
+{
+	/* RFC 7323, 4.3: what the last ack covered, and not older. */
+	if (in->has_ts && (c->flags & CONN_TS) && seq_le(in->seq, c->rcv_wup) &&
+	    seq_ge(in->tsval, c->ts_recent)) {
+		c->ts_recent = in->tsval;
+		c->ts_recent_ms = tcp_ms(st);
+	}
+}
+
+/* Acks and sends whatever the segment made possible. */
+static void respond(struct stack *st, struct conn *c)
+{
+	if (c->snd_end != c->snd_nxt || (c->flags & CONN_FIN_QUEUED))
+		tcp_output(st, c, false);
+	if (c->flags & CONN_ACK_NOW)
+		tcp_send_ack(st, c);
+}
+
+static inline bool predicted(const struct conn *c, const struct tcp_in *in)
+{
+	return c->state == CONN_ESTABLISHED &&
+	       (in->flags & ~(TCP_PSH | TCP_ECE | TCP_CWR)) == TCP_ACK &&
+	       in->seq == c->rcv_nxt && !c->ooo_first &&
+	       in->bytes <= c->rcv_adv - c->rcv_nxt &&
+	       in->ack - c->snd_una <= c->snd_nxt - c->snd_una &&
+	       (!(c->flags & CONN_TS) ||
+		(in->has_ts && seq_ge(in->tsval, c->ts_recent)));
+}
+
+static void fast(struct stack *st, struct conn *c, struct packet *p,
+		 const struct tcp_in *in)
+{
+	ts_update(st, c, in);
+	tcp_ack(st, c, in);
+	if (!in->bytes) {
+		count(st, TcpExt_TCPHPAcks);
+		frame_free(st->arena, p->ix);
+		if (c->snd_end != c->snd_nxt)
+			tcp_output(st, c, false);
+		return;
+	}
+	count(st, TcpExt_TCPHPHits);
+	tcp_data_in_order(st, c, in->bytes, p->ix);
+	if (c->snd_end != c->snd_nxt)
+		tcp_output(st, c, false);
+	if (c->rcv_wup != c->rcv_nxt)
+		tcp_ack_policy(st, c);
+}
+
+/* SYN-SENT: RFC 9293, 3.10.7.3. */
+static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
+		     const struct tcp_in *in)
+{
+	if (in->flags & TCP_ACK) {
+		if (in->ack != c->snd_nxt) {
+			tcp_reply_reset(st, p, in);
+			return;
+		}
+		if ((in->flags & TCP_SYN) && in->has_ts && in->tsecr &&
+		    seq_gt(in->tsecr, tcp_ms(st) + c->ts_offset)) {
+			count(st, TcpExt_PAWSActive);
+			tcp_reply_reset(st, p, in);
+			return;
+		}
+	}
+	if (in->flags & TCP_RST) {
+		if (in->flags & TCP_ACK) {
+			count(st, Tcp_AttemptFails);
+			tcp_fail(st, c, ECONNREFUSED);
+		}
+		return;
+	}
+	if (!(in->flags & TCP_SYN))
+		return;
+	c->rcv_nxt = in->seq + 1;
+	c->rcv_wup = c->rcv_nxt;
+	c->rcv_adv += c->rcv_nxt; /* held the SYN's window so far */
+	tcp_options_agree(st, c, in, false);
+	c->snd_wnd = in->window;
+	c->max_wnd = in->window;
+	c->snd_wl1 = in->seq;
+	c->rtx_at = 0;
+	if (!(in->flags & TCP_ACK)) {
+		/* Simultaneous open. */
+		c->state = CONN_SYN_RECEIVED;
+		tcp_send_syn(st, c);
+		tcp_rtx_arm(st, c);
+		return;
+	}
+	c->snd_una = in->ack;
+	if (c->flags & CONN_TIMED)
+		tcp_rtt_sample(c, st->now_ns - c->rtt_at_ns);
+	c->flags &= ~CONN_TIMED;
+	c->backoff = 0;
+	c->retries = 0;
+	c->state = CONN_ESTABLISHED;
+	count(st, Tcp_CurrEstab);
+	tcp_keep_arm(st, c);
+	tcp_send_ack(st, c);
+	conn_event(st, c, STACK_OUT);
+	tcp_output(st, c, false);
+}
+
+/* The peer has said all: its FIN is the next in order. */
+void tcp_fin_input(struct stack *st, struct conn *c)
+{
+	c->rcv_nxt++;
+	if (seq_lt(c->rcv_adv, c->rcv_nxt))
+		c->rcv_adv = c->rcv_nxt;
+	c->flags |= CONN_FIN_RCVD | CONN_RCV_SHUT | CONN_ACK_NOW;
+	switch (c->state) {
+	case CONN_SYN_RECEIVED:
+	case CONN_ESTABLISHED:
+		c->state = CONN_CLOSE_WAIT;
+		break;
+	case CONN_FIN_WAIT1:
+		c->state = CONN_CLOSING;
+		break;
+	case CONN_FIN_WAIT2:
+		tcp_send_ack(st, c);
+		tcp_time_wait_enter(st, c);
+		break;
+	default:
+		break;
+	}
+	conn_event(st, c,
+		   STACK_IN | STACK_RDHUP |
+			   (c->flags & CONN_SND_SHUT ? STACK_HUP : 0));
+}
+
+static void reset_input(struct stack *st, struct conn *c)
+{
+	int err = c->state == CONN_CLOSE_WAIT ? EPIPE : ECONNRESET;
+
+	if (c->state == CONN_SYN_RECEIVED)
+		err = ECONNREFUSED;
+	else if (c->state == CONN_ESTABLISHED || c->state == CONN_CLOSE_WAIT)
+		count(st, Tcp_EstabResets);
+	c->flags |= CONN_RESET;
+	tcp_fail(st, c, err);
+}
+
+/* Timestamp, sequence number, RST and SYN; false: the segment is done with. */
+static bool acceptable(struct stack *st, struct conn *c,
+		       const struct tcp_in *in)
+{
+	uint32_t end = in->seq + in->bytes + !!(in->flags & TCP_SYN) +
+		       !!(in->flags & TCP_FIN);
+
+	if ((c->flags & CONN_TS) && in->has_ts &&
+	    seq_lt(in->tsval, c->ts_recent) && !(in->flags & TCP_RST) &&
+	    tcp_ms(st) - c->ts_recent_ms < PAWS_MS) {
+		count(st, TcpExt_PAWSEstab);
+		tcp_challenge(st, c);
+		return false;
+	}
+	if (seq_lt(end, c->rcv_wup) || seq_gt(in->seq, c->rcv_adv)) {
+		if (in->flags & TCP_RST)
+			return false;
+		if ((c->flags & CONN_SACK) && in->bytes &&
+		    seq_lt(in->seq, c->rcv_nxt)) {
+			c->flags |= CONN_DSACK;
+			c->dsack.start = in->seq;
+			c->dsack.end = seq_min(in->seq + in->bytes,
+					       c->rcv_nxt);
+			count(st, TcpExt_TCPDSACKOldSent);
+		}
+		if (c->state == CONN_SYN_RECEIVED && (in->flags & TCP_SYN))
+			tcp_send_syn(st, c);
+		else
+			tcp_send_ack(st, c);
+		return false;
+	}
+	if (in->flags & TCP_RST) {
+		if (in->seq == c->rcv_nxt)
+			reset_input(st, c);
+		else
+			tcp_challenge(st, c);
+		return false;
+	}
+	if (in->flags & TCP_SYN) {
+		if (c->state == CONN_SYN_RECEIVED &&
+		    in->seq + 1 == c->rcv_nxt) {
+			/* Simultaneous open goes on; a lost answer is repeated. */
+			if ((in->flags & TCP_ACK) && in->ack == c->snd_nxt)
+				return true;
+			tcp_send_syn(st, c);
+			return false;
+		}
+		count(st, TcpExt_TCPSYNChallenge);
+		tcp_challenge(st, c);
+		return false;
+	}
+	return in->flags & TCP_ACK;
+}
+
+/* SYN-RECEIVED: the handshake's last step. False: not now. */
+static bool establish(struct stack *st, struct conn *c, const struct packet *p,
+		      const struct tcp_in *in)
+{
+	if (in->ack != c->snd_nxt) {
+		tcp_reply_reset(st, p, in);
+		return false;
+	}
+	if (c->listener && !tcp_listen_promote(st, c, in))
+		return false;
+	c->state = CONN_ESTABLISHED;
+	count(st, Tcp_CurrEstab);
+	c->snd_una = in->ack;
+	c->snd_wnd = in->window << c->snd_wscale;
+	c->max_wnd = c->snd_wnd;
+	c->snd_wl1 = in->seq;
+	c->rtx_at = 0;
+	if (c->flags & CONN_TIMED)
+		tcp_rtt_sample(c, st->now_ns - c->rtt_at_ns);
+	c->flags &= ~CONN_TIMED;
+	c->backoff = 0;
+	c->retries = 0;
+	tcp_keep_arm(st, c);
+	if (c->flags & CONN_FIN_QUEUED)
+		c->state = CONN_FIN_WAIT1;
+	conn_event(st, c, STACK_OUT);
+	return true;
+}
+
+/* Our FIN is acknowledged; returns false when the connection is gone. */
+static bool fin_acked(struct stack *st, struct conn *c)
+{
+	switch (c->state) {
+	case CONN_FIN_WAIT1:
+		c->state = CONN_FIN_WAIT2;
+		if (c->flags & CONN_ORPHAN) {
+			c->keep_at = st->now_ns + TCP_TIME_WAIT_NS;
+			timer_arm(st, c, c->keep_at);
+		}
+		return true;
+	case CONN_CLOSING:
+		tcp_time_wait_enter(st, c);
+		return true;
+	case CONN_LAST_ACK:
+		return tcp_done(st, c);
+	default:
+		return true;
+	}
+}
+
+/* The long way; consumes the frame. */
+static void slow(struct stack *st, struct conn *c, struct packet *p,
+		 const struct tcp_in *in)
+{
+	if (c->state == CONN_SYN_SENT) {
+		syn_sent(st, c, p, in);
+		goto drop;
+	}
+	if (!acceptable(st, c, in))
+		goto drop;
+	ts_update(st, c, in);
+	if (c->state == CONN_SYN_RECEIVED) {
+		if (!establish(st, c, p, in))
+			goto drop;
+	} else if (!tcp_ack(st, c, in)) {
+		goto drop;
+	}
+	if (tcp_fin_sent(c) && c->snd_una == c->snd_nxt && !fin_acked(st, c))
+		goto drop;
+	if (in->flags & TCP_URG)
+		tcp_urgent_input(st, c, in);
+	switch (c->state) {
+	case CONN_FIN_WAIT1:
+	case CONN_FIN_WAIT2:
+		/* Data for a reader that has gone: RFC 1122, 4.2.2.13. */
+		if ((c->flags & CONN_ORPHAN) && in->bytes &&
+		    seq_gt(in->seq + in->bytes, c->rcv_nxt)) {
+			count(st, TcpExt_TCPAbortOnData);
+			tcp_send_reset(st, c);
+			tcp_done(st, c);
+			goto drop;
+		}
+		break;
+	case CONN_ESTABLISHED:
+		break;
+	default:
+		/* Nothing can follow the peer's FIN; old data is acked again. */
+		if (in->bytes || (in->flags & TCP_FIN))
+			c->flags |= CONN_ACK_NOW;
+		respond(st, c);
+		goto drop;
+	}
+	if (in->bytes || (in->flags & TCP_FIN)) {
+		if (!in->bytes && seq_gt(in->seq, c->rcv_nxt))
+			c->flags |= CONN_ACK_NOW;
+		tcp_data(st, c, in, p->ix);
+		p->ix = 0;
+		if (c->state == CONN_TIME_WAIT)
+			return;
+	}
+	respond(st, c);
+	if (c->rcv_wup != c->rcv_nxt)
+		tcp_ack_policy(st, c);
+drop:
+	frame_free(st->arena, p->ix);
+}
+
+static void nobody(struct stack *st, struct packet *p, const struct tcp_in *in)
+{
+	struct conn *l = NULL;
+
+	if (p->unicast)
+		l = bound_find(st, STACK_TCP, &p->dst,
+			       be16(((struct tcp_header *)(p->f->header +
+							   p->f->l4_off))
+					    ->dport),
+			       &p->src,
+			       be16(((struct tcp_header *)(p->f->header +
+							   p->f->l4_off))
+					    ->sport));
+	if (l)
+		tcp_listen_input(st, l, p, in);
+	else
+		tcp_reply_reset(st, p, in);
+	frame_free(st->arena, p->ix);
+}
+
+void tcp_input(struct stack *st, struct packet *p)
+{
+	const struct tcp_header *t;
+	struct tcp_in in;
+	struct conn *c;
+	uint16_t lport, pport;
+	conn_ix outer;
+
+	count(st, Tcp_InSegs);
+	if (unlikely(!read_header(st, p, &in))) {
+		count(st, Tcp_InErrs);
+		frame_free(st->arena, p->ix);
+		return;
+	}
+	t = (const struct tcp_header *)(p->f->header + p->f->l4_off);
+	lport = be16(t->dport);
+	pport = be16(t->sport);
+	c = hash_find(st, conn_hash(st->host, &p->dst, lport, &p->src, pport),
+		      &p->dst, lport, &p->src, pport);
+	if (unlikely(!c)) {
+		nobody(st, p, &in);
+		return;
+	}
+	outer = undo_begin(st, c);
+	c->segs_in++;
+	c->last_ack_ns = st->now_ns;
+	if (likely(predicted(c, &in))) {
+		fast(st, c, p, &in);
+	} else if (c->state == CONN_TIME_WAIT) {
+		if (tcp_time_wait_input(st, c, &in))
+			nobody(st, p, &in);
+		else
+			frame_free(st->arena, p->ix);
+	} else {
+		slow(st, c, p, &in);
+	}
+	undo_end(st, outer);
+}

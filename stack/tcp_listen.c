@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Listeners: from SYN to accept().
+ *
+ * A SYN makes a connection in SYN-RECEIVED that hangs in the listener's list of half-open
+ * ones. The handshake's last ack moves it to the accept queue, where it stays, whatever
+ * becomes of it, until it is accepted or the listener closes. As in Linux, a full accept
+ * queue drops SYNs, and last acks too: the SYN-ACK is repeated and the peer acks again.
+ *
+ * `order` numbers what waits for accept(), so that the queue can be rebuilt from slots.
+ */
+#include "stack/tcp.h"
+#include "base/random.h"
+
+#include <errno.h>
+
+uint32_t tcp_isn(const struct stack *st, const struct conn *c)
+{
+	uint64_t words[5] = { c->local.d[0] ^ c->peer.d[0], c->local.d[1],
+			      c->peer.d[1],
+			      (uint64_t)c->lport << 16 | c->pport, 6 };
+
+	/* RFC 6528: a secret function of the flow, and a clock of 64 ns. */
+	return (uint32_t)siphash(st->host->config.secret, words, 5) +
+	       (uint32_t)(st->now_ns >> 6);
+}
+
+/* One offset per pair of hosts, so that later connections have later timestamps. */
+uint32_t tcp_ts_offset(const struct stack *st, const struct conn *c)
+{
+	uint64_t words[4] = { c->local.d[0] ^ c->peer.d[0], c->local.d[1],
+			      c->peer.d[1], 7 };
+
+	return (uint32_t)siphash(st->host->config.secret, words, 4);
+}
+
+void tcp_syn_add(struct stack *st, struct conn *l, struct conn *c)
+{
+	c->q_prev = 0;
+	c->q_next = l->syn_first;
+	if (l->syn_first)
+		conn_at(st, l->syn_first)->q_prev = c->self;
+	l->syn_first = c->self;
+	l->syns++;
+}
+
+static void syn_remove(struct stack *st, struct conn *l, struct conn *c)
+{
+	if (c->q_prev)
+		conn_at(st, c->q_prev)->q_next = c->q_next;
+	else
+		l->syn_first = c->q_next;
+	if (c->q_next)
+		conn_at(st, c->q_next)->q_prev = c->q_prev;
+	c->q_next = 0;
+	c->q_prev = 0;
+	l->syns--;
+}
+
+void tcp_accept_add(struct stack *st, struct conn *l, struct conn *c)
+{
+	c->q_next = 0;
+	c->flags |= CONN_ACCEPTABLE;
+	if (l->accept_last)
+		conn_at(st, l->accept_last)->q_next = c->self;
+	else
+		l->accept_first = c->self;
+	l->accept_last = c->self;
+	l->accepts++;
+}
+
+/* @c, half open, waits no longer. */
+void tcp_listen_forget(struct stack *st, struct conn *c)
+{
+	if (!c->listener || (c->flags & CONN_ACCEPTABLE))
+		return;
+	syn_remove(st, conn_at(st, c->listener), c);
+	c->listener = 0;
+}
+
+int tcp_listen(struct stack *st, conn_ix ix, uint32_t backlog)
+{
+	struct conn *c = conn_at(st, ix);
+	struct conn *other = NULL;
+	conn_ix outer;
+
+	if (c->state == CONN_LISTEN) {
+		c->backlog = backlog;
+		return 0;
+	}
+	if (c->state != CONN_CLOSED || c->proto != STACK_TCP)
+		return -EINVAL;
+	if (!c->lport) {
+		struct ip_addr any = { .d = { 0, 0 } };
+		uint32_t flags = 0;
+		int err;
+
+		if (c->flags & CONN_INET6)
+			flags |= STACK_INET6;
+		if (c->flags & CONN_V6ONLY)
+			flags |= STACK_V6ONLY;
+		err = conn_bind(st, ix, &any, 0, flags);
+		if (err)
+			return err;
+	}
+	/* SO_REUSEADDR lets several bind, but one of them listen. */
+	while ((other = bound_next(st, other, STACK_TCP, c->lport)))
+		if (other != c && other->state == CONN_LISTEN &&
+		    (ip_equal(&other->local, &c->local) ||
+		     ip_is_any(&other->local) || ip_is_any(&c->local)) &&
+		    (other->flags & CONN_INET6) == (c->flags & CONN_INET6) &&
+		    !((other->flags & CONN_REUSEPORT) &&
+		      (c->flags & CONN_REUSEPORT)))
+			return -EADDRINUSE;
+	outer = writing_begin(st, ix);
+	/* The union held a connection's fields. */
+	c->accept_first = 0;
+	c->accept_last = 0;
+	c->syn_first = 0;
+	c->accepts = 0;
+	c->syns = 0;
+	c->backlog = backlog;
+	c->flags &= ~(CONN_RCV_SHUT | CONN_SND_SHUT);
+	atomic_signal_fence(memory_order_seq_cst);
+	c->state = CONN_LISTEN;
+	writing_end(st, outer);
+	return 0;
+}
+
+/* What a connection has from its listener. */
+static void inherit(struct conn *c, const struct conn *l)
+{
+	c->flags |= l->flags &
+		    (CONN_REUSEADDR | CONN_REUSEPORT | CONN_V6ONLY |
+		     CONN_INET6 | CONN_F_NODELAY | CONN_F_CORK | CONN_F_KEEP);
+	c->vif = l->vif;
+	c->sndbuf = l->sndbuf;
+	c->rcvbuf = l->rcvbuf;
+	c->rcvlowat = l->rcvlowat;
+	c->ttl = l->ttl;
+	c->tos = l->tos;
+	c->linger_s = l->linger_s;
+	c->maxseg = l->maxseg;
+	c->keep_idle_s = l->keep_idle_s;
+	c->keep_intvl_s = l->keep_intvl_s;
+	c->keep_cnt = l->keep_cnt;
+	c->user_timeout_ms = l->user_timeout_ms;
+}
+
+/* A segment for a listener; the caller frees the frame. */
+void tcp_listen_input(struct stack *st, struct conn *l, struct packet *p,
+		      const struct tcp_in *in)
+{
+	const struct tcp_header *t =
+		(const struct tcp_header *)(p->f->header + p->f->l4_off);
+	struct conn *c;
+	conn_ix outer;
+
+	if (in->flags & TCP_RST)
+		return;
+	if (in->flags & TCP_ACK) {
+		tcp_reply_reset(st, p, in);
+		return;
+	}
+	if (!(in->flags & TCP_SYN) || (in->flags & TCP_FIN))
+		return;
+	if (l->accepts > l->backlog) {
+		count(st, TcpExt_ListenOverflows);
+		count(st, TcpExt_ListenDrops);
+		return;
+	}
+	if (l->syns > l->backlog) {
+		count(st, TcpExt_TCPReqQFullDrop);
+		count(st, TcpExt_ListenDrops);
+		return;
+	}
+	c = conn_new(st, STACK_TCP);
+	if (!c) {
+		count(st, TcpExt_ListenDrops);
+		return;
+	}
+	outer = writing_begin(st, c->self);
+	inherit(c, l);
+	c->listener = l->self;
+	c->local = p->dst;
+	c->peer = p->src;
+	c->lport = l->lport;
+	c->pport = be16(t->sport);
+	c->rcv_nxt = in->seq + 1;
+	c->rcv_wup = c->rcv_nxt;
+	c->rcv_wscale = TCP_WSCALE;
+	c->ts_offset = tcp_ts_offset(st, c);
+	tcp_options_agree(st, c, in, true);
+	c->snd_una = tcp_isn(st, c);
+	c->snd_nxt = c->snd_una + 1;
+	c->snd_end = c->snd_nxt;
+	c->recover = c->snd_una;
+	c->snd_wnd = in->window;
+	c->stalled_ns = st->now_ns;
+	c->flags |= CONN_TIMED;
+	c->rtt_seq = c->snd_una;
+	c->rtt_at_ns = st->now_ns;
+	c->state = CONN_SYN_RECEIVED;
+	hash_add(st, c);
+	tcp_syn_add(st, l, c);
+	count(st, Tcp_PassiveOpens);
+	tcp_send_syn(st, c);
+	tcp_rtx_arm(st, c);
+	writing_end(st, outer);
+}
+
+/* The last ack is here: true when @c may be established now. */
+bool tcp_listen_promote(struct stack *st, struct conn *c,
+			const struct tcp_in *in)
+{
+	struct conn *l = conn_at(st, c->listener);
+
+	if (l->accepts > l->backlog) {
+		count(st, TcpExt_ListenOverflows);
+		return false;
+	}
+	if (l->defer_accept_s && !in->bytes && !(in->flags & TCP_FIN) &&
+	    st->now_ns - c->stalled_ns < l->defer_accept_s * NSEC_PER_SEC)
+		return false;
+	syn_remove(st, l, c);
+	c->order = ++st->host->accept_order;
+	tcp_accept_add(st, l, c);
+	conn_event(st, l, STACK_IN);
+	return true;
+}
+
+conn_ix tcp_accept(struct stack *st, conn_ix listener)
+{
+	struct conn *l = conn_at(st, listener), *c;
+	conn_ix outer;
+
+	if (l->state != CONN_LISTEN || !l->accept_first)
+		return 0;
+	c = conn_at(st, l->accept_first);
+	outer = writing_begin(st, c->self);
+	l->accept_first = c->q_next;
+	if (!l->accept_first)
+		l->accept_last = 0;
+	l->accepts--;
+	c->q_next = 0;
+	c->listener = 0;
+	c->flags &= ~CONN_ACCEPTABLE;
+	writing_end(st, outer);
+	return c->self;
+}
+
+/* Half-open connections are forgotten, waiting ones reset: as Linux does. */
+void tcp_listen_close(struct stack *st, struct conn *l)
+{
+	while (l->syn_first) {
+		struct conn *c = conn_at(st, l->syn_first);
+
+		tcp_listen_forget(st, c);
+		tcp_done(st, c);
+	}
+	while (l->accept_first) {
+		conn_ix ix = tcp_accept(st, l->self);
+
+		tcp_abort(st, conn_at(st, ix));
+	}
+}

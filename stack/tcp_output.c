@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What may be sent now: the least of what is queued, what the peer's window takes, and
+ * what the congestion window leaves, in pieces of up to 64 KiB.
+ *
+ * A piece that is shorter than a segment is sent when it ends the queue and neither Nagle
+ * (as Minshall refined it: one short segment in flight), CORK nor MSG_MORE holds it
+ * back; or when it fills half of the largest window the peer ever had (RFC 9293, 3.8.6.2.1).
+ *
+ * Whatever remains unsent with nothing in flight has a date: the persist timer.
+ */
+#include "stack/tcp.h"
+
+void tcp_rtx_arm(struct stack *st, struct conn *c)
+{
+	c->rtx_kind = TCP_RTX_RESEND;
+	c->rtx_at = st->now_ns + tcp_rto_ns(c);
+	timer_arm(st, c, c->rtx_at);
+}
+
+/* New bytes are on their way. */
+static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
+{
+	uint32_t seq = c->snd_nxt;
+
+	tcp_sendq_advance(st, c, bytes);
+	c->snd_nxt += bytes + fin;
+	if (bytes % c->mss)
+		c->snd_small = c->snd_nxt;
+	if (!(c->flags & CONN_TIMED)) {
+		c->flags |= CONN_TIMED;
+		c->rtt_seq = seq;
+		c->rtt_at_ns = st->now_ns;
+	}
+	if (!c->rtx_at || c->rtx_kind != TCP_RTX_RESEND)
+		tcp_rtx_arm(st, c);
+}
+
+/* Must a short tail wait? */
+static bool held(const struct conn *c, bool more)
+{
+	if (c->flags & (CONN_PUSH_ALL | CONN_FIN_QUEUED))
+		return false;
+	if (more || (c->flags & CONN_F_CORK))
+		return true;
+	if (c->flags & CONN_F_NODELAY)
+		return false;
+	return c->snd_nxt != c->snd_una && seq_gt(c->snd_small, c->snd_una);
+}
+
+/* How many bytes the next segment carries; 0: none now. */
+static uint32_t quota(struct conn *c, bool more)
+{
+	uint32_t unsent = c->snd_end - c->snd_nxt;
+	uint32_t edge = c->snd_una + c->snd_wnd;
+	uint32_t window = seq_gt(edge, c->snd_nxt) ? edge - c->snd_nxt : 0;
+	uint32_t pipe = tcp_pipe(c);
+	uint32_t room = c->cwnd > pipe ? c->cwnd - pipe : 0;
+	uint32_t mss = c->mss;
+	uint32_t len = min_u32(min_u32(unsent, window), TCP_SUPER_MAX);
+
+	if (room < len) {
+		c->flags |= CONN_CWND_FULL;
+		if (room < min_u32(len, mss)) {
+			if (c->snd_nxt != c->snd_una)
+				return 0;
+			len = min_u32(len, mss);
+		} else {
+			len = room;
+		}
+	}
+	if (len == unsent) {
+		if (len % mss == 0 || !held(c, more))
+			return len;
+	} else if (len < mss) {
+		/* The window ends within a segment. */
+		return window < unsent && len == window &&
+				       len >= max_u32(c->max_wnd / 2, 1) ?
+			       len :
+			       0;
+	}
+	return len < mss ? 0 : len - len % mss;
+}
+
+void tcp_output(struct stack *st, struct conn *c, bool more)
+{
+	bool fin;
+	int n;
+
+	if (unlikely(c->state == CONN_SYN_SENT ||
+		     c->state == CONN_SYN_RECEIVED ||
+		     c->state == CONN_CLOSED || c->state == CONN_LISTEN ||
+		     c->state == CONN_TIME_WAIT))
+		return;
+	if (c->snd_nxt == c->snd_una && c->last_send_ns &&
+	    c->snd_end != c->snd_nxt)
+		tcp_cc_idle(st, c);
+	while (!tcp_fin_sent(c)) {
+		uint32_t bytes = 0;
+
+		if (c->snd_end != c->snd_nxt) {
+			bytes = quota(c, more);
+			if (!bytes)
+				break;
+		} else if (!(c->flags & CONN_FIN_QUEUED) ||
+			   seq_ge(c->snd_nxt, c->snd_una + c->snd_wnd)) {
+			break;
+		}
+		fin = (c->flags & CONN_FIN_QUEUED) &&
+		      c->snd_nxt + bytes == c->snd_end &&
+		      seq_lt(c->snd_end, c->snd_una + c->snd_wnd);
+		n = tcp_send_data(st, c, c->snd_nxt, bytes, fin);
+		if (n < 0)
+			break;
+		sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
+	}
+	if (c->snd_nxt == c->snd_end)
+		c->flags &= ~CONN_PUSH_ALL;
+	if (c->rtx_at || tcp_fin_sent(c))
+		return;
+	if (c->snd_nxt != c->snd_una) {
+		tcp_rtx_arm(st, c);
+	} else if (c->snd_end != c->snd_nxt || (c->flags & CONN_FIN_QUEUED)) {
+		c->rtx_kind = TCP_RTX_PERSIST;
+		c->rtx_at = st->now_ns + (c->snd_wnd ? TCP_RTO_MIN_US * 1000u :
+						       tcp_rto_ns(c));
+		timer_arm(st, c, c->rtx_at);
+	}
+}
+
+void tcp_push(struct stack *st, conn_ix ix, bool more)
+{
+	struct conn *c = conn_at(st, ix);
+	conn_ix outer = writing_begin(st, ix);
+
+	tcp_output(st, c, more);
+	writing_end(st, outer);
+}
+
+/* What CORK, MSG_MORE or Nagle kept back goes now. */
+void tcp_push_held(struct stack *st, struct conn *c)
+{
+	if (c->proto != STACK_TCP || !tcp_synchronized(c))
+		return;
+	c->flags |= CONN_PUSH_ALL;
+	tcp_output(st, c, false);
+}
+
+/* Sends again up to @bytes from @seq on, and FIN if it lies there; returns how far. */
+uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
+		    uint32_t bytes)
+{
+	uint32_t data_end = seq_min(c->snd_nxt, c->snd_end);
+	uint32_t n = seq_lt(seq, data_end) ? data_end - seq : 0;
+	bool fin;
+	int done;
+
+	n = min_u32(min_u32(n, bytes), TCP_SUPER_MAX);
+	if (n > c->mss)
+		n -= n % c->mss;
+	fin = tcp_fin_sent(c) && seq + n == c->snd_end;
+	if (!n && !fin)
+		return 0;
+	done = tcp_send_data(st, c, seq, n, fin);
+	if (done < 0)
+		return 0;
+	c->total_retrans++;
+	count(st, Tcp_RetransSegs);
+	/* Karn: what was sent twice is not timed. */
+	c->flags &= ~CONN_TIMED;
+	return (uint32_t)done + (fin && (uint32_t)done == n);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One segment onto the wire: headers written in place, checksum left open, payload by
+ * copy or by reference. A segment may be a super-segment of many MSS: gso_type and
+ * gso_bytes tell whoever cannot take it whole where to cut.
+ */
+#include "stack/tcp.h"
+#include "stack/csum.h"
+
+#include <errno.h>
+
+/* Ethernet and IP before a TCP header of @tcp bytes. */
+static void write_ip(struct conn *c, struct frame *f, uint32_t tcp)
+{
+	uint32_t l4 = tcp + f->payload;
+	struct ip_out o = { .src = &c->local,
+			    .dst = &c->peer,
+			    .proto = IP_TCP,
+			    .ttl = c->ttl,
+			    .tos = c->tos,
+			    .df = true };
+
+	f->header_bytes = (uint8_t)(f->l4_off + tcp);
+	if (f->l4_off == ETH_BYTES + IPV4_BYTES) {
+		ipv4_write(f, &o, l4, c->ip_id, IPV4_DF);
+		c->ip_id++;
+	} else {
+		ipv6_write(f, &o, IP_TCP, l4);
+	}
+	l4_csum_open(f, &o, 16, l4);
+}
+
+/* Sends a finished segment; consumes @ix. */
+static int transmit(struct stack *st, struct conn *c, frame_ix ix)
+{
+	struct path p;
+	int err = conn_path(st, c, &p);
+
+	count(st, Tcp_OutSegs);
+	c->segs_out++;
+	if (likely(!err)) {
+		eth_send(st, c->mac, ix);
+	} else if (err == 1) {
+		path_send(st, &p, ix);
+	} else {
+		count(st, Ip_OutNoRoutes);
+		frame_free(st->arena, ix);
+		return err;
+	}
+	return 0;
+}
+
+/* An empty frame for @c; its TCP header begins at the returned l4_off. */
+static frame_ix start(struct stack *st, const struct conn *c)
+{
+	frame_ix ix = frame_alloc(st->arena);
+	struct frame *f;
+
+	if (!ix)
+		return 0;
+	f = frame_at(st->arena, ix);
+	f->l3_off = ETH_BYTES;
+	f->l4_off = ip_is_v4(&c->peer) ? ETH_BYTES + IPV4_BYTES :
+					 ETH_BYTES + IPV6_BYTES;
+	f->tx_vif = c->vif;
+	return ix;
+}
+
+static void write_tcp(struct conn *c, struct frame *f, uint32_t seq,
+		      uint32_t ack, uint8_t flags, uint16_t window,
+		      uint32_t options)
+{
+	struct tcp_header *t = (struct tcp_header *)(f->header + f->l4_off);
+	uint32_t bytes = TCP_BYTES + options;
+
+	t->sport = be16(c->lport);
+	t->dport = be16(c->pport);
+	t->seq = be32(seq);
+	t->ack = be32(ack);
+	t->off = (uint8_t)(bytes << 2);
+	t->flags = flags;
+	t->window = be16(window);
+	t->urgent = 0;
+	if (unlikely((c->flags & CONN_URG_SEND) && !(flags & TCP_SYN) &&
+		     seq_gt(c->snd_up, seq))) {
+		t->flags |= TCP_URG;
+		t->urgent = be16((uint16_t)min_u32(c->snd_up - seq, 65535));
+	}
+	write_ip(c, f, bytes);
+}
+
+static uint8_t *options_of(struct frame *f)
+{
+	return f->header + f->l4_off + TCP_BYTES;
+}
+
+/* What every segment with ACK tells need not be told again. */
+static void ack_told(struct conn *c)
+{
+	c->flags &= ~(CONN_ACK_NOW | CONN_ACK_DUE);
+	c->delack_at = 0;
+	c->rcv_wup = c->rcv_nxt;
+	if (c->quick)
+		c->quick--;
+}
+
+int tcp_send_syn(struct stack *st, struct conn *c)
+{
+	bool answer = c->state == CONN_SYN_RECEIVED;
+	frame_ix ix = start(st, c);
+	uint32_t window, options;
+	struct frame *f;
+
+	if (!ix)
+		return -ENOBUFS;
+	f = frame_at(st->arena, ix);
+	options = tcp_options_syn(st, c, options_of(f), answer);
+	/* The window of a SYN is never scaled. */
+	window = min_u32(c->rcvbuf, 65535);
+	if (window > 2u * c->mss)
+		window -= window % tcp_advertised_mss(c);
+	c->rcv_adv = c->rcv_nxt + window;
+	if (answer)
+		ack_told(c);
+	write_tcp(c, f, c->snd_una, answer ? c->rcv_nxt : 0,
+		  answer ? TCP_SYN | TCP_ACK : TCP_SYN, (uint16_t)window,
+		  options);
+	c->last_send_ns = st->now_ns;
+	return transmit(st, c, ix);
+}
+
+int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
+		  uint32_t bytes, bool fin)
+{
+	frame_ix ix = start(st, c);
+	uint8_t flags = TCP_ACK;
+	uint32_t options, got;
+	struct frame *f;
+	int err;
+
+	if (unlikely(!ix))
+		return -ENOBUFS;
+	f = frame_at(st->arena, ix);
+	options = tcp_options(st, c, options_of(f));
+	got = tcp_sendq_attach(st, c, seq, bytes, ix);
+	if (unlikely(got < bytes))
+		fin = false;
+	if (got > c->mss) {
+		f->gso_type = f->l4_off == ETH_BYTES + IPV4_BYTES ?
+				      FRAME_GSO_TCPV4 :
+				      FRAME_GSO_TCPV6;
+		f->gso_bytes = c->mss;
+	}
+	if (got && seq + got == c->snd_end)
+		flags |= TCP_PSH;
+	if (fin)
+		flags |= TCP_FIN;
+	write_tcp(c, f, seq, c->rcv_nxt, flags, tcp_window(c), options);
+	ack_told(c);
+	err = transmit(st, c, ix);
+	if (unlikely(err))
+		return err;
+	/* An answer so soon after a question: acks will ride on answers. */
+	if (st->now_ns - c->last_recv_ns < TCP_DELACK_NS)
+		c->flags |= CONN_PINGPONG;
+	c->last_send_ns = st->now_ns;
+	return (int)got;
+}
+
+void tcp_send_ack(struct stack *st, struct conn *c)
+{
+	frame_ix ix = start(st, c);
+	struct frame *f;
+	uint32_t options;
+
+	if (unlikely(!ix)) {
+		/* Once more a little later. */
+		c->flags |= CONN_ACK_DUE;
+		c->delack_at = st->now_ns + TCP_DELACK_NS;
+		timer_arm(st, c, c->delack_at);
+		return;
+	}
+	f = frame_at(st->arena, ix);
+	options = tcp_options(st, c, options_of(f));
+	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, TCP_ACK, tcp_window(c),
+		  options);
+	ack_told(c);
+	transmit(st, c, ix);
+}
+
+void tcp_send_probe(struct stack *st, struct conn *c)
+{
+	frame_ix ix = start(st, c);
+	struct frame *f;
+	uint32_t options;
+
+	if (!ix)
+		return;
+	f = frame_at(st->arena, ix);
+	options = tcp_options(st, c, options_of(f));
+	write_tcp(c, f, c->snd_una - 1, c->rcv_nxt, TCP_ACK, tcp_window(c),
+		  options);
+	ack_told(c);
+	transmit(st, c, ix);
+}
+
+void tcp_send_reset(struct stack *st, struct conn *c)
+{
+	frame_ix ix = start(st, c);
+
+	if (!ix)
+		return;
+	count(st, Tcp_OutRsts);
+	write_tcp(c, frame_at(st->arena, ix), c->snd_nxt, c->rcv_nxt,
+		  TCP_RST | TCP_ACK, 0, 0);
+	transmit(st, c, ix);
+}
+
+void tcp_reply_reset(struct stack *st, const struct packet *p,
+		     const struct tcp_in *in)
+{
+	const struct tcp_header *t =
+		(const struct tcp_header *)(p->f->header + p->f->l4_off);
+	struct ip_out o = { .src = &p->dst,
+			    .dst = &p->src,
+			    .proto = IP_TCP,
+			    .ttl = 64,
+			    .df = true };
+	struct tcp_header *r;
+	struct frame *f;
+	frame_ix ix;
+
+	if ((in->flags & TCP_RST) || !p->unicast)
+		return;
+	ix = l4_frame(st, p->v4, TCP_BYTES);
+	if (!ix)
+		return;
+	count(st, Tcp_OutRsts);
+	count(st, Tcp_OutSegs);
+	f = frame_at(st->arena, ix);
+	r = (struct tcp_header *)(f->header + f->l4_off);
+	memset(r, 0, sizeof(*r));
+	r->sport = t->dport;
+	r->dport = t->sport;
+	r->off = TCP_BYTES << 2;
+	r->flags = TCP_RST;
+	if (in->flags & TCP_ACK) {
+		r->seq = be32(in->ack);
+	} else {
+		r->flags |= TCP_ACK;
+		r->ack = be32(in->seq + in->bytes + !!(in->flags & TCP_SYN) +
+			      !!(in->flags & TCP_FIN));
+	}
+	l4_csum_open(f, &o, 16, TCP_BYTES);
+	ip_output(st, ix, &o);
+}
+
+#define CHALLENGES_PER_SECOND 1000
+
+void tcp_challenge(struct stack *st, struct conn *c)
+{
+	struct stack_host *h = st->host;
+	uint64_t second = st->now_ns / NSEC_PER_SEC;
+
+	if (h->second != second) {
+		h->second = second;
+		h->challenge_acks = 0;
+		h->icmp_errors = 0;
+	}
+	if (h->challenge_acks >= CHALLENGES_PER_SECOND) {
+		count(st, TcpExt_TCPACKSkippedChallenge);
+		return;
+	}
+	h->challenge_acks++;
+	count(st, TcpExt_TCPChallengeACK);
+	tcp_send_ack(st, c);
+}

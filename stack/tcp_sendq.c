@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The send queue: chunks linked by `next`, [start, end) of each, the first byte being
+ * snd_una. A cursor (cur, cur_off) stays at snd_nxt, so that sending costs the pieces
+ * that are sent and not the length of the queue.
+ *
+ * Cursor: cur == 0 means the queue was empty when it was last looked at. cur_off may equal
+ * the end of its chunk: the next byte is the next one appended, here or in the next chunk.
+ *
+ * Chunks go back as soon as they are acknowledged, the last one too: the allocator hands
+ * out the warmest first.
+ */
+#include "stack/tcp.h"
+#include "stack/undo.h"
+#include "base/mem.h"
+
+uint32_t tcp_room(const struct conn *c)
+{
+	uint32_t queued = load_u32(&c->snd_queued);
+	uint32_t limit = load_u32(&c->sndbuf);
+
+	return queued < limit ? limit - queued : 0;
+}
+
+static void link_chunk(struct stack *st, struct conn *c, chunk_ix k)
+{
+	if (c->snd_tail)
+		chunk_at(st->arena, c->snd_tail)->next = k;
+	else
+		c->snd_head = k;
+	c->snd_tail = k;
+	if (!c->cur) {
+		c->cur = k;
+		c->cur_off = chunk_at(st->arena, k)->start;
+	}
+}
+
+uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
+		    uint32_t bytes)
+{
+	struct conn *c = conn_at(st, ix);
+	uint32_t room = tcp_room(c), done = 0;
+	const uint8_t *s = src;
+	conn_ix outer;
+
+	bytes = min_u32(bytes, room);
+	outer = writing_begin(st, ix);
+	while (done < bytes) {
+		struct chunk *k = NULL;
+		uint32_t n;
+
+		if (c->snd_tail)
+			k = chunk_at(st->arena, c->snd_tail);
+		if (!k || k->end == CHUNK_BYTES) {
+			chunk_ix fresh = chunk_alloc(st->arena);
+
+			if (!fresh)
+				break;
+			link_chunk(st, c, fresh);
+			k = chunk_at(st->arena, fresh);
+		}
+		n = min_u32(bytes - done, CHUNK_BYTES - k->end);
+		mem_copy(chunk_bytes(st->arena, c->snd_tail) + k->end,
+			 s + done, n);
+		k->end = (uint16_t)(k->end + n);
+		done += n;
+	}
+	c->snd_end += done;
+	store_u32(&c->snd_queued, c->snd_queued + done);
+	writing_end(st, outer);
+	return done;
+}
+
+void tcp_append_chunks(struct stack *st, conn_ix ix, chunk_ix first)
+{
+	struct conn *c = conn_at(st, ix);
+	conn_ix outer = writing_begin(st, ix);
+
+	while (first) {
+		struct chunk *k = chunk_at(st->arena, first);
+		chunk_ix next = k->next;
+		uint32_t n = (uint32_t)(k->end - k->start);
+
+		k->next = 0;
+		link_chunk(st, c, first);
+		c->snd_end += n;
+		store_u32(&c->snd_queued, c->snd_queued + n);
+		first = next;
+	}
+	writing_end(st, outer);
+}
+
+/* Where @seq lies, which is not before snd_una and not beyond snd_end. */
+static chunk_ix locate(struct stack *st, const struct conn *c, uint32_t seq,
+		       uint32_t *off)
+{
+	uint32_t skip = seq - c->snd_una;
+	chunk_ix k = c->snd_head;
+
+	if (seq == c->snd_nxt && c->cur) {
+		*off = c->cur_off;
+		return c->cur;
+	}
+	while (k) {
+		const struct chunk *h = chunk_at(st->arena, k);
+		uint32_t n = (uint32_t)(h->end - h->start);
+
+		if (skip < n) {
+			*off = h->start + skip;
+			return k;
+		}
+		skip -= n;
+		k = h->next;
+	}
+	return 0;
+}
+
+/*
+ * Gives frame @ix the payload [seq, seq + bytes): copied when it fits into the frame,
+ * referred to otherwise. Returns the bytes given, fewer when the frame is full of pieces.
+ */
+uint32_t tcp_sendq_attach(struct stack *st, struct conn *c, uint32_t seq,
+			  uint32_t bytes, frame_ix ix)
+{
+	struct frame *f = frame_at(st->arena, ix);
+	uint32_t off = 0, done = 0;
+	chunk_ix k = locate(st, c, seq, &off);
+	bool copy = bytes <= FRAME_INLINE_MAX;
+
+	while (k && done < bytes) {
+		const struct chunk *h = chunk_at(st->arena, k);
+		uint32_t n = min_u32(bytes - done, h->end - off);
+
+		if (!n) {
+			/* At the end of its chunk: on to the next. */
+		} else if (copy) {
+			mem_copy(f->data + done,
+				 chunk_bytes(st->arena, k) + off, n);
+			f->payload += n;
+		} else if (frame_refer(st->arena, ix, k, (uint16_t)off,
+				       (uint16_t)n)) {
+			break;
+		}
+		done += n;
+		k = h->next;
+		if (k)
+			off = chunk_at(st->arena, k)->start;
+	}
+	return done;
+}
+
+/* snd_nxt moves by @bytes: so does the cursor. */
+void tcp_sendq_advance(struct stack *st, struct conn *c, uint32_t bytes)
+{
+	while (bytes && c->cur) {
+		const struct chunk *h = chunk_at(st->arena, c->cur);
+		uint32_t n = (uint32_t)(h->end - c->cur_off);
+
+		if (bytes <= n) {
+			c->cur_off = (uint16_t)(c->cur_off + bytes);
+			break;
+		}
+		bytes -= n;
+		if (!h->next)
+			break;
+		c->cur = h->next;
+		c->cur_off = chunk_at(st->arena, c->cur)->start;
+	}
+}
+
+/* The first @bytes are acknowledged. */
+void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes)
+{
+	store_u32(&c->snd_queued, c->snd_queued - bytes);
+	while (c->snd_head) {
+		chunk_ix k = c->snd_head;
+		struct chunk *h = chunk_at(st->arena, k);
+		uint32_t n = (uint32_t)(h->end - h->start);
+
+		if (bytes < n) {
+			undo_note_start(st, c, k);
+			h->start = (uint16_t)(h->start + bytes);
+			return;
+		}
+		bytes -= n;
+		c->snd_head = h->next;
+		if (c->cur == k) {
+			c->cur = h->next;
+			if (c->cur)
+				c->cur_off =
+					chunk_at(st->arena, c->cur)->start;
+		}
+		if (!c->snd_head)
+			c->snd_tail = 0;
+		if (!undo_keeps(st, c, k))
+			chunk_put(st->arena, k);
+		if (!bytes)
+			return;
+	}
+}
+
+void tcp_sendq_free(struct stack *st, struct conn *c)
+{
+	chunk_ix k = c->snd_head;
+
+	undo_impossible(st, c);
+	c->snd_head = 0;
+	c->snd_tail = 0;
+	c->cur = 0;
+	store_u32(&c->snd_queued, 0);
+	while (k) {
+		chunk_ix next = chunk_at(st->arena, k)->next;
+
+		chunk_put(st->arena, k);
+		k = next;
+	}
+}
+
+uint32_t tcp_unacked(const struct conn *c)
+{
+	return load_u32(&c->snd_queued);
+}
+
+uint32_t tcp_unsent(const struct conn *c)
+{
+	if (!tcp_synchronized(c) || tcp_fin_sent(c))
+		return 0;
+	return c->snd_end - c->snd_nxt;
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the owner does to a connection and learns from it: connect, shutdown, close,
+ * errors, readiness. The order of checks, and so which error wins, is Linux's.
+ *
+ * Teardown. tcp_done() is the only way to CLOSED: it takes the connection out of every
+ * chain, timer and list first, then drops the send queue. The receive queue stays for an
+ * owner who may still read it. The slot is freed when there is no owner and no listener
+ * that will hand it to one; nothing refers to it then, since lists hold only what is
+ * neither closed nor free.
+ */
+#include "stack/tcp.h"
+
+#include <errno.h>
+
+void tcp_init(struct conn *c)
+{
+	c->mss = TCP_MSS_DEFAULT;
+	c->mss_peer = TCP_MSS_DEFAULT;
+	c->rcv_mss = TCP_MSS_DEFAULT;
+	c->rto_us = TCP_RTO_INITIAL_US;
+	c->syn_retries = 6;
+	c->keep_idle_s = 7200;
+	c->keep_intvl_s = 75;
+	c->keep_cnt = 9;
+	c->rcv_wscale = TCP_WSCALE;
+}
+
+int tcp_may_connect(const struct conn *c)
+{
+	switch (c->state) {
+	case CONN_CLOSED:
+		return 0;
+	case CONN_LISTEN:
+		return -EINVAL;
+	case CONN_SYN_SENT:
+	case CONN_SYN_RECEIVED:
+		return -EALREADY;
+	default:
+		return -EISCONN;
+	}
+}
+
+/* A socket whose last connection has ended starts anew. */
+static void start_over(struct stack *st, struct conn *c)
+{
+	tcp_recvq_free(st, c);
+	c->flags &= ~(CONN_RCV_SHUT | CONN_SND_SHUT | CONN_FIN_QUEUED |
+		      CONN_FIN_RCVD | CONN_RESET | CONN_PINGPONG |
+		      CONN_ACK_NOW | CONN_ACK_DUE | CONN_CWND_FULL |
+		      CONN_TIMED | CONN_PUSH_ALL | CONN_URG_SEND |
+		      CONN_URG_RCVD | CONN_DSACK | CONN_TS | CONN_SACK |
+		      CONN_WSCALE);
+	c->backoff = 0;
+	c->retries = 0;
+	c->probes = 0;
+	c->recovery = TCP_OPEN;
+	c->dupacks = 0;
+	c->sackeds = 0;
+	c->srtt8_us = 0;
+	c->rto_us = TCP_RTO_INITIAL_US;
+	c->rcv_mss = TCP_MSS_DEFAULT;
+	c->rcv_wscale = TCP_WSCALE;
+	c->snd_wscale = 0;
+	c->route_gen = 0;
+	c->error = 0;
+	c->soft_error = 0;
+	c->ts_recent = 0;
+	c->last_recv_ns = 0;
+	c->last_send_ns = 0;
+	c->mtu = st->host->config.mtu;
+	c->mss_peer = UINT16_MAX;
+	c->rcv_nxt = 0;
+	c->rcv_wup = 0;
+	c->max_wnd = 0;
+}
+
+int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
+		const struct ip_addr *to, uint16_t port)
+{
+	struct ip_addr old_local = c->local;
+	uint16_t old_port = c->lport;
+	struct conn *other;
+	int err = 0;
+
+	c->local = *from;
+	c->peer = *to;
+	c->pport = port;
+	c->snd_end = 0;
+	if (!(c->flags & CONN_BOUND)) {
+		c->lport = 0;
+		err = port_choose(st, c);
+	} else {
+		other = hash_find(st,
+				  conn_hash(st->host, from, c->lport, to, port),
+				  from, c->lport, to, port);
+		if (other && !tcp_time_wait_yield(st, other, c))
+			err = -EADDRNOTAVAIL;
+	}
+	if (err)
+		goto undo;
+	start_over(st, c);
+	c->ts_offset = tcp_ts_offset(st, c);
+	c->snd_una = c->snd_end ? c->snd_end : tcp_isn(st, c);
+	c->snd_nxt = c->snd_una + 1;
+	c->snd_end = c->snd_nxt;
+	c->recover = c->snd_una;
+	tcp_mss_update(c);
+	c->flags |= CONN_TIMED;
+	c->rtt_seq = c->snd_una;
+	c->rtt_at_ns = st->now_ns;
+	c->stalled_ns = st->now_ns;
+	c->state = CONN_SYN_SENT;
+	hash_add(st, c);
+	count(st, Tcp_ActiveOpens);
+	err = tcp_send_syn(st, c);
+	if (err && err != -ENOBUFS) {
+		hash_remove(st, c);
+		c->state = CONN_CLOSED;
+		goto undo;
+	}
+	tcp_rtx_arm(st, c);
+	return 0;
+undo:
+	c->local = old_local;
+	c->lport = old_port;
+	memset(&c->peer, 0, sizeof(c->peer));
+	c->pport = 0;
+	return err;
+}
+
+uint32_t tcp_ready(const struct conn *c)
+{
+	uint32_t ready = 0;
+
+	if (c->state == CONN_LISTEN)
+		return c->accept_first ? STACK_IN : 0;
+	if (c->state == CONN_CLOSED || c->state == CONN_TIME_WAIT ||
+	    ((c->flags & CONN_RCV_SHUT) && (c->flags & CONN_SND_SHUT)))
+		ready |= STACK_HUP;
+	if (c->flags & CONN_RCV_SHUT)
+		ready |= STACK_IN | STACK_RDHUP;
+	if (c->state != CONN_SYN_SENT && c->state != CONN_SYN_RECEIVED) {
+		if (c->rcv_queued >= c->rcvlowat)
+			ready |= STACK_IN;
+		if ((c->flags & CONN_SND_SHUT) || tcp_writeable(c))
+			ready |= STACK_OUT;
+		if (c->flags & CONN_URG_RCVD)
+			ready |= STACK_PRI;
+	}
+	if (c->error)
+		ready |= STACK_ERR;
+	return ready;
+}
+
+bool tcp_done(struct stack *st, struct conn *c)
+{
+	if (c->state == CONN_ESTABLISHED || c->state == CONN_CLOSE_WAIT)
+		st->host->count[COUNT_Tcp_CurrEstab]--;
+	tcp_listen_forget(st, c);
+	tcp_time_wait_leave(st, c);
+	hash_remove(st, c);
+	timer_cancel(st, c);
+	c->rtx_at = 0;
+	c->delack_at = 0;
+	c->keep_at = 0;
+	c->state = CONN_CLOSED;
+	c->flags |= CONN_RCV_SHUT | CONN_SND_SHUT;
+	c->flags &= ~(CONN_ACK_NOW | CONN_ACK_DUE | CONN_FIN_QUEUED);
+	tcp_sendq_free(st, c);
+	if (c->sock || c->listener)
+		return true;
+	tcp_recvq_free(st, c);
+	conn_free(st, c);
+	return false;
+}
+
+bool tcp_fail(struct stack *st, struct conn *c, int err)
+{
+	c->error = (uint16_t)err;
+	if (!tcp_done(st, c))
+		return false;
+	conn_event(st, c,
+		   STACK_IN | STACK_OUT | STACK_ERR | STACK_HUP | STACK_RDHUP);
+	return true;
+}
+
+/* FIN behind all that is queued. */
+static void finish(struct stack *st, struct conn *c)
+{
+	c->flags |= CONN_SND_SHUT | CONN_FIN_QUEUED;
+	if (c->state == CONN_ESTABLISHED) {
+		c->state = CONN_FIN_WAIT1;
+		st->host->count[COUNT_Tcp_CurrEstab]--;
+	} else if (c->state == CONN_CLOSE_WAIT) {
+		c->state = CONN_LAST_ACK;
+		st->host->count[COUNT_Tcp_CurrEstab]--;
+	}
+	tcp_output(st, c, false);
+}
+
+static bool wants_reset(const struct conn *c)
+{
+	return c->state == CONN_ESTABLISHED || c->state == CONN_CLOSE_WAIT ||
+	       c->state == CONN_FIN_WAIT1 || c->state == CONN_FIN_WAIT2 ||
+	       c->state == CONN_SYN_RECEIVED || c->state == CONN_LAST_ACK ||
+	       c->state == CONN_CLOSING;
+}
+
+/* The owner is gone (c->sock is 0). */
+void tcp_close(struct stack *st, struct conn *c)
+{
+	bool unread = c->rcv_queued != 0;
+
+	c->flags |= CONN_ORPHAN;
+	if (c->state == CONN_LISTEN) {
+		tcp_listen_close(st, c);
+		tcp_done(st, c);
+		return;
+	}
+	if (c->state == CONN_CLOSED || c->state == CONN_SYN_SENT) {
+		tcp_done(st, c);
+		return;
+	}
+	tcp_recvq_free(st, c);
+	bound_remove(st, c);
+	if (c->state == CONN_TIME_WAIT)
+		return;
+	if (unread || !c->linger_s) {
+		if (unread)
+			count(st, TcpExt_TCPAbortOnClose);
+		else
+			count(st, TcpExt_TCPAbortOnLinger);
+		tcp_send_reset(st, c);
+		tcp_done(st, c);
+		return;
+	}
+	c->flags |= CONN_RCV_SHUT;
+	c->keep_at = 0;
+	if (c->state == CONN_FIN_WAIT2) {
+		c->keep_at = st->now_ns + TCP_TIME_WAIT_NS;
+		timer_arm(st, c, c->keep_at);
+		return;
+	}
+	if (!(c->flags & CONN_FIN_QUEUED))
+		finish(st, c);
+}
+
+void tcp_abort(struct stack *st, struct conn *c)
+{
+	c->flags |= CONN_ORPHAN;
+	if (c->state == CONN_LISTEN)
+		tcp_listen_close(st, c);
+	if (wants_reset(c))
+		tcp_send_reset(st, c);
+	tcp_done(st, c);
+}
+
+int tcp_shutdown(struct stack *st, conn_ix ix, int how)
+{
+	struct conn *c = conn_at(st, ix);
+	bool rd = how != 1, wr = how != 0;
+	uint32_t events = 0;
+	conn_ix outer;
+
+	if (how < 0 || how > 2)
+		return -EINVAL;
+	if (c->proto == STACK_UDP) {
+		if (!c->pport)
+			return -ENOTCONN;
+		c->flags |= (rd ? CONN_RCV_SHUT : 0) | (wr ? CONN_SND_SHUT : 0);
+		conn_event(st, c, STACK_IN | STACK_RDHUP);
+		return 0;
+	}
+	if (c->state == CONN_CLOSED || c->state == CONN_TIME_WAIT)
+		return -ENOTCONN;
+	outer = writing_begin(st, ix);
+	if (c->state == CONN_LISTEN) {
+		if (rd) {
+			tcp_listen_close(st, c);
+			tcp_done(st, c);
+			events = STACK_IN | STACK_HUP;
+		}
+		goto out;
+	}
+	if (c->state == CONN_SYN_SENT) {
+		tcp_done(st, c);
+		events = STACK_IN | STACK_OUT | STACK_HUP;
+		goto out;
+	}
+	if (rd) {
+		c->flags |= CONN_RCV_SHUT;
+		events |= STACK_IN | STACK_RDHUP;
+	}
+	if (wr && !(c->flags & CONN_FIN_QUEUED)) {
+		events |= STACK_OUT;
+		finish(st, c);
+	}
+	if ((c->flags & CONN_RCV_SHUT) && (c->flags & CONN_SND_SHUT))
+		events |= STACK_HUP;
+out:
+	conn_event(st, c, events);
+	writing_end(st, outer);
+	return 0;
+}
+
+int tcp_send_error(struct stack *st, conn_ix ix)
+{
+	struct conn *c = conn_at(st, ix);
+	int err = c->error;
+
+	if (err) {
+		c->error = 0;
+		return -err;
+	}
+	if (c->flags & CONN_SND_SHUT)
+		return -EPIPE;
+	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED)
+		return -EAGAIN;
+	if (c->state != CONN_ESTABLISHED && c->state != CONN_CLOSE_WAIT)
+		return -EPIPE;
+	return 0;
+}
+
+int tcp_recv_error(struct stack *st, conn_ix ix)
+{
+	struct conn *c = conn_at(st, ix);
+	int err = c->error;
+
+	if (c->rcv_queued)
+		return 0;
+	if (err) {
+		c->error = 0;
+		return -err;
+	}
+	if (c->flags & CONN_RCV_SHUT)
+		return 1;
+	if (c->state == CONN_CLOSED || c->state == CONN_LISTEN)
+		return -ENOTCONN;
+	return 0;
+}
+
+void tcp_send_urgent(struct stack *st, conn_ix ix)
+{
+	struct conn *c = conn_at(st, ix);
+
+	/* RFC 6093: the pointer names the byte behind the urgent one. */
+	c->snd_up = c->snd_end;
+	c->flags |= CONN_URG_SEND | CONN_PUSH_ALL;
+}
+
+void tcp_urgent_input(struct stack *st, struct conn *c,
+		      const struct tcp_in *in)
+{
+	uint32_t up = in->seq + in->urgent;
+
+	if (!in->urgent || seq_le(up, c->rcv_nxt))
+		return;
+	if ((c->flags & CONN_URG_RCVD) && seq_le(up, c->rcv_up))
+		return;
+	c->rcv_up = up;
+	c->flags |= CONN_URG_RCVD;
+	conn_event(st, c, STACK_PRI);
+}
+
+/* RFC 5927: only what quotes bytes in flight is believed. */
+void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
+	      bool hard, uint32_t mtu)
+{
+	(void)hard;
+	if (c->state == CONN_LISTEN || c->state == CONN_CLOSED ||
+	    c->state == CONN_TIME_WAIT)
+		return;
+	if (seq_lt(seq, c->snd_una) || seq_ge(seq, c->snd_nxt))
+		return;
+	if (mtu) {
+		if (mtu >= c->mtu || mtu < 256)
+			return;
+		c->mtu = (uint16_t)mtu;
+		tcp_mss_update(c);
+		/* What was too big is lost, but not to congestion. */
+		if (tcp_synchronized(c) && c->recovery == TCP_OPEN) {
+			c->recovery = TCP_LOSS;
+			c->recover = c->snd_nxt;
+			c->high_rxt = c->snd_una;
+			c->lost_end = c->snd_nxt;
+			c->prior_cwnd = c->cwnd;
+			c->prior_ssthresh = c->ssthresh;
+			c->ts_echo_min = tcp_ms(st) + c->ts_offset;
+			tcp_recover_output(st, c);
+		}
+		return;
+	}
+	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED) {
+		count(st, Tcp_AttemptFails);
+		tcp_fail(st, c, err);
+		return;
+	}
+	c->soft_error = (uint8_t)err;
+}

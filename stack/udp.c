@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * UDP, RFC 768 and 1122: datagrams are frames, queued as they came.
+ *
+ * A queued frame keeps its headers; who sent it is read from there when it is taken. The
+ * queue charges RCVBUF for each payload and a little for each frame, so that empty
+ * datagrams have an end too.
+ */
+#include "stack/stack_internal.h"
+#include "stack/csum.h"
+#include "stack/shape.h"
+
+#include <errno.h>
+
+#define FRAME_CHARGE 256
+
+static uint32_t charge_of(const struct frame *f)
+{
+	return f->payload + FRAME_CHARGE;
+}
+
+/* Queues @ix for @c; consumes it. */
+static void queue(struct stack *st, struct conn *c, frame_ix ix)
+{
+	struct frame *f = frame_at(st->arena, ix);
+	conn_ix outer;
+
+	if (c->rcv_queued && c->rcv_queued + charge_of(f) > c->rcvbuf) {
+		c->drops++;
+		count(st, Udp_RcvbufErrors);
+		count(st, Udp_InErrors);
+		frame_free(st->arena, ix);
+		return;
+	}
+	if (c->vif != st->host->config.vif && st->ops->received)
+		st->ops->received(st, c->self, f);
+	outer = writing_begin(st, c->self);
+	f->next = 0;
+	if (c->rcv_last)
+		frame_at(st->arena, c->rcv_last)->next = ix;
+	else
+		c->rcv_first = ix;
+	c->rcv_last = ix;
+	store_u32(&c->rcv_queued, c->rcv_queued + charge_of(f));
+	count(st, Udp_InDatagrams);
+	conn_event(st, c, STACK_IN);
+	writing_end(st, outer);
+}
+
+/* A group's datagram goes to everybody who listens. */
+static void deliver_all(struct stack *st, struct packet *p, uint16_t sport,
+			uint16_t dport)
+{
+	struct conn *c = NULL, *last = NULL;
+
+	while ((c = bound_next(st, c, STACK_UDP, dport))) {
+		bool any = ip_is_any(&c->local);
+
+		if (any ? (p->v4 ? (c->flags & CONN_V6ONLY) != 0 :
+				   !(c->flags & CONN_INET6)) :
+			  !ip_equal(&c->local, &p->dst) && c->pport == 0 &&
+				  ip_is_multicast(&c->local))
+			continue;
+		if (!any && !ip_equal(&c->local, &p->dst) &&
+		    !(c->pport && ip_equal(&c->peer, &p->src)))
+			continue;
+		if (c->pport &&
+		    (c->pport != sport || !ip_equal(&c->peer, &p->src)))
+			continue;
+		if (last) {
+			frame_ix copy = frame_clone(st->arena, p->ix);
+
+			if (copy)
+				queue(st, last, copy);
+		}
+		last = c;
+	}
+	if (last) {
+		queue(st, last, p->ix);
+		return;
+	}
+	count(st, Udp_NoPorts);
+	frame_free(st->arena, p->ix);
+}
+
+void udp_input(struct stack *st, struct packet *p)
+{
+	struct frame *f = p->f;
+	const struct udp_header *u;
+	uint16_t sport, dport, length;
+	struct conn *c;
+
+	if (p->l4_bytes < UDP_BYTES ||
+	    (f->header_bytes != f->l4_off + UDP_BYTES &&
+	     frame_header_set(st->arena, p->ix, f->l4_off + UDP_BYTES)))
+		goto bad;
+	u = (const struct udp_header *)(f->header + f->l4_off);
+	length = be16(u->length);
+	sport = be16(u->sport);
+	dport = be16(u->dport);
+	if (length < UDP_BYTES || length > p->l4_bytes)
+		goto bad;
+	if (length < p->l4_bytes) {
+		frame_trim(st->arena, p->ix, length - UDP_BYTES);
+		p->l4_bytes = length;
+	}
+	/* 0 means none, which only IPv4 permits. */
+	if ((u->csum || !p->v4) && !l4_csum_ok(st, p)) {
+		count(st, Udp_InCsumErrors);
+		goto bad;
+	}
+	if (!p->unicast) {
+		deliver_all(st, p, sport, dport);
+		return;
+	}
+	c = bound_find(st, STACK_UDP, &p->dst, dport, &p->src, sport);
+	if (c) {
+		queue(st, c, p->ix);
+		return;
+	}
+	count(st, Udp_NoPorts);
+	icmp_unreachable(st, p, ICMP_UNREACH_PORT, ICMP6_UNREACH_PORT);
+	frame_free(st->arena, p->ix);
+	return;
+bad:
+	count(st, Udp_InErrors);
+	frame_free(st->arena, p->ix);
+}
+
+/* Where and from whom, as sendto() says or connect() said. */
+static int address(struct stack *st, struct conn *c, const struct ip_addr **to,
+		   uint16_t *port, struct ip_addr *from)
+{
+	struct path p;
+	int err;
+
+	if (c->error) {
+		err = c->error;
+		c->error = 0;
+		return -err;
+	}
+	if (!*to) {
+		if (!c->pport)
+			return -EDESTADDRREQ;
+		*to = &c->peer;
+		*port = c->pport;
+	}
+	if (!*port)
+		return -EINVAL;
+	err = path_find(st, *to, &p);
+	if (err)
+		return err;
+	if (p.kind == PATH_BROADCAST && !(c->flags & CONN_F_BCAST))
+		return -EACCES;
+	*from = c->local;
+	if (ip_is_any(from) || ip_is_multicast(from) ||
+	    host_is_broadcast(st->host, from))
+		return path_source(st, *to, from);
+	return ip_is_v4(from) == ip_is_v4(*to) ? 0 : -ENETUNREACH;
+}
+
+int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
+	     const struct ip_addr *to, uint16_t port)
+{
+	struct conn *c = conn_at(st, ix);
+	struct frame *f = frame_at(st->arena, frame);
+	struct ip_addr from, dst;
+	struct ip_out o;
+	struct udp_header *u;
+	uint32_t bytes = f->payload + UDP_BYTES;
+	bool group;
+	int err;
+
+	err = address(st, c, &to, &port, &from);
+	if (!err && to && ip_is_any(to)) {
+		dst = ip_from_v4(be32(0x7f000001));
+		from = dst;
+	} else if (!err) {
+		dst = *to;
+	}
+	if (!err && bytes > (ip_is_v4(&dst) ? 65535u - IPV4_BYTES : 65535u))
+		err = -EMSGSIZE;
+	if (!err && !c->lport) {
+		struct ip_addr any = { .d = { 0, 0 } };
+
+		err = conn_bind(st, ix, &any, 0,
+				c->flags & CONN_V6ONLY ? STACK_V6ONLY : 0);
+		/* Sent to IPv6: an IPv6 socket that was never bound. */
+		if (!err && !ip_is_v4(&dst))
+			c->flags |= CONN_INET6;
+	}
+	if (err) {
+		frame_free(st->arena, frame);
+		return err;
+	}
+	group = ip_is_multicast(&dst);
+	o = (struct ip_out){ .src = &from,
+			     .dst = &dst,
+			     .proto = IP_UDP,
+			     .ttl = group ? c->mcast_ttl : c->ttl,
+			     .tos = c->tos };
+	l4_prepare(f, ip_is_v4(&dst), UDP_BYTES);
+	u = (struct udp_header *)(f->header + f->l4_off);
+	u->sport = be16(c->lport);
+	u->dport = be16(port);
+	u->length = be16((uint16_t)bytes);
+	l4_csum_open(f, &o, 6, bytes);
+	f->tx_vif = c->vif;
+	f->gso_type = FRAME_GSO_NONE;
+	f->gso_bytes = 0;
+	count(st, Udp_OutDatagrams);
+	if (group && (c->flags & CONN_F_MLOOP)) {
+		frame_ix copy = frame_clone(st->arena, frame);
+		struct path self = { .kind = PATH_SELF };
+
+		/* Listeners on this host hear it too. */
+		if (copy && ip_is_v4(&dst))
+			ipv4_output(st, copy, &o, &self);
+		else if (copy)
+			ipv6_output(st, copy, &o, &self);
+	}
+	return ip_output(st, frame, &o);
+}
+
+frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
+		  bool peek)
+{
+	struct conn *c = conn_at(st, ix);
+	frame_ix frame = c->rcv_first;
+	const struct frame *f;
+	conn_ix outer;
+
+	if (!frame)
+		return 0;
+	f = frame_at(st->arena, frame);
+	note->port = be16(
+		((const struct udp_header *)(f->header + f->l4_off))->sport);
+	if (f->header[f->l3_off] >> 4 == 4) {
+		const struct ipv4_header *h =
+			(const struct ipv4_header *)(f->header + f->l3_off);
+
+		note->from = ip_from_v4(h->src);
+		note->to = ip_from_v4(h->dst);
+		note->ttl = h->ttl;
+		note->tos = h->tos;
+	} else {
+		const struct ipv6_header *h =
+			(const struct ipv6_header *)(f->header + f->l3_off);
+		uint64_t src[2] = { h->src[0], h->src[1] };
+		uint64_t dst[2] = { h->dst[0], h->dst[1] };
+
+		note->from = ip_from_v6(src);
+		note->to = ip_from_v6(dst);
+		note->ttl = h->hops;
+		note->tos = (uint8_t)(be32(h->ver_class_flow) >> 20);
+	}
+	if (peek)
+		return frame;
+	outer = writing_begin(st, ix);
+	c->rcv_first = f->next;
+	if (!c->rcv_first)
+		c->rcv_last = 0;
+	store_u32(&c->rcv_queued, c->rcv_queued - charge_of(f));
+	writing_end(st, outer);
+	frame_at(st->arena, frame)->next = 0;
+	return frame;
+}
+
+int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
+		const struct ip_addr *to, uint16_t port)
+{
+	if (!c->lport) {
+		uint32_t flags = ip_is_v4(to) ? 0 : STACK_INET6;
+		int err = conn_bind(st, c->self, from, 0, flags);
+
+		if (err)
+			return err;
+		/* The address was not asked for: disconnecting undoes it. */
+		c->flags |= CONN_PINGPONG;
+	} else if (ip_is_any(&c->local)) {
+		c->local = *from;
+		c->flags |= CONN_PINGPONG;
+	}
+	c->peer = *to;
+	c->pport = port;
+	c->state = CONN_ESTABLISHED;
+	return 0;
+}
+
+void udp_disconnect(struct stack *st, struct conn *c)
+{
+	(void)st;
+	memset(&c->peer, 0, sizeof(c->peer));
+	c->pport = 0;
+	if (c->flags & CONN_PINGPONG)
+		memset(&c->local, 0, sizeof(c->local));
+	c->flags &= ~CONN_PINGPONG;
+	c->state = CONN_CLOSED;
+}
+
+uint32_t udp_ready(const struct conn *c)
+{
+	uint32_t ready = STACK_OUT;
+
+	if (c->rcv_first)
+		ready |= STACK_IN;
+	if (c->flags & CONN_RCV_SHUT)
+		ready |= STACK_IN | STACK_RDHUP;
+	if ((c->flags & CONN_RCV_SHUT) && (c->flags & CONN_SND_SHUT))
+		ready |= STACK_HUP;
+	if (c->error)
+		ready |= STACK_ERR;
+	return ready;
+}
+
+void udp_close(struct stack *st, struct conn *c)
+{
+	struct frame_list list = { c->rcv_first, c->rcv_last };
+
+	c->rcv_first = 0;
+	c->rcv_last = 0;
+	frame_list_free(st->arena, &list);
+	conn_free(st, c);
+}
+
+int udp_readable(const struct stack *st, conn_ix ix)
+{
+	const struct conn *c = conn_at(st, ix);
+
+	return c->rcv_first ?
+		       (int)frame_at(st->arena, c->rcv_first)->payload :
+		       0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Undo: a segment or a timer changes a connection wholly or not at all.
+ *
+ * Whoever delivers a frame runs the receiver's TCP, and may be killed in the middle of it.
+ * The connection is not his, so it must not be lost: it is copied before the change, and
+ * stack_recover() puts the copy back, as if the segment had been lost. Output of the change
+ * died with the thread, so no peer has seen any of it.
+ *
+ * What a connection's queues refer to stays as it was until the change ends:
+ *  - acknowledged chunks are let go of afterwards (st->acked), for others could fill them;
+ *    where one is acknowledged in part, its old start is noted;
+ *  - frames only ever join the receive queue behind rcv_last, where a restored queue ends;
+ *  - the out-of-order queue is dropped on restoring (RFC 2018, section 8 allows that);
+ *  - a change that frees a queue or the connection (reset, time-out) says so first, with
+ *    undo_impossible(): then the connection is aborted instead, which it was to be anyway.
+ *
+ * A call of the connection's own program needs no undo: the dead cannot want its
+ * connection back. It only sets the mark (writing_begin()).
+ */
+#ifndef TOAMI_STACK_UNDO_H
+#define TOAMI_STACK_UNDO_H
+
+#include "base/mem.h"
+#include "stack/stack_internal.h"
+
+/* undo_begin, undo_end - around a change by a segment or a timer; may nest, the outer counts */
+static inline conn_ix undo_begin(struct stack *st, struct conn *c)
+{
+	struct undo *u = &st->host->undo;
+	conn_ix outer = writing_begin(st, c->self);
+
+	if (likely(!outer)) {
+		mem_copy(&u->before, c, sizeof(*c));
+		u->impossible = false;
+		u->chunk = 0;
+		atomic_signal_fence(memory_order_seq_cst);
+		atomic_store_explicit(&u->conn, c->self, memory_order_relaxed);
+		atomic_signal_fence(memory_order_seq_cst);
+	}
+	return outer;
+}
+
+/* undo_let_go - frees the chunks that the change has acknowledged */
+void undo_let_go(struct stack *st);
+
+static inline void undo_end(struct stack *st, conn_ix outer)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	if (likely(!outer)) {
+		atomic_store_explicit(&st->host->undo.conn, 0,
+				      memory_order_relaxed);
+		if (st->acked)
+			undo_let_go(st);
+	}
+	writing_end(st, outer);
+}
+
+/* undo_keeps - chunk @k, acknowledged by the change of @c under way, must wait: true */
+static inline bool undo_keeps(struct stack *st, const struct conn *c,
+			      chunk_ix k)
+{
+	if (atomic_load_explicit(&st->host->undo.conn, memory_order_relaxed) !=
+	    c->self)
+		return false;
+	if (!st->acked)
+		st->acked = k;
+	st->acked_chunks++;
+	return true;
+}
+
+/* undo_note_start - chunk @k of @c is about to be acknowledged in part */
+static inline void undo_note_start(struct stack *st, const struct conn *c,
+				   chunk_ix k)
+{
+	struct undo *u = &st->host->undo;
+
+	if (atomic_load_explicit(&u->conn, memory_order_relaxed) != c->self)
+		return;
+	if (!u->chunk) {
+		u->start = chunk_at(st->arena, k)->start;
+		u->chunk = k;
+	} else if (u->chunk != k) {
+		u->impossible = true; /* one acknowledgement moves one start */
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* undo_impossible - @c is about to lose a queue, or its slot */
+static inline void undo_impossible(struct stack *st, const struct conn *c)
+{
+	if (atomic_load_explicit(&st->host->undo.conn, memory_order_relaxed) ==
+	    c->self) {
+		st->host->undo.impossible = true;
+		atomic_signal_fence(memory_order_seq_cst);
+	}
+}
+
+/**
+ * undo_apply - after a death: restores the connection that was being changed
+ *
+ * Returns it, whole but for its links; or 0: there is none, or it cannot be restored.
+ */
+conn_ix undo_apply(struct stack *st);
+
+#endif

@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Python: http.server, asyncio, threads, subprocess, and select of every kind.
+. "$(dirname "$0")/lib.sh"
+need python3 curl
+
+mkdir "$work/www"
+echo "python" >"$work/www/index.html"
+start /py python3 -m http.server 8000 --directory "$work/www"
+until_ok on /cli curl -sf http://py:8000/
+expect python "$(on /cli curl -s http://py:8000/)" "http.server"
+expect python "$(on /cli python3 -c '
+import urllib.request
+print(urllib.request.urlopen("http://py:8000/").read().decode().strip())')" "urllib"
+
+expect "1000 echoes" "$(on /loop python3 - <<'EOF'
+import asyncio
+
+async def serve(reader, writer):
+    while data := await reader.read(100):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+async def talk(n):
+    reader, writer = await asyncio.open_connection("127.0.0.1", 7777)
+    for i in range(n):
+        writer.write(b"x%d" % i)
+        assert await reader.read(100) == b"x%d" % i
+    writer.close()
+    await writer.wait_closed()
+    return n
+
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", 7777):
+        print(sum(await asyncio.gather(*[talk(100) for _ in range(10)])), "echoes")
+
+asyncio.run(main())
+EOF
+)" "asyncio on the VIF's own loopback"
+
+expect "selectors agree" "$(on /loop python3 - <<'EOF'
+import os, selectors, socket, threading
+
+def check(kind):
+    sel = kind()
+    a, b = os.pipe()                      # the kernel's
+    srv = socket.create_server(("127.0.0.1", 0))  # ours
+    sel.register(a, selectors.EVENT_READ, "pipe")
+    sel.register(srv, selectors.EVENT_READ, "accept")
+    assert sel.select(0.01) == []
+    threading.Timer(0.05, os.write, (b, b"x")).start()
+    assert [k.data for k, _ in sel.select(5)] == ["pipe"]
+    os.read(a, 1)
+    c = socket.create_connection(srv.getsockname())
+    assert [k.data for k, _ in sel.select(5)] == ["accept"]
+    s, _ = srv.accept()
+    sel.register(s, selectors.EVENT_READ, "data")
+    threading.Timer(0.05, c.sendall, (b"hi",)).start()
+    assert [k.data for k, _ in sel.select(5)] == ["data"]
+    assert s.recv(10) == b"hi"
+    c.close()
+    assert [k.data for k, _ in sel.select(5)] == ["data"]
+    assert s.recv(10) == b""
+    for x in (s, srv): x.close()
+    os.close(a); os.close(b)
+    sel.close()
+
+for kind in (selectors.SelectSelector, selectors.PollSelector, selectors.EpollSelector):
+    check(kind)
+print("selectors agree")
+EOF
+)" "select, poll and epoll over both kinds of descriptors"
+
+expect "child on /loop" "$(on /loop python3 - <<'EOF'
+import socket, subprocess, sys
+srv = socket.create_server(("127.0.0.1", 0))
+child = subprocess.Popen([sys.executable, "-c", """
+import socket, sys
+c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+c.sendall(b"child on /loop")
+""", str(srv.getsockname()[1])])
+s, _ = srv.accept()
+print(s.recv(100).decode())
+assert child.wait() == 0
+EOF
+)" "subprocess"
+
+expect "shared by fork" "$(on /loop python3 - <<'EOF'
+import os, socket
+srv = socket.create_server(("127.0.0.1", 0))
+pid = os.fork()
+if pid == 0:
+    c, _ = srv.accept()            # a listener shared with the parent
+    c.sendall(b"shared by fork")
+    os._exit(0)
+s = socket.create_connection(srv.getsockname())
+got = s.recv(100)
+assert os.waitpid(pid, 0)[1] == 0
+assert s.recv(100) == b""          # the child's death closed its end
+print(got.decode())
+EOF
+)" "a listener shared by fork"
+expect_nothing_left

@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Socket semantics, call by call, between two hosts in one process: everything is delivered
+ * within the call that causes it, so each test reads as a table of calls and results.
+ */
+#include "small_fabric.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <netinet/tcp.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define A_LAST 2
+#define B_LAST 3
+
+/* Two members, as if in two processes: one view, two slots. */
+static struct small_fabric sf;
+static struct socket_process pa, pb;
+static struct socket_thread a, b;
+
+static void join(struct socket_process *p, struct socket_thread *t, vif_ix vif)
+{
+	struct fabric *f = &sf.process.fabric;
+	proc_ix ix = fabric_proc_alloc(f, FABRIC_PROC_ALIVE);
+
+	*p = sf.process;
+	f->procs[ix].vif = vif;
+	socket_adopt(p, ix);
+	socket_thread_init(t, p);
+}
+
+static int make(void **state)
+{
+	(void)state;
+	small_fabric_make(&sf);
+	join(&pa, &a, small_fabric_host(&sf, "a", A_LAST));
+	join(&pb, &b, small_fabric_host(&sf, "b", B_LAST));
+	return 0;
+}
+
+/* Every test ends with everything closed: nothing may be left. */
+static int drop(void **state)
+{
+	struct socket_census c;
+	struct socket_reaped r;
+
+	(void)state;
+	if (socket_reap(&sf.thread, a.self, &r) ||
+	    socket_reap(&sf.thread, b.self, &r))
+		return 1;
+	if (socket_census(&sf.thread, &c) || c.socks || c.psets || c.watches) {
+		print_error("left: %u socks, %u psets, %u watches\n", c.socks,
+			    c.psets, c.watches);
+		return 1;
+	}
+	small_fabric_drop(&sf);
+	return 0;
+}
+
+/* A connected pair: *x of a, *y of b. */
+static void pair(int *x, int *y)
+{
+	int l = sf_listen(&b, 80);
+
+	*x = sf_tcp(&a);
+	assert_int_equal(sf_connect(&a, *x, B_LAST, 80), 0);
+	*y = (int)SF(&b, SYS_accept4, l, 0, 0, 0, 0, 0);
+	assert_true(*y >= 0);
+	assert_int_equal(sf_close(&b, l), 0);
+}
+
+static void set_nonblocking(struct socket_thread *t, int fd)
+{
+	assert_int_equal(SF(t, SYS_fcntl, fd, F_SETFL, O_NONBLOCK, 0, 0, 0), 0);
+}
+
+static void carries_bytes_both_ways(void **state)
+{
+	char buf[16];
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(sf_write(&a, x, "hello", 5), 5);
+	assert_int_equal(sf_read(&b, y, buf, sizeof(buf)), 5);
+	assert_memory_equal(buf, "hello", 5);
+	assert_int_equal(sf_write(&b, y, "world!", 6), 6);
+	assert_int_equal(sf_read(&a, x, buf, 3), 3);
+	assert_memory_equal(buf, "wor", 3);
+	assert_int_equal(sf_read(&a, x, buf, sizeof(buf)), 3);
+	assert_memory_equal(buf, "ld!", 3);
+}
+
+static void refuses_where_nobody_listens(void **state)
+{
+	int x;
+
+	(void)state;
+	x = sf_tcp(&a);
+	assert_int_equal(sf_connect(&a, x, B_LAST, 81), -ECONNREFUSED);
+	sf_close(&a, x);
+	/* An address that nobody has. */
+	x = sf_tcp(&a);
+	assert_int_equal(sf_connect(&a, x, 99, 81), -EHOSTUNREACH);
+	sf_close(&a, x);
+	/* The VIF's loopback is its own. */
+	x = sf_tcp(&a);
+	struct sockaddr_in lo = { .sin_family = AF_INET,
+				  .sin_port = htons(81),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(SF(&a, SYS_connect, x, &lo, sizeof(lo), 0, 0, 0),
+			 -ECONNREFUSED);
+}
+
+static void an_end_is_an_end(void **state)
+{
+	char buf[16];
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	/* Half closed: the other direction goes on. */
+	assert_int_equal(sf_write(&a, x, "last", 4), 4);
+	assert_int_equal(SF(&a, SYS_shutdown, x, SHUT_WR, 0, 0, 0, 0), 0);
+	assert_int_equal(sf_read(&b, y, buf, sizeof(buf)), 4);
+	assert_int_equal(sf_read(&b, y, buf, sizeof(buf)), 0);
+	assert_int_equal(sf_write(&b, y, "answer", 6), 6);
+	assert_int_equal(sf_read(&a, x, buf, sizeof(buf)), 6);
+	assert_int_equal(SF(&a, SYS_sendto, x, "x", 1, MSG_NOSIGNAL, 0, 0),
+			 -EPIPE);
+	sf_close(&b, y);
+	assert_int_equal(sf_read(&a, x, buf, sizeof(buf)), 0);
+}
+
+static void unread_data_resets(void **state)
+{
+	char buf[16];
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(sf_write(&a, x, "unread", 6), 6);
+	sf_close(&b, y);
+	assert_int_equal(sf_read(&a, x, buf, sizeof(buf)), -ECONNRESET);
+	assert_int_equal(sf_read(&a, x, buf, sizeof(buf)), 0);
+	assert_int_equal(SF(&a, SYS_sendto, x, "x", 1, MSG_NOSIGNAL, 0, 0),
+			 -EPIPE);
+}
+
+static void nonblocking_never_waits(void **state)
+{
+	static char big[1 << 20];
+	char buf[16];
+	int x, y;
+	long n, sum = 0;
+
+	(void)state;
+	pair(&x, &y);
+	set_nonblocking(&a, x);
+	assert_int_equal(sf_read(&a, x, buf, sizeof(buf)), -EAGAIN);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 1, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+	while ((n = sf_write(&a, x, big, sizeof(big))) > 0)
+		sum += n;
+	assert_int_equal(n, -EAGAIN);
+	assert_true(sum >= 256 * 1024);
+	while ((n = SF(&b, SYS_recvfrom, y, big, sizeof(big), MSG_DONTWAIT, 0,
+		       0)) > 0)
+		sum -= n;
+	assert_int_equal(n, -EAGAIN);
+	assert_int_equal(sum, 0);
+}
+
+static void peeks_and_waits_for_all(void **state)
+{
+	char buf[16];
+	int x, y, n = 0;
+
+	(void)state;
+	pair(&x, &y);
+	sf_write(&a, x, "abc", 3);
+	sf_write(&a, x, "def", 3);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 16, MSG_PEEK, 0, 0), 6);
+	assert_memory_equal(buf, "abcdef", 6);
+	assert_int_equal(SF(&b, SYS_ioctl, y, FIONREAD, &n, 0, 0, 0), 0);
+	assert_int_equal(n, 6);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 6, MSG_WAITALL, 0, 0), 6);
+	sf_write(&a, x, "gh", 2);
+	set_nonblocking(&b, y);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 6, MSG_WAITALL, 0, 0), 2);
+}
+
+static void gathers_and_scatters(void **state)
+{
+	char p[3], q[10];
+	char ab[] = "ab", cdefg[] = "cdefg";
+	struct iovec out[3] = { { ab, 2 }, { NULL, 0 }, { cdefg, 5 } };
+	struct iovec in[2] = { { p, 3 }, { q, 10 } };
+	struct msghdr m = { .msg_iov = in, .msg_iovlen = 2 };
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&a, SYS_writev, x, out, 3, 0, 0, 0), 7);
+	assert_int_equal(SF(&b, SYS_recvmsg, y, &m, 0, 0, 0, 0), 7);
+	assert_memory_equal(p, "abc", 3);
+	assert_memory_equal(q, "defg", 4);
+	assert_int_equal(SF(&a, SYS_writev, x, out, 2000, 0, 0, 0), -EINVAL);
+}
+
+static void much_data_arrives_whole(void **state)
+{
+	static uint8_t out[3000000], in[3000000];
+	size_t sent = 0, got = 0;
+	int x, y;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i ^ i >> 8 ^ i >> 16);
+	pair(&x, &y);
+	set_nonblocking(&a, x);
+	set_nonblocking(&b, y);
+	/* Odd sizes on both sides, so that pieces never match. */
+	for (int step = 1; got < sizeof(in); step++) {
+		size_t n = (size_t)step * 7919 % 150001;
+		long m;
+
+		if (n > sizeof(out) - sent)
+			n = sizeof(out) - sent;
+		m = sf_write(&a, x, out + sent, n);
+		sent += m > 0 ? (size_t)m : 0;
+		m = sf_read(&b, y, in + got, (size_t)step * 6007 % 100003);
+		got += m > 0 ? (size_t)m : 0;
+		assert_true(step < 100000);
+	}
+	assert_memory_equal(in, out, sizeof(in));
+}
+
+static void names_are_what_they_are(void **state)
+{
+	struct sockaddr_in sa;
+	socklen_t len = sizeof(sa);
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&b, SYS_getsockname, y, &sa, &len, 0, 0, 0), 0);
+	assert_int_equal(ntohs(sa.sin_port), 80);
+	assert_int_equal(ntohl(sa.sin_addr.s_addr), 0x0a4d0000 | B_LAST);
+	assert_int_equal(SF(&b, SYS_getpeername, y, &sa, &len, 0, 0, 0), 0);
+	assert_int_equal(ntohl(sa.sin_addr.s_addr), 0x0a4d0000 | A_LAST);
+	x = sf_tcp(&a);
+	assert_int_equal(SF(&a, SYS_getpeername, x, &sa, &len, 0, 0, 0),
+			 -ENOTCONN);
+	len = 4;
+	assert_int_equal(SF(&a, SYS_getsockname, x, &sa, &len, 0, 0, 0), 0);
+	assert_int_equal(len, sizeof(sa)); /* cut, but the length is told */
+}
+
+static void an_address_is_taken_once(void **state)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons(90) };
+	int l = sf_listen(&a, 90), x = sf_tcp(&a), y = sf_tcp(&b);
+
+	(void)state;
+	assert_int_equal(SF(&a, SYS_bind, x, &sa, sizeof(sa), 0, 0, 0),
+			 -EADDRINUSE);
+	assert_int_equal(SF(&b, SYS_bind, y, &sa, sizeof(sa), 0, 0, 0), 0);
+	sa.sin_addr.s_addr = htonl(0x0a4d0000 | B_LAST);
+	sa.sin_port = htons(91);
+	assert_int_equal(SF(&a, SYS_bind, x, &sa, sizeof(sa), 0, 0, 0),
+			 -EADDRNOTAVAIL);
+	sf_close(&a, l);
+	sa.sin_addr.s_addr = 0;
+	sa.sin_port = htons(90);
+	assert_int_equal(SF(&a, SYS_bind, x, &sa, sizeof(sa), 0, 0, 0), 0);
+}
+
+static void connects_without_waiting(void **state)
+{
+	int l = sf_listen(&b, 80), x, err = -1;
+	struct pollfd p;
+	socklen_t len = sizeof(err);
+
+	(void)state;
+	x = (int)SF(&a, SYS_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, 0,
+		    0, 0);
+	assert_int_equal(sf_connect(&a, x, B_LAST, 80), -EINPROGRESS);
+	p = (struct pollfd){ x, POLLOUT | POLLIN, 0 };
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 1000, 0, 0, 0), 1);
+	assert_int_equal(p.revents, POLLOUT);
+	assert_int_equal(SF(&a, SYS_getsockopt, x, SOL_SOCKET, SO_ERROR, &err,
+			    &len, 0),
+			 0);
+	assert_int_equal(err, 0);
+	sf_close(&b, l);
+	sf_close(&a, x);
+
+	x = (int)SF(&a, SYS_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, 0,
+		    0, 0);
+	assert_int_equal(sf_connect(&a, x, B_LAST, 80), -EINPROGRESS);
+	p = (struct pollfd){ x, POLLOUT, 0 };
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 1000, 0, 0, 0), 1);
+	assert_true(p.revents & POLLERR);
+	assert_int_equal(SF(&a, SYS_getsockopt, x, SOL_SOCKET, SO_ERROR, &err,
+			    &len, 0),
+			 0);
+	assert_int_equal(err, ECONNREFUSED);
+}
+
+static void timeouts_end_waits(void **state)
+{
+	struct timeval tv = { 0, 20000 };
+	struct pollfd p;
+	char buf[4];
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_RCVTIMEO, &tv,
+			    sizeof(tv), 0),
+			 0);
+	assert_int_equal(sf_read(&a, x, buf, 4), -EAGAIN);
+	p = (struct pollfd){ x, POLLIN, 0 };
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 20, 0, 0, 0), 0);
+}
+
+static void polls_both_kinds_of_descriptors(void **state)
+{
+	struct pollfd p[3];
+	struct timeval tv = { 5, 0 };
+	fd_set in;
+	int x, y, pipes[2];
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(pipe(pipes), 0);
+	p[0] = (struct pollfd){ pipes[0], POLLIN, 0 };
+	p[1] = (struct pollfd){ y, POLLIN, 0 };
+	p[2] = (struct pollfd){ -1, POLLIN, 0 };
+	assert_int_equal(SF(&b, SYS_poll, p, 3, 10, 0, 0, 0), 0);
+	assert_int_equal(write(pipes[1], "x", 1), 1);
+	assert_int_equal(SF(&b, SYS_poll, p, 3, -1, 0, 0, 0), 1);
+	assert_int_equal(p[0].revents, POLLIN);
+	assert_int_equal(p[1].revents, 0);
+	sf_write(&a, x, "y", 1);
+	assert_int_equal(SF(&b, SYS_poll, p, 3, -1, 0, 0, 0), 2);
+	assert_int_equal(p[1].revents, POLLIN);
+
+	FD_ZERO(&in);
+	FD_SET(pipes[0], &in);
+	FD_SET(y, &in);
+	assert_int_equal(SF(&b, SYS_select, 1 + (y > pipes[0] ? y : pipes[0]),
+			    &in, 0, 0, &tv, 0),
+			 2);
+	assert_true(FD_ISSET(y, &in) && FD_ISSET(pipes[0], &in));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* --- epoll ------------------------------------------------------------------- */
+
+static long wait_one(struct socket_thread *t, int ep, struct epoll_event *ev)
+{
+	return SF(t, SYS_epoll_wait, ep, ev, 1, 0, 0, 0);
+}
+
+static void epoll_reports_by_level(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 77 }, got;
+	char buf[4];
+	int x, y, ep;
+
+	(void)state;
+	pair(&x, &y);
+	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0),
+			 0);
+	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0),
+			 -EEXIST);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	sf_write(&a, x, "ab", 2);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(wait_one(&b, ep, &got), 1);
+		assert_int_equal(got.events, EPOLLIN);
+		assert_int_equal(got.data.u64, 77);
+	}
+	assert_int_equal(sf_read(&b, y, buf, 4), 2);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	/* Interest in writing is ready at once. */
+	ev.events = EPOLLIN | EPOLLOUT;
+	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_MOD, y, &ev, 0, 0),
+			 0);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	assert_int_equal(got.events, EPOLLOUT);
+	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_DEL, y, 0, 0, 0),
+			 0);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_DEL, y, 0, 0, 0),
+			 -ENOENT);
+}
+
+static void epoll_reports_edges_and_once(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET }, got;
+	char buf[4];
+	int x, y, ep;
+
+	(void)state;
+	pair(&x, &y);
+	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	sf_write(&a, x, "a", 1);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	sf_write(&a, x, "b", 1); /* more data: another edge */
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	assert_int_equal(sf_read(&b, y, buf, 4), 2);
+
+	ev.events = EPOLLIN | EPOLLONESHOT;
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_MOD, y, &ev, 0, 0);
+	sf_write(&a, x, "c", 1);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	sf_write(&a, x, "d", 1);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_MOD, y, &ev, 0, 0);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	/* The end of a stream is an event of its own. */
+	ev.events = EPOLLRDHUP | EPOLLET;
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_MOD, y, &ev, 0, 0);
+	sf_close(&a, x);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	assert_true(got.events & EPOLLRDHUP);
+}
+
+static void epoll_forgets_what_is_closed(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN }, got;
+	int x, y, ep, copy;
+
+	(void)state;
+	pair(&x, &y);
+	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	sf_write(&a, x, "a", 1);
+	copy = (int)SF(&b, SYS_dup, y, 0, 0, 0, 0, 0);
+	sf_close(&b, y);
+	/* The description lives, so does its interest (epoll(7), Q6). */
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	sf_close(&b, copy);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+}
+
+static void epoll_mixes_kinds(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 1 }, got[4];
+	int x, y, ep, pipes[2];
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(pipe(pipes), 0);
+	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	ev.data.u64 = 2;
+	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, pipes[0], &ev,
+			    0, 0),
+			 0);
+	assert_int_equal(SF(&b, SYS_epoll_wait, ep, got, 4, 10, 0, 0), 0);
+	assert_int_equal(write(pipes[1], "x", 1), 1);
+	assert_int_equal(SF(&b, SYS_epoll_wait, ep, got, 4, -1, 0, 0), 1);
+	assert_int_equal(got[0].data.u64, 2);
+	sf_write(&a, x, "a", 1);
+	usleep(100); /* beyond the time for which the kernel's part is not asked */
+	assert_int_equal(SF(&b, SYS_epoll_wait, ep, got, 4, -1, 0, 0), 2);
+	close(pipes[0]);
+	close(pipes[1]);
+	assert_int_equal(SF(&b, SYS_epoll_wait, ep, got, 4, -1, 0, 0), 1);
+	assert_int_equal(got[0].data.u64, 1);
+}
+
+/* --- descriptors ------------------------------------------------------------- */
+
+static void copies_share_one_socket(void **state)
+{
+	char buf[4];
+	int x, y, copy;
+
+	(void)state;
+	pair(&x, &y);
+	copy = (int)SF(&a, SYS_fcntl, x, F_DUPFD_CLOEXEC, 100, 0, 0, 0);
+	assert_true(copy >= 100);
+	assert_int_equal(SF(&a, SYS_dup2, x, 200, 0, 0, 0, 0), 200);
+	set_nonblocking(&a, copy);
+	assert_true(SF(&a, SYS_fcntl, x, F_GETFL, 0, 0, 0, 0) & O_NONBLOCK);
+	assert_int_equal(sf_close(&a, x), 0);
+	assert_int_equal(sf_read(&a, x, buf, 4), -EBADF);
+	assert_int_equal(sf_write(&a, 200, "z", 1), 1);
+	assert_int_equal(SF(&a, SYS_close_range, 100, 300, 0, 0, 0, 0), 0);
+	assert_int_equal(sf_read(&b, y, buf, 4), 1);
+	assert_int_equal(sf_read(&b, y, buf, 4), 0);
+}
+
+static void a_number_can_become_something_else(void **state)
+{
+	int x, y, fd;
+	char buf[4];
+
+	(void)state;
+	pair(&x, &y);
+	fd = open("/dev/zero", O_RDONLY);
+	/* dup2 over a socket closes the socket. */
+	assert_int_equal(SF(&a, SYS_dup2, fd, x, 0, 0, 0, 0), x);
+	assert_int_equal(sf_read(&a, x, buf, 4), 4);
+	assert_int_equal(sf_read(&b, y, buf, 4), 0);
+	close(fd);
+	sf_close(&a, x);
+}
+
+static void a_fork_shares_sockets(void **state)
+{
+	struct socket_reaped r;
+	proc_ix child;
+	char buf[4];
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	child = socket_fork_prepare(&a);
+	assert_int_not_equal(child, 0);
+	socket_fork_parent(&a, child, 999999);
+	sf_close(&a, x);
+	/* The child still has it. */
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 4, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+	assert_int_equal(socket_reap(&sf.thread, child, &r), 0);
+	assert_int_equal(sf_read(&b, y, buf, 4), 0);
+	/* A fork that fails gives everything back. */
+	child = socket_fork_prepare(&b);
+	socket_fork_parent(&b, child, -EAGAIN);
+	assert_int_equal(sf.process.fabric.procs[child].state,
+			 FABRIC_PROC_FREE);
+}
+
+/* --- datagrams --------------------------------------------------------------- */
+
+static int udp(struct socket_thread *t, uint16_t port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons(port) };
+	int fd = (int)SF(t, SYS_socket, AF_INET, SOCK_DGRAM, 0, 0, 0, 0);
+
+	assert_int_equal(SF(t, SYS_bind, fd, &sa, sizeof(sa), 0, 0, 0), 0);
+	return fd;
+}
+
+static void datagrams_keep_their_bounds(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(53),
+				  .sin_addr.s_addr =
+					  htonl(0x0a4d0000 | B_LAST) },
+			   from;
+	socklen_t len = sizeof(from);
+	static char big[60000], back[60000];
+	char buf[8];
+	int x = udp(&a, 1000), y = udp(&b, 53);
+
+	(void)state;
+	assert_int_equal(SF(&a, SYS_sendto, x, "one", 3, 0, &to, sizeof(to)), 3);
+	assert_int_equal(SF(&a, SYS_sendto, x, "", 0, 0, &to, sizeof(to)), 0);
+	assert_int_equal(SF(&a, SYS_sendto, x, "longer than that", 16, 0, &to,
+			    sizeof(to)),
+			 16);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 8, 0, &from, &len), 3);
+	assert_int_equal(ntohs(from.sin_port), 1000);
+	assert_int_equal(ntohl(from.sin_addr.s_addr), 0x0a4d0000 | A_LAST);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 8, 0, 0, 0), 0);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 8, MSG_TRUNC, 0, 0), 16);
+	assert_memory_equal(buf, "longer t", 8);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 8, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+	/* Larger than any frame: in fragments. */
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (char)(i * 7 + i / 251);
+	assert_int_equal(SF(&a, SYS_sendto, x, big, sizeof(big), 0, &to,
+			    sizeof(to)),
+			 sizeof(big));
+	assert_int_equal(SF(&b, SYS_recvfrom, y, back, sizeof(back), 0, 0, 0),
+			 sizeof(back));
+	assert_memory_equal(big, back, sizeof(big));
+	assert_int_equal(SF(&a, SYS_sendto, x, big, 70000, 0, &to, sizeof(to)),
+			 -EMSGSIZE);
+}
+
+static void a_connected_datagram_socket_learns_of_refusal(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(54),
+				  .sin_addr.s_addr =
+					  htonl(0x0a4d0000 | B_LAST) };
+	char buf[8];
+	int x = udp(&a, 0);
+
+	(void)state;
+	assert_int_equal(SF(&a, SYS_sendto, x, "x", 1, 0, 0, 0), -EDESTADDRREQ);
+	assert_int_equal(SF(&a, SYS_connect, x, &to, sizeof(to), 0, 0, 0), 0);
+	assert_int_equal(SF(&a, SYS_sendto, x, "x", 1, 0, 0, 0), 1);
+	assert_int_equal(SF(&a, SYS_recvfrom, x, buf, 8, MSG_DONTWAIT, 0, 0),
+			 -ECONNREFUSED);
+	assert_int_equal(SF(&a, SYS_recvfrom, x, buf, 8, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+}
+
+/* --- options and refusals ---------------------------------------------------- */
+
+static void options_are_kept(void **state)
+{
+	static const struct {
+		int level, name, set, get;
+	} table[] = {
+		{ SOL_SOCKET, SO_REUSEADDR, 1, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1, 1 },
+		{ SOL_SOCKET, SO_SNDBUF, 100000, 200000 }, /* doubled */
+		{ SOL_SOCKET, SO_RCVBUF, 50000, 100000 },
+		{ IPPROTO_TCP, TCP_NODELAY, 1, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 33, 33 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 4, 4 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 1234, 1234 },
+	};
+	socklen_t len = sizeof(int);
+	int x = sf_tcp(&a), v;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		assert_int_equal(SF(&a, SYS_setsockopt, x, table[i].level,
+				    table[i].name, &table[i].set, sizeof(int),
+				    0),
+				 0);
+		assert_int_equal(SF(&a, SYS_getsockopt, x, table[i].level,
+				    table[i].name, &v, &len, 0),
+				 0);
+		assert_int_equal(v, table[i].get);
+	}
+	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, 9999, &v, 4, 0),
+			 -ENOPROTOOPT);
+	assert_int_equal(SF(&a, SYS_getsockopt, x, SOL_SOCKET, SO_TYPE, &v,
+			    &len, 0),
+			 0);
+	assert_int_equal(v, SOCK_STREAM);
+}
+
+static void what_is_not_on_a_fabric_is_refused(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(SF(&a, SYS_socket, AF_INET, SOCK_RAW, 1, 0, 0, 0),
+			 -EPERM);
+	assert_int_equal(SF(&a, SYS_socket, AF_PACKET, SOCK_RAW, 0, 0, 0, 0),
+			 -EPERM);
+	assert_int_equal(SF(&a, SYS_io_uring_setup, 8, 0, 0, 0, 0, 0),
+			 -ENOSYS);
+	assert_int_equal(SF(&a, SYS_bind, 9999, 0, 0, 0, 0, 0), -EBADF);
+	/* Unix sockets are the kernel's. */
+	fd = (int)SF(&a, SYS_socket, AF_UNIX, SOCK_STREAM, 0, 0, 0, 0);
+	assert_true(fd >= 0);
+	assert_false(socket_owns(&a, fd));
+	close(fd);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(carries_bytes_both_ways),
+		TEST(refuses_where_nobody_listens),
+		TEST(an_end_is_an_end),
+		TEST(unread_data_resets),
+		TEST(nonblocking_never_waits),
+		TEST(peeks_and_waits_for_all),
+		TEST(gathers_and_scatters),
+		TEST(much_data_arrives_whole),
+		TEST(names_are_what_they_are),
+		TEST(an_address_is_taken_once),
+		TEST(connects_without_waiting),
+		TEST(timeouts_end_waits),
+		TEST(polls_both_kinds_of_descriptors),
+		TEST(epoll_reports_by_level),
+		TEST(epoll_reports_edges_and_once),
+		TEST(epoll_forgets_what_is_closed),
+		TEST(epoll_mixes_kinds),
+		TEST(copies_share_one_socket),
+		TEST(a_number_can_become_something_else),
+		TEST(a_fork_shares_sockets),
+		TEST(datagrams_keep_their_bounds),
+		TEST(a_connected_datagram_socket_learns_of_refusal),
+		TEST(options_are_kept),
+		TEST(what_is_not_on_a_fabric_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

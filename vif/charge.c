@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Charging between VIFs that are not siblings: the deeper end climbs first,
+ * then both.
+ *
+ * At most 2 * VIF_DEPTH_MAX steps, whatever becomes of the tree meanwhile: a
+ * slot that has been removed has parent 0, and one that has been used anew is
+ * counted upon wrongly until the loop's bound at worst.
+ */
+#include "vif/vif.h"
+
+void vif_charge_far(const struct fabric *f, vif_ix tx, vif_ix rx,
+		    uint32_t packets, uint64_t bytes)
+{
+	for (int i = 0; tx && rx && tx != rx && i < 2 * VIF_DEPTH_MAX; i++) {
+		struct vif *from = vif_at(f, tx), *to = vif_at(f, rx);
+
+		if (atomic_load_explicit(&from->depth, memory_order_relaxed) >=
+		    atomic_load_explicit(&to->depth, memory_order_relaxed)) {
+			vif_count_add(&from->tx, packets, bytes);
+			tx = vif_parent(from);
+		} else {
+			vif_count_add(&to->rx, packets, bytes);
+			rx = vif_parent(to);
+		}
+	}
+}
