@@ -41,26 +41,14 @@ static struct area {
 } areas[AREAS];
 static int area_count;
 
-static long map_at(uint64_t hint, int flags)
-{
-	return sys_call(SYS_mmap, hint, AREA_BYTES, PROT_READ | PROT_EXEC,
-			MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-}
-
-static struct area *area_add(long start)
-{
-	areas[area_count].start = (uint8_t *)start;
-	return &areas[area_count++];
-}
+/* The first: ours, so that libraries mapped with us have one, whatever is mapped later. */
+static uint8_t own_area[AREA_BYTES] __attribute__((aligned(4096)));
 
 int hook_jump_start(void)
 {
-	long p = map_at(0, 0);
-
-	if (p < 0)
-		return (int)p;
-	area_add(p);
-	return 0;
+	areas[area_count++].start = own_area;
+	return (int)sys_call(SYS_mprotect, own_area, sizeof(own_area),
+			     PROT_READ | PROT_EXEC);
 }
 
 static bool in_reach(const struct area *a, const uint8_t *at)
@@ -70,22 +58,32 @@ static bool in_reach(const struct area *a, const uint8_t *at)
 	return far < REACH && far > -REACH;
 }
 
-/* A new area near @s: below its mapping, or well above the heap of a low program. */
+static bool area_at(uint64_t hint)
+{
+	long p = sys_call(SYS_mmap, hint, AREA_BYTES, PROT_READ | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+			  0);
+
+	if (p != (long)hint) {
+		if (p >= 0)
+			sys_call(SYS_munmap, p, AREA_BYTES);
+		return false;
+	}
+	areas[area_count++].start = (uint8_t *)p;
+	return true;
+}
+
+/* A new area near @s: on either side of its mapping, but away from a low program's heap. */
 static struct area *area_near(const struct hook_site *s)
 {
-	const int64_t step = INT64_C(1) << 24;
+	const uint64_t step = UINT64_C(1) << 26;
 	uint64_t base = (uint64_t)s->text & ~UINT64_C(0xffff);
 	bool low = base < UINT64_C(1) << 32;
 
-	for (int64_t i = 1; i <= 16; i++) {
-		uint64_t hint = base + (uint64_t)(low ? i * step + (1 << 30) :
-							-i * step);
-		long p = map_at(hint, MAP_FIXED_NOREPLACE);
-
-		if (p == (long)hint)
-			return area_add(p);
-		if (p >= 0)
-			sys_call(SYS_munmap, p, AREA_BYTES);
+	for (uint64_t i = low ? 16 : 1; i < 30; i++) {
+		if ((!low && area_at(base - i * step)) ||
+		    area_at(base + i * step))
+			return &areas[area_count - 1];
 	}
 	return NULL;
 }
