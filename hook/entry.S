@@ -53,11 +53,11 @@ LABEL \end
 	THREAD	%r11
 	mov	F_RET(%rsp), %rcx
 	mov	%rcx, %fs:T_RET(%r11)
-	mov	F_FLAGS(%rsp), %ah	/* SF ZF AF PF CF */
-	mov	F_FLAGS+1(%rsp), %al
-	test	$4, %al			/* DF */
+	testb	$4, F_FLAGS+1(%rsp)	/* DF */
 	jnz	7f
-8:	and	$8, %al			/* OF: 8 + 0x78 overflows */
+8:	movzwl	F_FLAGS(%rsp), %eax
+	rol	$8, %ax			/* %ah: SF ZF AF PF CF */
+	and	$8, %al			/* OF: 8 + 0x78 overflows */
 	add	$0x78, %al
 	sahf
 	mov	F_ARGS(%rsp), %rdi
