@@ -9,7 +9,9 @@ static const char help[] =
 	"\n"
 	"Ends the daemon and its fabric, and returns when they are gone. "
 	"Programs that\n"
-	"are still on the fabric live on, without a network.\n";
+	"are still on the fabric live on, but nobody keeps time or names for "
+	"them: end\n"
+	"them.\n";
 
 int cli_down(int argc, char **argv)
 {
@@ -38,8 +40,11 @@ int cli_down(int argc, char **argv)
 		programs =
 			json_integer_value(json_object_get(result, "programs"));
 		if (programs)
-			cli_complain(0, "%lld program%s lost the network",
-				     programs, programs == 1 ? "" : "s");
+			cli_complain(0,
+				     "%lld program%s left on a fabric that "
+				     "nobody keeps: end %s",
+				     programs, programs == 1 ? " is" : "s are",
+				     programs == 1 ? "it" : "them");
 		json_decref(result);
 	}
 	toami_control_close(control);

@@ -50,7 +50,7 @@ int find_hook(char path[PATH_MAX])
 {
 	static const char *const beside[] = { "libtoami-hook.so",
 					      "hook/libtoami-hook.so" };
-	const char *env = getenv("TOAMI_HOOK");
+	const char *env = getenv("TOAMI_HOOK_FILE");
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
@@ -65,6 +65,6 @@ int find_hook(char path[PATH_MAX])
 			    PATH_MAX &&
 		    !access(path, R_OK))
 			return 0;
-	snprintf(path, PATH_MAX, "%s", TOAMI_LIBDIR "/libtoami-hook.so");
+	snprintf(path, PATH_MAX, "%s", TOAMI_LIBDIR "/toami/libtoami-hook.so");
 	return access(path, R_OK) ? -ENOENT : 0;
 }

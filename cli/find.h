@@ -13,7 +13,7 @@
 int find_program(const char *name, char path[PATH_MAX]);
 
 /*
- * find_hook - libtoami-hook.so: $TOAMI_HOOK, or beside this command in the
+ * find_hook - libtoami-hook.so: $TOAMI_HOOK_FILE, or beside this command in the
  * build tree, or where it is installed. 0 or -ENOENT.
  */
 int find_hook(char path[PATH_MAX]);

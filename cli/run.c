@@ -9,6 +9,7 @@
  */
 #include "cli/cli.h"
 #include "cli/find.h"
+#include "hook/elf_check.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ struct order {
 static int find_all(struct order *o)
 {
 	int err = find_program(o->argv[0], o->program);
+	char text[512];
 
 	if (err == -ENOENT)
 		return cli_complain(
@@ -58,12 +60,14 @@ static int find_all(struct order *o)
 				    "'%s' is not a program that can be "
 				    "executed: check its permissions",
 				    o->program);
+	if (hook_exec_check(o->program, text, sizeof(text)))
+		return cli_complain(EXIT_NOT_EXECUTABLE, "%s", text);
 	if (find_hook(o->hook))
-		return cli_complain(
-			EX_UNAVAILABLE,
-			"libtoami-hook.so is not found in %s: "
-			"install Toami completely, or set TOAMI_HOOK",
-			TOAMI_LIBDIR);
+		return cli_complain(EX_UNAVAILABLE,
+				    "libtoami-hook.so is not found in %s: "
+				    "install Toami completely, or set "
+				    "TOAMI_HOOK_FILE",
+				    TOAMI_LIBDIR);
 	return 0;
 }
 

@@ -25,7 +25,6 @@ static const char *text(const json_t *json, const char *key)
 
 static void print_text(const json_t *s)
 {
-	const json_t *f = json_object_get(s, "fabric");
 	char uptime[32];
 
 	printf("daemon       toamid %s (%lld) in %s, up %s\n",
@@ -40,18 +39,18 @@ static void print_text(const json_t *s)
 	printf("programs     %lld\n", number(s, "programs"));
 	printf("vifs         %lld of %lld\n", number(s, "vifs"),
 	       number(s, "max_vifs"));
-	if (!json_is_object(f)) {
+	if (!json_is_integer(json_object_get(s, "sockets"))) {
 		puts("fabric       not counted: a program is stopped inside "
 		     "it");
 		return;
 	}
-	printf("hosts        %lld\n", number(f, "hosts"));
-	printf("connections  %lld, %lld sockets\n", number(f, "connections"),
-	       number(f, "sockets"));
+	printf("hosts        %lld\n", number(s, "hosts"));
+	printf("connections  %lld, %lld sockets\n", number(s, "connections"),
+	       number(s, "sockets"));
 	printf("frames       %lld queued (%lld ever used), chunks %lld "
 	       "(%lld)\n",
-	       number(f, "frames"), number(f, "frames_touched"),
-	       number(f, "chunks"), number(f, "chunks_touched"));
+	       number(s, "frames"), number(s, "frames_touched"),
+	       number(s, "chunks"), number(s, "chunks_touched"));
 }
 
 int cli_status(int argc, char **argv)

@@ -52,9 +52,9 @@ static void figures(char (*row)[TABLE_CELL], const struct toami_vif *v)
 
 static int print_table(const json_t *list)
 {
-	static const char *const head[] = { "PATH",    "ADDRESS", "PROGRAMS",
-					    "TX PKTS", "BYTES",	  "RX PKTS",
-					    "BYTES",   "DROPS" };
+	static const char *const head[] = { "PATH",	"ADDRESS",  "PROGRAMS",
+					    "TX PKTS",	"TX BYTES", "RX PKTS",
+					    "RX BYTES", "DROPS" };
 	struct table t = { .columns = 8, .right = 0xf8 };
 	char(*row)[TABLE_CELL] = table_add(&t);
 	const char *lane_address = "";

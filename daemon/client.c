@@ -293,7 +293,7 @@ static size_t read_more(struct toami_control *c)
 	return (size_t)n;
 }
 
-/* Reads a line and parses it; NULL: there is none. */
+/* Reads a line and parses it: null when it is not JSON; NULL: there is none. */
 static json_t *read_reply(struct toami_control *c)
 {
 	size_t seen = 0, bytes;
@@ -311,7 +311,7 @@ static json_t *read_reply(struct toami_control *c)
 	reply = json_loadb(c->in, bytes, 0, NULL);
 	c->in_bytes -= bytes + 1;
 	memmove(c->in, end + 1, c->in_bytes);
-	return reply;
+	return reply ? reply : json_null();
 }
 
 /* Takes the reply apart: its result, owned by the caller, or its error. */

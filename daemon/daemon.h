@@ -21,7 +21,8 @@ struct options {
 	const char *dir;     /* chosen, absolute */
 	const char *subnet4; /* as pool_init() takes them */
 	const char *subnet6;
-	uint32_t max_vifs; /* capacity of the table, slot 0 among them */
+	const char *resolver; /* as forward_new() takes it */
+	uint32_t max_vifs;    /* capacity of the table, slot 0 among them */
 	bool foreground;
 };
 

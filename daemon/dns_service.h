@@ -9,4 +9,8 @@
 struct dns_service *dns_service_new(struct daemon *d);
 void dns_service_free(struct dns_service *s);
 
+/* dns_service_sockets - how many sockets of the fabric are its own; NULL: none
+ */
+uint32_t dns_service_sockets(const struct dns_service *s);
+
 #endif

@@ -34,16 +34,20 @@ static const char usage[] =
 	"  -f, --foreground    stay in the foreground, log to standard error\n"
 	"  -s, --subnet NET    IPv4 addresses to hand out (" POOL_SUBNET4 ")\n"
 	"      --subnet6 NET   IPv6 addresses, or 'none' (" POOL_SUBNET6 ")\n"
+	"      --resolver ADDR[:PORT][,...]  ask these for names outside the "
+	"fabric\n"
+	"                      (default: as /etc/resolv.conf says)\n"
 	"  -h, --help          show this\n"
 	"  -V, --version       show the version\n";
 
-enum { OPT_SUBNET6 = 256, OPT_MAX_VIFS };
+enum { OPT_SUBNET6 = 256, OPT_RESOLVER, OPT_MAX_VIFS };
 
 static const struct option long_options[] = {
 	{ "dir", required_argument, NULL, 'd' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "subnet", required_argument, NULL, 's' },
 	{ "subnet6", required_argument, NULL, OPT_SUBNET6 },
+	{ "resolver", required_argument, NULL, OPT_RESOLVER },
 	{ "max-vifs", required_argument, NULL, OPT_MAX_VIFS }, /* for tests */
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -86,6 +90,9 @@ static int read_options(int argc, char **argv, struct options *o,
 			break;
 		case OPT_SUBNET6:
 			o->subnet6 = optarg;
+			break;
+		case OPT_RESOLVER:
+			o->resolver = optarg;
 			break;
 		case OPT_MAX_VIFS:
 			o->max_vifs = read_max_vifs(optarg);

@@ -29,7 +29,11 @@ struct watch {
 	struct loop_source pidfd;
 	struct members *members;
 	proc_ix ix;
-	uint64_t orphan_until_ns; /* 0: not an orphan */
+	/* An orphan: until when it may come alive (0: it is none), and which
+	 * one it is. */
+	uint64_t orphan_until_ns;
+	uint32_t orphan_generation;
+	proc_ix orphan_of;
 };
 
 struct claim {
@@ -116,9 +120,13 @@ static void find_orphans(struct members *m, proc_ix parent)
 		if (state_of(m, ix) == FABRIC_PROC_FORKING &&
 		    atomic_load(&proc_at(m, ix)->parent) == parent &&
 		    !m->watch[ix].orphan_until_ns) {
-			m->watch[ix].orphan_until_ns =
+			struct watch *w = &m->watch[ix];
+
+			w->orphan_until_ns =
 				fabric_now(daemon_fabric(m->daemon)) +
 				ORPHAN_NS;
+			w->orphan_generation = proc_at(m, ix)->generation;
+			w->orphan_of = parent;
 			retry_later(m);
 		}
 }
@@ -178,6 +186,24 @@ static int watch(struct members *m, proc_ix ix, int pidfd)
 	return 0;
 }
 
+/*
+ * A child without a process id whose parent seemed dead. Its slot may be
+ * another's by now, or its parent's name have been there from the slot's last
+ * use: then it is no orphan.
+ */
+static void wait_for_orphan(struct members *m, proc_ix ix)
+{
+	struct watch *w = &m->watch[ix];
+
+	if (w->orphan_generation != proc_at(m, ix)->generation ||
+	    w->orphan_of != atomic_load(&proc_at(m, ix)->parent))
+		w->orphan_until_ns = 0;
+	else if (fabric_now(daemon_fabric(m->daemon)) > w->orphan_until_ns)
+		bury_orphan(m, ix);
+	else
+		retry_later(m);
+}
+
 /* A member without a watch: watch it, or find that it is dead already. */
 static void adopt(struct members *m, proc_ix ix)
 {
@@ -186,11 +212,8 @@ static void adopt(struct members *m, proc_ix ix)
 	long pidfd;
 
 	if (pid <= 0) {
-		if (w->orphan_until_ns &&
-		    fabric_now(daemon_fabric(m->daemon)) > w->orphan_until_ns)
-			bury_orphan(m, ix);
-		else if (w->orphan_until_ns)
-			retry_later(m);
+		if (w->orphan_until_ns)
+			wait_for_orphan(m, ix);
 		return;
 	}
 	pidfd = sys_call(SYS_pidfd_open, pid, 0);

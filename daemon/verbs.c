@@ -5,6 +5,7 @@
  * all.
  */
 #include "daemon/verbs.h"
+#include "daemon/dns_service.h"
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
@@ -64,21 +65,32 @@ static json_t *do_version(struct call *c)
 			 FABRIC_ABI);
 }
 
-/* What the fabric holds, or null while a stopped program keeps it from being
- * counted. */
-static json_t *census(struct daemon *d)
+/*
+ * What the programs hold of the fabric: the daemon's own sockets are not
+ * counted. Null while a stopped program keeps the fabric from being counted.
+ */
+static void add_census(struct daemon *d, json_t *status)
 {
-	struct socket_census n;
+	uint32_t own = dns_service_sockets(d->dns);
+	struct socket_census n = { 0 };
+	bool counted = !socket_census(&d->thread, &n);
+	const struct {
+		const char *key;
+		uint32_t value;
+	} of[] = {
+		{ "hosts", n.hosts },
+		{ "connections", n.conns < own ? 0 : n.conns - own },
+		{ "sockets", n.socks < own ? 0 : n.socks - own },
+		{ "frames", n.frames_held },
+		{ "chunks", n.chunks_held },
+		{ "frames_touched", n.frames_end },
+		{ "chunks_touched", n.chunks_end },
+	};
 
-	if (socket_census(&d->thread, &n))
-		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hosts",
-			 (json_int_t)n.hosts, "connections",
-			 (json_int_t)n.conns, "sockets", (json_int_t)n.socks,
-			 "frames", (json_int_t)n.frames_held, "chunks",
-			 (json_int_t)n.chunks_held, "frames_touched",
-			 (json_int_t)n.frames_end, "chunks_touched",
-			 (json_int_t)n.chunks_end);
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++)
+		json_object_set_new(status, of[i].key,
+				    counted ? json_integer(of[i].value)
+					    : json_null());
 }
 
 static json_t *do_status(struct call *c)
@@ -87,12 +99,13 @@ static json_t *do_status(struct call *c)
 	struct fabric *f = daemon_fabric(d);
 	char net4[POOL_TEXT], net6[POOL_TEXT], gw4[POOL_TEXT], gw6[POOL_TEXT];
 	json_int_t vifs = 0;
+	json_t *status;
 
 	for (vif_ix ix = 0; (ix = vif_next(f, VIF_ROOT, ix));)
 		vifs++;
-	return json_pack(
+	status = json_pack(
 		"{s:s, s:i, s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:I, s:I, "
-		"s:I, s:o}",
+		"s:I}",
 		"version", TOAMI_VERSION, "protocol", TOAMI_CONTROL_PROTOCOL,
 		"pid", (int)getpid(), "dir", d->options->dir, "uptime_ms",
 		(json_int_t)((fabric_now(f) - d->started_ns) / NSEC_PER_MSEC),
@@ -102,7 +115,9 @@ static json_t *do_status(struct call *c)
 		d->pool.has6 ? pool_print(&f->header->gateway6, gw6) : "none",
 		"names", d->dns != NULL, "programs",
 		(json_int_t)members_count(d->members), "vifs", vifs, "max_vifs",
-		(json_int_t)(d->options->max_vifs - 1), "fabric", census(d));
+		(json_int_t)(d->options->max_vifs - 1));
+	add_census(d, status);
+	return status;
 }
 
 static json_t *do_vif_add(struct call *c)

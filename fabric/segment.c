@@ -12,6 +12,12 @@
 
 #define PAGE 4096
 
+/*
+ * Where the segment is mapped if that is free: far from the program's text and libraries.
+ * The hook needs room within 2 GiB of those, and the kernel would put us right there.
+ */
+#define MAP_HINT UINT64_C(0x200000000000)
+
 static uint64_t page_up(uint64_t n)
 {
 	return (n + PAGE - 1) & ~(uint64_t)(PAGE - 1);
@@ -90,7 +96,7 @@ static void set_views(struct fabric *f, unsigned char *base)
 /* Returns the mapping, or a negative errno as an address. */
 static long map(int memfd, uint64_t size)
 {
-	long at = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+	long at = sys_call(SYS_mmap, MAP_HINT, size, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_NORESERVE, memfd, 0);
 
 	/* Core dumps of a program leave the fabric out; huge pages are a favour. */

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Clients as they should not be, beside one that is as it should: the daemon answers that
+ * one all the time, and holds nothing of the others in the end.
+ *
+ *	clients DIR	(a daemon runs in DIR)
+ */
+#include "daemon/client.h"
+#include "fabric/attach.h"
+#include "fabric/gate.h"
+#include "socket/socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FLOOD 700 /* more than the daemon takes */
+
+static const char *dir;
+static struct toami_control *good;
+
+static void fail(const char *what)
+{
+	printf("FAIL: %s: %s\n", what, toami_control_text(good));
+	exit(1);
+}
+
+static int dial(const char *name, int type)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/%s", dir, name);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)))
+		fail(strerror(errno));
+	return fd;
+}
+
+/* A number of the daemon's status, asked for by the good client. */
+static long long status(const char *key)
+{
+	json_t *result;
+	long long n;
+
+	if (client_request(good, json_pack("{s:s}", "verb", "status"), &result))
+		fail("status");
+	n = json_integer_value(json_object_get(result, key));
+	json_decref(result);
+	return n;
+}
+
+static void until(const char *key, long long value, const char *what)
+{
+	for (int i = 0; status(key) != value; i++) {
+		if (i > 1000)
+			fail(what);
+		poll(NULL, 0, 10);
+	}
+	printf("ok: %s\n", what);
+}
+
+static void vanish_half_way(void)
+{
+	static const char part[] = "{\"verb\": \"vif.a";
+
+	for (size_t n = 0; n < sizeof(part); n++) {
+		int fd = dial("control", SOCK_STREAM);
+
+		if (send(fd, part, n, MSG_NOSIGNAL) < 0)
+			fail("send");
+		close(fd);
+	}
+	until("programs", 0, "clients that vanish half way");
+}
+
+/* Asks for more than its socket holds, and never reads. */
+static void read_nothing(void)
+{
+	static const char request[] = "{\"verb\": \"vif.ls\"}\n";
+	int fd[8];
+
+	for (int i = 0; i < 8; i++) {
+		fd[i] = dial("control", SOCK_STREAM);
+		for (int n = 0; n < 20000; n++)
+			if (send(fd[i], request, sizeof(request) - 1,
+				 MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+				break;
+	}
+	until("programs", 0, "clients that read nothing");
+	for (int i = 0; i < 8; i++)
+		close(fd[i]);
+}
+
+static void send_no_end(void)
+{
+	char block[4096], reply[512];
+	int fd = dial("control", SOCK_STREAM);
+	ssize_t n;
+
+	memset(block, ' ', sizeof(block));
+	for (int i = 0; i < 64; i++)
+		if (send(fd, block, sizeof(block), MSG_NOSIGNAL) < 0)
+			break;
+	n = recv(fd, reply, sizeof(reply) - 1, 0);
+	reply[n > 0 ? n : 0] = 0;
+	if (!strstr(reply, "no more than 65536 bytes"))
+		fail("a line without an end is refused");
+	close(fd);
+	printf("ok: a line without an end\n");
+}
+
+static void flood(const char *name, int type, const char *what)
+{
+	static int fd[FLOOD];
+
+	for (int i = 0; i < FLOOD; i++)
+		fd[i] = dial(name, type);
+	until("programs", 0, what);
+	for (int i = 0; i < FLOOD; i++)
+		close(fd[i]);
+}
+
+/* Sends @bytes of @q; returns the reply's error. */
+static int attach(const struct attach_request *q, size_t bytes,
+		  const char *sentence)
+{
+	struct attach_reply reply = { 0 };
+	int fd = dial("attach", SOCK_SEQPACKET);
+
+	if (send(fd, q, bytes, MSG_NOSIGNAL) < 0 ||
+	    recv(fd, &reply, sizeof(reply), 0) != sizeof(reply))
+		fail("attach");
+	close(fd);
+	if (!strstr(reply.text, sentence)) {
+		printf("FAIL: '%s' is not in '%s'\n", sentence, reply.text);
+		exit(1);
+	}
+	return reply.error;
+}
+
+static void attach_wrongly(void)
+{
+	struct attach_request q = { FABRIC_MAGIC, FABRIC_ABI, "test", "/no" };
+
+	if (attach(&q, sizeof(q), "there is no VIF /no") != ENOENT ||
+	    attach(&q, sizeof(q) - 1, "another version") != EPROTO)
+		fail("attach");
+	memset(q.vif, 'x', sizeof(q.vif));
+	if (attach(&q, sizeof(q), "is not a VIF's path") != ENOENT)
+		fail("a path without an end");
+	q.abi++;
+	if (attach(&q, sizeof(q), "another version") != EPROTO)
+		fail("another version");
+	printf("ok: attaching wrongly\n");
+}
+
+/* A member; in it, @then, and its death. */
+static void be_member(void (*then)(struct socket_process *p))
+{
+	static struct socket_process p;
+	pid_t pid = fork();
+	int state;
+
+	if (!pid) {
+		char text[ATTACH_TEXT_MAX] = "";
+
+		if (socket_attach(&p, dir, "/", "member", text)) {
+			printf("FAIL: %s\n", text);
+			_exit(1);
+		}
+		then(&p);
+		_exit(0);
+	}
+	if (waitpid(pid, &state, 0) != pid || state)
+		fail("member");
+}
+
+static void only_die(struct socket_process *p)
+{
+	(void)p;
+}
+
+/* Reserves a child's slot, as fork does, and dies before the fork. */
+static void leave_orphan(struct socket_process *p)
+{
+	struct socket_thread t = { 0 };
+
+	socket_thread_init(&t, p);
+	if (!socket_fork_prepare(&t))
+		_exit(1);
+}
+
+static void members_die(void)
+{
+	for (int i = 0; i < 50; i++)
+		be_member(only_die);
+	until("programs", 0, "50 members that die at once");
+	be_member(leave_orphan);
+	until("programs", 0, "a child that was never born");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	dir = argv[1];
+	if (toami_control_open(dir, 0, &good))
+		fail("open");
+	vanish_half_way();
+	read_nothing();
+	send_no_end();
+	flood("control", SOCK_STREAM, "a flood of clients");
+	flood("attach", SOCK_SEQPACKET, "a flood of members to be");
+	attach_wrongly();
+	members_die();
+	toami_control_close(good);
+	return 0;
+}
