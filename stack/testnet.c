@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct ip_addr testnet_ip4(uint32_t host)
 {
@@ -51,11 +52,14 @@ static const struct stack_ops ops = {
 	.neighbour = on_neighbour,
 };
 
+/* Zeroed by the kernel, when touched: a large arena costs only what is used. */
 static void *zeroed(size_t bytes)
 {
-	void *p = aligned_alloc(CACHE_LINE, (bytes + 63) & ~(size_t)63);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	memset(p, 0, bytes);
+	if (p == MAP_FAILED)
+		abort();
 	return p;
 }
 
@@ -141,15 +145,15 @@ bool testnet_free(struct testnet *n)
 		frame_list_free(&n->arena, &n->st[i].out);
 	ok = testnet_idle(n);
 	for (uint32_t i = 0; i < n->hosts; i++)
-		free(n->host[i]);
-	free(n->arena.shared);
-	free(n->arena.frames);
-	free(n->arena.chunks);
-	free(n->arena.bytes);
-	free(n->arena.cache);
-	free(n->conns.base);
-	free(n->events);
-	free(n);
+		munmap(n->host[i], sizeof(struct stack_host));
+	munmap(n->arena.shared, sizeof(*n->arena.shared));
+	munmap(n->arena.frames, (size_t)TESTNET_FRAMES * FRAME_BYTES);
+	munmap(n->arena.chunks, TESTNET_CHUNKS * sizeof(struct chunk));
+	munmap(n->arena.bytes, (size_t)TESTNET_CHUNKS * CHUNK_BYTES);
+	munmap(n->arena.cache, sizeof(*n->arena.cache));
+	munmap(n->conns.base, TESTNET_CONNS * n->conns.stride);
+	munmap(n->events, TESTNET_CONNS * sizeof(*n->events));
+	munmap(n, sizeof(*n));
 	return ok;
 }
 
