@@ -117,6 +117,10 @@ void fault_strike(struct testnet *n, struct wire_net *w, struct flow *flow,
 			}
 		}
 	}
+	for (uint32_t i = 0; i < flows; i++)
+		for (int k = 0; k < 2 && flow[i].may_fail; k++)
+			if (flow[i].end[k].c && flow[i].kind != FLOW_DATAGRAM)
+				flow_keep(n, &flow[i].end[k]);
 	n->st[host].now_ns = n->now_ns;
 	tear_links(n, h, random);
 	if (marked)

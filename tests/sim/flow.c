@@ -87,6 +87,15 @@ static void plan(struct flow *f, uint64_t *r)
 	s->rx_total = c->tx_total;
 }
 
+void flow_keep(struct testnet *n, const struct end *e)
+{
+	struct stack *st = stack_of(n, e);
+
+	conn_set(st, e->c, CONN_KEEPALIVE, 1);
+	conn_set(st, e->c, CONN_KEEPIDLE_S, 30);
+	conn_set(st, e->c, CONN_KEEPINTVL_S, 10);
+}
+
 static void options(struct testnet *n, const struct flow *f, struct end *e,
 		    uint64_t *r)
 {
@@ -94,6 +103,8 @@ static void options(struct testnet *n, const struct flow *f, struct end *e,
 
 	if (chance(r, 300000))
 		conn_set(st, e->c, CONN_NODELAY, 1);
+	if (f->kind == FLOW_ABORT || chance(r, 300000))
+		flow_keep(n, e);
 	if (f->kind == FLOW_SLOW)
 		conn_set(st, e->c, CONN_RCVBUF, (int)between(r, 2304, 30000));
 	else if (chance(r, 300000))
@@ -402,11 +413,15 @@ static void take_datagrams(struct testnet *n, struct flow *f)
 		memcpy(&i, buf, 4);
 		if (bytes < 4 || i >= peer->tx_done ||
 		    bytes != datagram_bytes(peer, i)) {
+			frame_free(&n->arena, ix);
+			if (f->unsure)
+				continue;
 			fprintf(stderr, "a datagram nobody sent\n");
 			abort();
 		}
 		for (uint32_t k = 4; k < bytes; k++)
-			if (buf[k] != byte_at(peer->salt + i, k))
+			if (buf[k] != byte_at(peer->salt + i, k) &&
+			    !f->unsure)
 				abort();
 		if (f->seen[i]++ == 0)
 			e->rx_done++;

@@ -45,6 +45,7 @@ struct flow {
 	uint16_t port;
 	bool v6;
 	bool may_fail; /* a fault has hit it */
+	bool unsure; /* FLOW_DATAGRAM: two flipped bits may cancel in the sum */
 	bool pending;  /* FLOW_CROWD: the server end is still to be accepted */
 	uint8_t seen[256]; /* FLOW_DATAGRAM */
 };
@@ -55,6 +56,9 @@ void flow_start(struct testnet *n, struct flow *f, enum flow_kind kind,
 
 /* flow_run - lets both ends do what they can */
 void flow_run(struct testnet *n, struct flow *f, uint64_t *random);
+
+/* flow_keep - keepalive for an end whose peer may vanish without a word */
+void flow_keep(struct testnet *n, const struct end *e);
 
 /* flow_wake - the earliest timer of its ends */
 uint64_t flow_wake(const struct flow *f);

@@ -117,7 +117,9 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 			at = w->last_at[from];
 		w->last_at[from] = at;
 	}
-	if (k->wire && chance(&w->random, k->corrupt))
+	/* ARP has no checksum of its own; Ethernet's would have caught it. */
+	if (k->wire && get16(f->header + 12) != ETH_ARP &&
+	    chance(&w->random, k->corrupt))
 		ix = corrupt(w, ix);
 	if (twice) {
 		frame_ix copy = frame_clone(&w->n->arena, ix);

@@ -102,6 +102,7 @@ static void begin(struct sim *s, uint64_t seed)
 
 		flow_start(s->n, &s->flow[i], kind, a, b,
 			   (uint16_t)(1000 + 2 * i), &s->random);
+		s->flow[i].unsure = s->w.config[a].corrupt;
 		if (verbose)
 			printf("  %s %u -> %u: %u and %u bytes\n",
 			       flow_name(kind), a, b,
@@ -161,6 +162,48 @@ static void step(struct sim *s)
 	}
 }
 
+/* What is left, for whoever looks into a failure. */
+static void dump(struct testnet *n)
+{
+	for (conn_ix ix = 1; ix < slot_end(&n->conns); ix++) {
+		const struct conn *c = testnet_conn(n, ix);
+
+		if (c->state == CONN_FREE)
+			continue;
+		printf("  conn %u host %u proto %u state %u flags %08x sock %u "
+		       "listener %u\n"
+		       "    una +0 nxt +%u end +%u wnd %u cwnd %u recovery %u "
+		       "lost +%d rxt +%d sackeds %u\n"
+		       "    rcv queued %u ooo %u window %u timers %ld %ld %ld "
+		       "at %ld ms retries %u backoff %u probes %u\n",
+		       ix, c->host, c->proto, c->state, c->flags, c->sock,
+		       c->listener, c->snd_nxt - c->snd_una,
+		       c->snd_end - c->snd_una, c->snd_wnd, c->cwnd,
+		       c->recovery, (int)(c->lost_end - c->snd_una),
+		       (int)(c->high_rxt - c->snd_una), c->sackeds,
+		       c->rcv_queued, c->ooo_frames, c->rcv_adv - c->rcv_nxt,
+		       (long)(c->rtx_at / NSEC_PER_MSEC),
+		       (long)(c->delack_at / NSEC_PER_MSEC),
+		       (long)(c->keep_at / NSEC_PER_MSEC),
+		       (long)(c->timer_at / NSEC_PER_MSEC), c->retries,
+		       c->backoff, c->probes);
+	}
+	for (uint32_t h = 0; h < n->hosts; h++) {
+		static const char *const names[] = {
+#define X(group, name) #group "." #name,
+			STACK_COUNTERS(X)
+#undef X
+		};
+
+		printf("  host %u:", h);
+		for (uint32_t i = 0; i < STACK_COUNTER_MAX; i++)
+			if (n->host[h]->count[i])
+				printf(" %s %lu", names[i],
+				       (unsigned long)n->host[h]->count[i]);
+		printf("\n");
+	}
+}
+
 static const char *finish(struct sim *s)
 {
 	struct testnet *n = s->n;
@@ -178,6 +221,8 @@ static const char *finish(struct sim *s)
 			       flow_name(f->kind), i, f->end[1].rx_done,
 			       f->end[0].tx_total, f->end[0].rx_done,
 			       f->end[1].tx_total);
+			if (verbose)
+				dump(n);
 			return bad;
 		}
 	}
