@@ -157,6 +157,42 @@ bool testnet_free(struct testnet *n)
 	return ok;
 }
 
+struct call {
+	struct stack *st;
+	frame_ix ix;
+};
+
+static void do_input(void *arg)
+{
+	struct call *k = arg;
+
+	stack_input(k->st, k->ix);
+}
+
+static void do_timers(void *arg)
+{
+	struct call *k = arg;
+
+	stack_timers(k->st);
+}
+
+static void enter(struct testnet *n, uint32_t host, void (*op)(void *arg),
+		  frame_ix ix, bool may_die)
+{
+	struct call k = { &n->st[host], ix };
+
+	n->st[host].now_ns = n->now_ns;
+	if (n->call && may_die)
+		n->call(n, host, op, &k);
+	else
+		op(&k);
+}
+
+void testnet_timers(struct testnet *n, uint32_t h)
+{
+	enter(n, h, do_timers, 0, true);
+}
+
 void testnet_input(struct testnet *n, uint32_t from, frame_ix ix)
 {
 	const struct frame *f = frame_at(&n->arena, ix);
@@ -175,8 +211,8 @@ void testnet_input(struct testnet *n, uint32_t from, frame_ix ix)
 			     (f->flags & FRAME_REFS) && r < f->refs; r++)
 				chunk_get(&n->arena, f->ref[r].chunk);
 		}
-		n->st[i].now_ns = n->now_ns;
-		stack_input(&n->st[i], copy);
+		/* While we hold the original of a copy nobody may die. */
+		enter(n, i, do_input, copy, mine);
 		taken++;
 		if (mine)
 			return;
@@ -224,10 +260,8 @@ void testnet_wait(struct testnet *n, uint64_t ms)
 			next = min_u64(next, stack_next_timer_ns(n->host[i]));
 		if (next > n->now_ns)
 			n->now_ns = next;
-		for (uint32_t i = 0; i < n->hosts; i++) {
-			n->st[i].now_ns = n->now_ns;
-			stack_timers(&n->st[i]);
-		}
+		for (uint32_t i = 0; i < n->hosts; i++)
+			testnet_timers(n, i);
 		testnet_run(n);
 		if (n->now_ns >= end)
 			return;

@@ -3,6 +3,8 @@
 #include "tests/sim/fault.h"
 #include "base/random.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 
 struct held {
@@ -130,4 +132,112 @@ void fault_strike(struct testnet *n, struct wire_net *w, struct flow *flow,
 	/* An orphan's peer has nobody left to hear from: that is no failure. */
 	wire_net_collect(w);
 	fault_rebuild(n, w);
+}
+
+/* --- death at an instruction --------------------------------------------------- */
+
+static struct {
+	struct wire_net *w;
+	struct flow *flow;
+	uint32_t flows;
+	uint32_t calls; /* to let pass first */
+	long steps;
+	bool died;
+} victim;
+
+static sigjmp_buf afterlife;
+static volatile long steps_left;
+
+static void on_trap(int sig)
+{
+	(void)sig;
+	if (--steps_left == 0)
+		siglongjmp(afterlife, 1);
+}
+
+/* The trap flag: SIGTRAP after every instruction. */
+static inline __attribute__((always_inline)) void stepping(bool on)
+{
+	if (on)
+		__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" ::
+					 : "memory", "cc");
+	else
+		__asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" ::
+					 : "memory", "cc");
+}
+
+/* Whose connection was it? Its flow may fail now. */
+static void condemn(struct testnet *n, conn_ix marked)
+{
+	const struct conn *c = testnet_conn(n, marked);
+
+	for (uint32_t i = 0; i < victim.flows; i++) {
+		struct flow *f = &victim.flow[i];
+		uint16_t a = f->port, b = (uint16_t)(f->port + 1);
+
+		if (c->lport != a && c->pport != a && c->lport != b &&
+		    c->pport != b && f->end[0].c != marked &&
+		    f->end[1].c != marked)
+			continue;
+		f->may_fail = true;
+		for (int k = 0; k < 2 && f->kind != FLOW_DATAGRAM; k++)
+			if (f->end[k].c)
+				flow_keep(n, &f->end[k]);
+	}
+}
+
+static void die(struct testnet *n, uint32_t host)
+{
+	conn_ix marked = atomic_load(&n->host[host]->writing);
+	struct frame_list lost = { 0, 0 };
+
+	victim.died = true;
+	if (marked)
+		condemn(n, marked);
+	n->st[host].out = lost;
+	stack_recover(&n->st[host]);
+	fault_rebuild(n, victim.w);
+}
+
+static void call(struct testnet *n, uint32_t host, void (*op)(void *arg),
+		 void *arg)
+{
+	if (victim.died || victim.calls) {
+		victim.calls -= !victim.died;
+		op(arg);
+		return;
+	}
+	steps_left = victim.steps;
+	if (sigsetjmp(afterlife, 1)) {
+		die(n, host);
+		return;
+	}
+	stepping(true);
+	op(arg);
+	stepping(false);
+	/* It was over sooner: the next call goes on dying. */
+	victim.steps = steps_left > 0 ? steps_left : 1;
+}
+
+void fault_arm(struct testnet *n, struct wire_net *w, struct flow *flow,
+	       uint32_t flows, uint64_t *random)
+{
+	struct sigaction sa = { .sa_handler = on_trap };
+
+	sigaction(SIGTRAP, &sa, NULL);
+	victim.w = w;
+	victim.flow = flow;
+	victim.flows = flows;
+	victim.calls = between(random, 0, 30);
+	victim.steps = between(random, 1, 3000);
+	victim.died = false;
+	n->call = call;
+}
+
+bool fault_disarm(struct testnet *n)
+{
+	bool died = n->call && victim.died;
+
+	n->call = NULL;
+	return died;
 }

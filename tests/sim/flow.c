@@ -429,6 +429,45 @@ static void take_datagrams(struct testnet *n, struct flow *f)
 	}
 }
 
+/* One end's turn, which it may not survive. */
+struct turn {
+	struct testnet *n;
+	struct flow *f;
+	struct end *e;
+	uint64_t *random;
+	bool survived;
+};
+
+static void take_turn(void *arg)
+{
+	struct turn *t = arg;
+
+	act(t->n, t->f, t->e, t->random);
+	t->survived = true;
+}
+
+static void turn(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
+{
+	struct turn t = { n, f, e, r, false };
+
+	if (!n->call) {
+		act(n, f, e, r);
+		return;
+	}
+	n->call(n, e->host, take_turn, &t);
+	if (t.survived)
+		return;
+	/* A dead program's sockets are closed by whoever notices. */
+	f->may_fail = true;
+	if (e->c && testnet_conn(n, e->c)->state != CONN_FREE &&
+	    testnet_conn(n, e->c)->sock)
+		conn_abort(stack_of(n, e), e->c);
+	e->c = 0;
+	e->closed = true;
+	e->broken = true;
+	e->wake_ns = 0;
+}
+
 static void run_datagram(struct testnet *n, struct flow *f, uint64_t *r)
 {
 	struct end *c = &f->end[0], *s = &f->end[1];
@@ -481,7 +520,7 @@ void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
 			      !(e->wake_ns && e->wake_ns <= n->now_ns)))
 			continue;
 		n->events[e->c] = 0;
-		act(n, f, e, r);
+		turn(n, f, e, r);
 	}
 }
 

@@ -2,7 +2,9 @@
 /*
  * toami-sim: hosts, links and programs in virtual time, everything from one seed.
  *
- *	toami-sim [--seed S] [--count N] [--verbose]
+ *	toami-sim [--seed S] [--count N] [--faults] [--verbose]
+ *
+ * With --faults somebody dies in every seed, not only in some.
  *
  * Runs seeds S to S + N - 1. Each chooses links, flows and faults. A seed passes when
  * every stream arrived byte for byte, every connection has ended, no timer is left, and
@@ -33,7 +35,7 @@ struct sim {
 };
 
 static uint64_t seed_now;
-static bool verbose;
+static bool verbose, faults;
 
 static struct link_config choose_link(uint64_t *r)
 {
@@ -109,7 +111,7 @@ static void begin(struct sim *s, uint64_t seed)
 			       s->flow[i].end[0].tx_total,
 			       s->flow[i].end[1].tx_total);
 	}
-	if (chance(&s->random, 200000))
+	if (chance(&s->random, faults ? 1000000 : 200000))
 		s->fault_ns = s->n->now_ns +
 			      between(&s->random, 1, 3000) * NSEC_PER_MSEC;
 }
@@ -142,9 +144,8 @@ static void step(struct sim *s)
 
 	wire_net_deliver(&s->w);
 	for (uint32_t i = 0; i < n->hosts; i++) {
-		n->st[i].now_ns = n->now_ns;
 		if (stack_next_timer_ns(n->host[i]) <= n->now_ns)
-			stack_timers(&n->st[i]);
+			testnet_timers(n, i);
 	}
 	wire_net_collect(&s->w);
 	if (s->fault_ns && s->fault_ns <= n->now_ns) {
@@ -154,7 +155,10 @@ static void step(struct sim *s)
 			printf("  fault at %lu ms\n",
 			       (unsigned long)((n->now_ns - s->begin_ns) /
 					       NSEC_PER_MSEC));
-		fault_strike(n, &s->w, s->flow, s->flows, &s->random);
+		if (chance(&s->random, 500000))
+			fault_strike(n, &s->w, s->flow, s->flows, &s->random);
+		else
+			fault_arm(n, &s->w, s->flow, s->flows, &s->random);
 	}
 	for (uint32_t i = 0; i < s->flows; i++) {
 		flow_run(n, &s->flow[i], &s->random);
@@ -226,6 +230,8 @@ static const char *finish(struct sim *s)
 			return bad;
 		}
 	}
+	if (fault_disarm(n) && verbose)
+		printf("  somebody died\n");
 	/* Orphans finish alone; TIME-WAIT passes. */
 	while (next_date(s) != UINT64_MAX &&
 	       n->now_ns - s->begin_ns < 2 * LIMIT_NS) {
@@ -273,8 +279,9 @@ static bool run_seed(uint64_t seed)
 	if (!testnet_free(s.n) && !bad)
 		bad = "something is still held";
 	if (bad)
-		printf("seed %lu: %s\n  repeat: toami-sim --seed %lu --verbose\n",
-		       (unsigned long)seed, bad, (unsigned long)seed);
+		printf("seed %lu: %s\n  repeat: toami-sim --seed %lu%s --verbose\n",
+		       (unsigned long)seed, bad, (unsigned long)seed,
+		       faults ? " --faults" : "");
 	return !bad;
 }
 
@@ -283,8 +290,8 @@ static void on_abort(int sig)
 {
 	char text[80];
 	int n = snprintf(text, sizeof(text),
-			 "died: repeat with toami-sim --seed %lu --verbose\n",
-			 (unsigned long)seed_now);
+			 "died: repeat with toami-sim --seed %lu%s --verbose\n",
+			 (unsigned long)seed_now, faults ? " --faults" : "");
 
 	(void)sig;
 	if (n > 0 && write(2, text, (size_t)n) < 0)
@@ -302,6 +309,8 @@ int main(int argc, char **argv)
 			n = strtoull(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "--verbose"))
 			verbose = true;
+		else if (!strcmp(argv[i], "--faults"))
+			faults = true;
 		else
 			return 2;
 	}
