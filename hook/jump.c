@@ -7,7 +7,7 @@
  * thread that is between the two, or comes there by another way, makes its call through
  * the kernel as before. The stub does what the mov did:
  *
- *   mov $number, %eax; movabs $after, %rcx; jmp hook_entry
+ *   mov $number, %eax; movabs $after, %rcx; jmp *hook_entry
  *
  * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short jump, to the
  * padding behind a `ret` nearby, which holds the jump to the stub.
@@ -28,24 +28,75 @@
 #include "hook/site.h"
 
 #define STUB_BYTES 32
-#define STUBS	   4096
+#define AREA_BYTES (64 * 1024)
+#define AREAS	   16
 #define LINE	   64
 #define FETCH	   16 /* bytes that every processor fetches at once */
 #define REACH	   0x7fff0000L
 
-static uint8_t *stubs;
-static uint32_t stub_count;
+/* Stubs lie where a near jump reaches them: one area serves what is mapped around it. */
+static struct area {
+	uint8_t *start;
+	uint32_t used; /* bytes */
+} areas[AREAS];
+static int area_count;
+
+/* The first: ours, so that libraries mapped with us have one, whatever is mapped later. */
+static uint8_t own_area[AREA_BYTES] __attribute__((aligned(4096)));
 
 int hook_jump_start(void)
 {
-	long p = sys_call(SYS_mmap, 0, STUBS * STUB_BYTES,
-			  PROT_READ | PROT_EXEC,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	areas[area_count++].start = own_area;
+	return (int)sys_call(SYS_mprotect, own_area, sizeof(own_area),
+			     PROT_READ | PROT_EXEC);
+}
 
-	if (p < 0)
-		return (int)p;
-	stubs = (uint8_t *)p;
-	return 0;
+static bool in_reach(const struct area *a, const uint8_t *at)
+{
+	int64_t far = at - a->start;
+
+	return far < REACH && far > -REACH;
+}
+
+static bool area_at(uint64_t hint)
+{
+	long p = sys_call(SYS_mmap, hint, AREA_BYTES, PROT_READ | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+			  0);
+
+	if (p != (long)hint) {
+		if (p >= 0)
+			sys_call(SYS_munmap, p, AREA_BYTES);
+		return false;
+	}
+	areas[area_count++].start = (uint8_t *)p;
+	return true;
+}
+
+/* A new area near @s: on either side of its mapping, but away from a low program's heap. */
+static struct area *area_near(const struct hook_site *s)
+{
+	const uint64_t step = UINT64_C(1) << 26;
+	uint64_t base = (uint64_t)s->text & ~UINT64_C(0xffff);
+	bool low = base < UINT64_C(1) << 32;
+
+	for (uint64_t i = low ? 16 : 1; i < 30; i++) {
+		if ((!low && area_at(base - i * step)) ||
+		    area_at(base + i * step))
+			return &areas[area_count - 1];
+	}
+	return NULL;
+}
+
+/* An area with room that a jump at @s reaches, or NULL. */
+static struct area *area_for(const struct hook_site *s)
+{
+	for (int i = 0; i < area_count; i++) {
+		if (in_reach(&areas[i], s->at) &&
+		    areas[i].used + STUB_BYTES <= AREA_BYTES)
+			return &areas[i];
+	}
+	return area_count < AREAS ? area_near(s) : NULL;
 }
 
 enum form {
@@ -123,7 +174,7 @@ static uint8_t *padding_near(const struct hook_site *s)
 	};
 	uint8_t *p, *end = (uint8_t *)(((uint64_t)s->at + 15) & ~UINT64_C(15));
 
-	for (; end < s->at + 120; end += 16) {
+	for (; end <= s->at + 120 && end <= s->text_end; end += 16) {
 		for (int i = 0; i < (int)ARRAY_SIZE(nops); i++) {
 			int n = i + 5;
 
@@ -138,9 +189,7 @@ static uint8_t *padding_near(const struct hook_site *s)
 
 bool hook_jump_fits(const struct hook_site *s)
 {
-	int64_t far = s->at - stubs;
-
-	if (far > REACH || far < -REACH || stub_count == STUBS)
+	if (s->at - s->text < HOOK_SITE_BEFORE)
 		return false;
 	switch (form_of(s)) {
 	case FORM_NUMBER:
@@ -162,14 +211,18 @@ static uint8_t *put_jump(uint8_t *from, const void *to)
 	return from + 5;
 }
 
-/* A stub that starts with the @n bytes that it stands for. */
+/* A stub that starts with the @n bytes that it stands for. NULL: no room. */
 static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n)
 {
-	uint64_t page = (uint64_t)(stubs + stub_count * STUB_BYTES) &
-			~UINT64_C(4095);
-	uint8_t *stub = stubs + stub_count * STUB_BYTES, *p = stub;
-	uint64_t after = (uint64_t)s->at + 2;
+	struct area *a = area_for(s);
+	uint64_t after = (uint64_t)s->at + 2, entry = (uint64_t)hook_entry;
+	uint64_t page;
+	uint8_t *stub, *p;
 
+	if (!a)
+		return NULL;
+	p = stub = a->start + a->used;
+	page = (uint64_t)stub & ~UINT64_C(4095);
 	if (sys_call(SYS_mprotect, page, 4096,
 		     PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return NULL;
@@ -178,9 +231,13 @@ static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n
 	*p++ = 0x48; /* movabs $after, %rcx */
 	*p++ = 0xb9;
 	mem_copy(p, &after, 8);
-	put_jump(p + 8, (const void *)hook_entry);
+	p += 8;
+	*p++ = 0xff; /* jmp *0(%rip) */
+	*p++ = 0x25;
+	mem_zero(p, 4);
+	mem_copy(p + 4, &entry, 8);
 	sys_call(SYS_mprotect, page, 4096, PROT_READ | PROT_EXEC);
-	stub_count++;
+	a->used += STUB_BYTES;
 	return stub;
 }
 

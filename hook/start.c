@@ -53,6 +53,14 @@ static bool same(const char *a, const char *b)
 	return a && !strcmp(a, b);
 }
 
+/* `toami` takes a file from the same variable. */
+static bool is_path(const char *s)
+{
+	while (*s && *s != '/')
+		s++;
+	return *s;
+}
+
 /* With protection keys the kernel makes memory that can be executed, not read. */
 static bool execute_only(void)
 {
@@ -70,7 +78,8 @@ static bool execute_only(void)
  */
 static void choose(const char *tier)
 {
-	bool automatic = !tier || !*tier || same(tier, "auto");
+	bool automatic = !tier || !*tier || same(tier, "auto") ||
+			 is_path(tier);
 	bool page0 = same(tier, "page0") || (automatic && execute_only());
 	bool jump = automatic || same(tier, "jump");
 
