@@ -124,19 +124,23 @@ static int run_toamid(struct toami_control *c)
 		*argv[] = { (char *)(uintptr_t) "toamid",
 			    (char *)(uintptr_t) "--dir", c->dir, NULL };
 	const char *toamid = find_toamid(path);
+	char **env = daemon_environ();
 	posix_spawnattr_t attr;
 	sigset_t none;
 	int status, err;
 	pid_t pid;
 
+	if (!env)
+		return -ENOMEM;
 	/* The daemon outlives us: it must not inherit what we block or ignore.
 	 */
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	err = posix_spawnp(&pid, toamid, NULL, &attr, argv, environ);
+	err = posix_spawnp(&pid, toamid, NULL, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);
+	free(env);
 	if (err)
 		return -err;
 	while (waitpid(pid, &status, 0) < 0)
