@@ -7,7 +7,6 @@
  *	lock	 held by the daemon as long as it lives; its process id
  *	start	 held by a command while it starts the daemon
  *	log	 what the daemon has to say
- *	resolv.conf  for programs on the fabric
  *
  * Used by both ends: the daemon makes it, a client finds it.
  */

@@ -56,7 +56,7 @@ struct neigh {
 };
 
 /* Datagrams that arrive in pieces, RFC 791, RFC 8200 section 4.5, RFC 5722. */
-#define REASS_MAX    16
+#define REASS_MAX    64
 #define REASS_FRAMES 128
 
 struct reass {
@@ -69,7 +69,7 @@ struct reass {
 	uint32_t total; /* bytes behind the IP header, once the last piece is in */
 	uint32_t bytes; /* of them here */
 	frame_ix first; /* by offset; note[0] is the offset, note[1] the bytes */
-	uint64_t until_ns;
+	uint64_t born_ns, until_ns;
 };
 
 /* How a connection was before a segment or a timer began to change it; stack/undo.h. */

@@ -84,6 +84,14 @@ struct neigh *neigh_find(struct stack *st, const struct ip_addr *a)
 	return n;
 }
 
+void neigh_doubt(struct stack *st, const struct ip_addr *a)
+{
+	struct neigh *n = find(st, a);
+
+	if (n && n->state == NEIGH_KNOWN && n->at_ns > st->now_ns)
+		n->at_ns = st->now_ns;
+}
+
 void neigh_wait(struct stack *st, const struct ip_addr *a, frame_ix ix)
 {
 	struct neigh *n = find(st, a);

@@ -36,7 +36,7 @@ static struct reass *context(struct stack *st, const struct packet *p,
 		if (o->live && o->id == id && o->proto == p->proto &&
 		    ip_equal(&o->src, &p->src) && ip_equal(&o->dst, &p->dst))
 			return o;
-		if (!r || (r->live && (!o->live || o->until_ns < r->until_ns)))
+		if (!r || (r->live && (!o->live || o->born_ns < r->born_ns)))
 			r = o;
 	}
 	if (r->live) {
@@ -48,6 +48,7 @@ static struct reass *context(struct stack *st, const struct packet *p,
 	r->dst = p->dst;
 	r->id = id;
 	r->proto = p->proto;
+	r->born_ns = st->now_ns;
 	r->until_ns = st->now_ns + (p->v4 ? REASS_V4_NS : REASS_V6_NS);
 	r->live = true;
 	timer_aux(st, r->until_ns);

@@ -135,6 +135,8 @@ static inline uint64_t path_gen(const struct stack *st)
 
 struct neigh *neigh_find(struct stack *st, const struct ip_addr *a);
 void neigh_wait(struct stack *st, const struct ip_addr *a, frame_ix ix);
+/* neigh_doubt - what is known of @a is asked again when it is used next */
+void neigh_doubt(struct stack *st, const struct ip_addr *a);
 void neigh_learn(struct stack *st, const struct ip_addr *a,
 		 const uint8_t mac[6], bool create);
 uint64_t neigh_timers(struct stack *st);

@@ -22,6 +22,16 @@ static bool user_timed_out(const struct stack *st, const struct conn *c)
 		       c->user_timeout_ms * NSEC_PER_MSEC;
 }
 
+/* The neighbour may have moved. */
+static void doubt_path(struct stack *st, struct conn *c)
+{
+	struct path p;
+
+	c->route_gen = 0;
+	if (!path_find(st, &c->peer, &p) && p.kind == PATH_LINK)
+		neigh_doubt(st, &p.next);
+}
+
 static bool handshake_timer(struct stack *st, struct conn *c)
 {
 	uint32_t max = c->syn_retries;
@@ -40,7 +50,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	c->retries++;
 	c->backoff++;
 	c->flags &= ~CONN_TIMED;
-	c->route_gen = 0;
+	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
 	count(st, Tcp_RetransSegs);
 	c->total_retrans++;
@@ -63,8 +73,7 @@ static bool resend_timer(struct stack *st, struct conn *c)
 	c->retries++;
 	if (c->backoff < 20)
 		c->backoff++;
-	/* The neighbour may have moved. */
-	c->route_gen = 0;
+	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
 	tcp_enter_loss(st, c);
 	tcp_rtx_arm(st, c);
@@ -143,7 +152,8 @@ static bool keep_timer(struct stack *st, struct conn *c)
 	if (!(c->flags & CONN_F_KEEP))
 		return true;
 	/* Something is on its way: its own timer decides. */
-	if (c->snd_una != c->snd_nxt || c->snd_end != c->snd_nxt) {
+	if (c->snd_una != c->snd_nxt ||
+	    (!tcp_fin_sent(c) && c->snd_end != c->snd_nxt)) {
 		c->keep_at = st->now_ns + idle;
 		return true;
 	}

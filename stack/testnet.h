@@ -31,6 +31,9 @@ struct testnet {
 	uint32_t delivered; /* frames carried by testnet_run() */
 	uint32_t lost;	    /* to nobody's address */
 	uint32_t *events; /* per connection, all since testnet_events() */
+	/* If set, runs @op(@arg), a call into host @host: it may die half way. */
+	void (*call)(struct testnet *n, uint32_t host, void (*op)(void *arg),
+		     void *arg);
 	/* May look at a frame under way, and swallow it (returns false). */
 	bool (*pass)(struct testnet *n, uint32_t from, frame_ix ix);
 	void *pass_arg;
@@ -52,6 +55,9 @@ void testnet_wait(struct testnet *n, uint64_t ms);
 
 /* testnet_input - gives @ix to the host whose MAC it bears */
 void testnet_input(struct testnet *n, uint32_t from, frame_ix ix);
+
+/* testnet_timers - what is due at host @h */
+void testnet_timers(struct testnet *n, uint32_t h);
 
 /* testnet_events - what happened to @c since asked last */
 uint32_t testnet_events(struct testnet *n, conn_ix c);
