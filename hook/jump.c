@@ -15,11 +15,17 @@
  * A third form occurs where the number was loaded earlier: a `mov 8(%rsp), %reg` of five bytes
  * before the call moves into the stub as it is.
  *
+ * Other threads may be running the five bytes. Where no processor fetches them in two
+ * parts one store will do. Elsewhere the first two bytes become a jump to themselves: who
+ * comes there waits. membarrier() makes the rest certain: no thread is going by the old
+ * bytes any more when the last three change, and none has a mixture when the first two do.
+ *
  * Nothing is pushed, no register changes, address 0 stays unmapped. How do we know
  * that the bytes before the call are that instruction, and not the tail of a longer one? The
  * register has the value that the instruction gives it.
  */
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <linux/mman.h>
 
 #include "base/mem.h"
@@ -147,15 +153,23 @@ static enum form form_of(const struct hook_site *s)
 	return FORM_NONE;
 }
 
-/* Can @n bytes at @p be replaced while other threads may run them? */
-static bool is_whole(const struct hook_site *s, const uint8_t *p, int n)
+static bool within(const uint8_t *p, int n, uint64_t unit)
 {
-	uint64_t unit = n > 2 ? FETCH : LINE;
-	uint64_t first = (uint64_t)p, last = first + (uint64_t)n - 1;
+	return (uint64_t)p % unit + (uint64_t)n <= unit;
+}
 
-	if (first / LINE != last / LINE)
-		return false;
-	return s->alone || first / unit == last / unit;
+/* All threads of the process pass a serializing instruction. False: unknown here. */
+static bool synchronize(void)
+{
+	long ret = sys_call(SYS_membarrier,
+			    MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+
+	if (ret != -EPERM)
+		return !ret;
+	sys_call(SYS_membarrier,
+		 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+	return !sys_call(SYS_membarrier,
+			 MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
 }
 
 /*
@@ -194,9 +208,9 @@ bool hook_jump_fits(const struct hook_site *s)
 	switch (form_of(s)) {
 	case FORM_NUMBER:
 	case FORM_LOAD:
-		return is_whole(s, s->at - 5, 5);
+		return s->alone || within(s->at - 5, 2, LINE);
 	case FORM_ZERO:
-		return is_whole(s, s->at - 2, 2) && padding_near(s);
+		return within(s->at - 2, 2, LINE) && padding_near(s);
 	default:
 		return false;
 	}
@@ -241,6 +255,35 @@ static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n
 	return stub;
 }
 
+/* Puts a jump in the place of one instruction of five bytes. */
+static bool replace(const struct hook_site *s, uint8_t *at,
+		    const uint8_t jump[5])
+{
+	static const uint8_t wait[2] = { 0xeb, 0xfe };
+	uint8_t old[2] = { at[0], at[1] };
+
+	if (s->alone) {
+		mem_copy(at, jump, 5);
+		return true;
+	}
+	if (within(at, 5, FETCH)) {
+		hook_site_write(at, jump, 5);
+		return true;
+	}
+	if (!synchronize())
+		return false;
+	hook_site_write(at, wait, 2);
+	if (!synchronize()) {
+		hook_site_write(at, old, 2);
+		return false;
+	}
+	for (int i = 2; i < 5; i++)
+		((volatile uint8_t *)at)[i] = jump[i];
+	synchronize();
+	hook_site_write(at, jump, 2);
+	return true;
+}
+
 bool hook_jump_write(const struct hook_site *s)
 {
 	bool zero = form_of(s) == FORM_ZERO;
@@ -262,6 +305,5 @@ bool hook_jump_write(const struct hook_site *s)
 	distance = (int32_t)(stub - s->at);
 	jump[0] = 0xe9;
 	mem_copy(jump + 1, &distance, 4);
-	hook_site_write(at, jump, 5);
-	return true;
+	return replace(s, at, jump);
 }

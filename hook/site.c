@@ -18,10 +18,16 @@
 #define PAGE 4096
 
 static _Atomic uint32_t busy;
+static _Atomic bool frozen;
 
 void hook_site_forked(void)
 {
 	atomic_store(&busy, 0);
+}
+
+void hook_site_freeze(void)
+{
+	atomic_store(&frozen, true);
 }
 
 void hook_site_write(uint8_t *at, const void *bytes, int n)
@@ -39,20 +45,15 @@ void hook_site_write(uint8_t *at, const void *bytes, int n)
 	*(volatile uint64_t *)window = u.word;
 }
 
-/* Finds the text around a site. False: not of the kind that is rewritten. */
-static bool is_text(struct hook_site *s)
+/* Is the text around a site of the kind that is rewritten? */
+static bool is_text(struct hook_site *s, const struct hook_map *m)
 {
-	struct hook_map m;
-
-	if (hook_map_find((uint64_t)s->at, &m, NULL, 0) < 0 || !m.read ||
-	    !m.exec || m.write || m.shared || !m.file)
-		return false;
-	s->text = (const uint8_t *)m.start;
-	s->text_end = (const uint8_t *)m.end;
-	return true;
+	s->text = (const uint8_t *)m->start;
+	s->text_end = (const uint8_t *)m->end;
+	return m->read && m->exec && !m->write && !m->shared && m->file;
 }
 
-/* Changes [first, last] and so its pages. Returns false: it could not. */
+/* All pages that a rewrite may touch. Returns false: the kernel refuses. */
 static bool make_writable(const struct hook_site *s, bool on)
 {
 	uint64_t first = (uint64_t)s->at - HOOK_SITE_BEFORE;
@@ -67,11 +68,15 @@ static bool make_writable(const struct hook_site *s, bool on)
 	return sys_call(SYS_mprotect, first, end - first, prot) >= 0;
 }
 
+/* Returns false if there is no use in trying again. */
 static bool rewrite(struct hook_site *s)
 {
+	struct hook_map m;
 	bool jump, ret;
 
-	if (!is_text(s))
+	if (hook_map_find((uint64_t)s->at, &m, NULL, 0) < 0)
+		return true; /* no descriptor free, perhaps */
+	if (!is_text(s, &m))
 		return false;
 	jump = hook_config.jump && hook_jump_fits(s);
 	if (!jump && !(hook_config.page0 && hook_page0_fits(s)))
@@ -101,7 +106,7 @@ void hook_site_proven(const ucontext_t *uc)
 		.alone = !hook_config.threads,
 	};
 
-	if (!hook_config.jump && !hook_config.page0)
+	if (!(hook_config.jump || hook_config.page0) || atomic_load(&frozen))
 		return;
 	if (*given_up_slot(s.at) == (uint64_t)s.at)
 		return;

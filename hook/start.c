@@ -53,14 +53,6 @@ static bool same(const char *a, const char *b)
 	return a && !strcmp(a, b);
 }
 
-/* `toami` takes a file from the same variable. */
-static bool is_path(const char *s)
-{
-	while (*s && *s != '/')
-		s++;
-	return *s;
-}
-
 /* With protection keys the kernel makes memory that can be executed, not read. */
 static bool execute_only(void)
 {
@@ -78,15 +70,12 @@ static bool execute_only(void)
  */
 static void choose(const char *tier)
 {
-	bool automatic = !tier || !*tier || same(tier, "auto") ||
-			 is_path(tier);
+	bool automatic = !tier || !*tier || same(tier, "auto");
 	bool page0 = same(tier, "page0") || (automatic && execute_only());
 	bool jump = automatic || same(tier, "jump");
 
-	if (!automatic && !page0 && !jump && !same(tier, "dispatch") &&
-	    !same(tier, "interpose"))
-		hook_die("TOAMI_HOOK is none of dispatch, interpose, jump, "
-			 "page0, auto");
+	if (!automatic && !page0 && !jump && !same(tier, "dispatch"))
+		hook_die("TOAMI_HOOK is none of dispatch, jump, page0, auto");
 	hook_config.jump = jump && !hook_jump_start();
 	hook_config.page0 = page0 && !hook_page0_start();
 	if (!automatic && page0 && !hook_config.page0)
