@@ -116,6 +116,26 @@ static const char *find_toamid(char path[4096])
 	return TOAMI_BINDIR "/toamid";
 }
 
+/*
+ * The environment of the daemon: what puts a program on a fabric is not for the
+ * one that owns it. Returns an array for free(), or NULL.
+ */
+static char **daemon_environ(void)
+{
+	static const char *const not_its[] = { "LD_PRELOAD=", "TOAMI_VIF=" };
+	size_t n = 0, kept = 0;
+	char **env;
+
+	while (environ[n])
+		n++;
+	env = calloc(n + 1, sizeof(*env));
+	for (size_t i = 0; env && i < n; i++)
+		if (strncmp(environ[i], not_its[0], strlen(not_its[0])) &&
+		    strncmp(environ[i], not_its[1], strlen(not_its[1])))
+			env[kept++] = environ[i];
+	return env;
+}
+
 /* Runs toamid, which returns when the daemon answers. Its exit code, or -errno.
  */
 static int run_toamid(struct toami_control *c)

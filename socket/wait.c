@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define SPIN_SHORT_NS 3000  /* longer than an answer from an awake peer takes */
-#define SPIN_NS	      50000 /* about what a sleep and a wake-up cost */
+#define SPIN_SHORT_NS UINT64_C(3000)  /* longer than an answer from an awake peer takes */
+#define SPIN_NS	      UINT64_C(50000) /* about what a sleep and a wake-up cost */
 #define CROWDED_NS    (5 * NSEC_PER_MSEC) /* how long a preemption is remembered */
 
 uint64_t wait_date(const struct socket_thread *t, uint64_t timeout_ns)
