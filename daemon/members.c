@@ -14,6 +14,7 @@
 #include "fabric/wake.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,6 +255,33 @@ static void on_retry(struct loop_timer *t)
 		if (state_of(m, ix) == FABRIC_PROC_DEAD)
 			reap(m, ix);
 	members_scan(m);
+}
+
+void members_settle(struct members *m)
+{
+	struct pollfd fds[64];
+	proc_ix of[ARRAY_SIZE(fds)], ix = 1;
+
+	while (ix < FABRIC_PROC_MAX && !never_used(m, ix)) {
+		nfds_t n = 0;
+
+		for (; n < ARRAY_SIZE(fds) && ix < FABRIC_PROC_MAX &&
+		       !never_used(m, ix);
+		     ix++) {
+			if (state_of(m, ix) == FABRIC_PROC_DEAD)
+				reap(m, ix);
+			if (m->watch[ix].pidfd.fd < 0)
+				continue;
+			of[n] = ix;
+			fds[n++] = (struct pollfd){ m->watch[ix].pidfd.fd,
+						    POLLIN, 0 };
+		}
+		if (poll(fds, n, 0) <= 0)
+			continue;
+		for (nfds_t i = 0; i < n; i++)
+			if (fds[i].revents)
+				on_death(&m->watch[of[i]].pidfd, 0);
+	}
 }
 
 struct members *members_new(struct daemon *d)
