@@ -46,7 +46,10 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 	in->flags = t->flags;
 	in->header = (uint8_t)bytes;
 	in->has_ts = false;
+	in->has_sackok = false;
+	in->has_wscale = false;
 	in->sacks = 0;
+	in->mss = 0;
 	if (bytes == TCP_BYTES)
 		return true;
 	opt = f->header + f->l4_off + TCP_BYTES;
@@ -56,9 +59,6 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 		in->tsecr = get32(opt + 8);
 		return true;
 	}
-	in->has_sackok = false;
-	in->has_wscale = false;
-	in->mss = 0;
 	return tcp_options_parse(opt, bytes - TCP_BYTES, in);
 }
 
