@@ -90,8 +90,8 @@ enum tcp_rtx {
 	TCP_RTX_PERSIST, /* zero window probe, or a held-back tail */
 };
 
-#define TCP_SACKED_MAX 8 /* ranges the sender remembers */
-#define TCP_SACK_MAX   4 /* ranges the receiver reports */
+#define TCP_SACKED_MAX 14 /* ranges the sender remembers */
+#define TCP_SACK_MAX   4  /* ranges the receiver reports */
 
 struct tcp_range {
 	uint32_t start, end;

@@ -99,11 +99,14 @@ static void avoid(struct stack *st, struct conn *c, uint32_t acked)
 
 void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked)
 {
-	if (!(c->flags & CONN_CWND_FULL))
+	uint32_t flight = c->snd_nxt - c->snd_una + acked;
+	bool start = c->cwnd < c->ssthresh;
+
+	/* In slow start a window half used is used (as Linux has it). */
+	if (!(c->flags & CONN_CWND_FULL) &&
+	    !(start && c->cwnd / 2 < flight))
 		return;
-	if (c->snd_nxt == c->snd_end)
-		c->flags &= ~CONN_CWND_FULL;
-	if (c->cwnd < c->ssthresh) {
+	if (start) {
 		uint32_t room = c->ssthresh - c->cwnd;
 		uint32_t add = min_u32(acked, room);
 

@@ -95,6 +95,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	if (c->snd_nxt == c->snd_una && c->last_send_ns &&
 	    c->snd_end != c->snd_nxt)
 		tcp_cc_idle(st, c);
+	c->flags &= ~CONN_CWND_FULL;
 	while (!tcp_fin_sent(c)) {
 		uint32_t bytes = 0;
 
