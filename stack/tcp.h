@@ -153,6 +153,12 @@ static inline bool tcp_writeable(const struct conn *c)
 	return c->snd_queued < c->sndbuf - c->sndbuf / 3;
 }
 
+/* The sequence number of the first byte that waits for the reader. */
+static inline uint32_t tcp_unread(const struct conn *c)
+{
+	return c->rcv_nxt - !!(c->flags & CONN_FIN_RCVD) - c->rcv_queued;
+}
+
 /* tcp_recvq.c */
 void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
 	      frame_ix ix);
@@ -162,10 +168,12 @@ uint16_t tcp_window(struct conn *c);
 void tcp_quick_ack(struct stack *st, struct conn *c);
 void tcp_recvq_free(struct stack *st, struct conn *c);
 void tcp_ack_policy(struct stack *st, struct conn *c);
+
+/* tcp_urgent.c */
 void tcp_urgent_input(struct stack *st, struct conn *c,
 		      const struct tcp_in *in);
 
-/* tcp_fin.c part of tcp_input: the peer has said all */
+/* tcp_input.c: the peer has said all */
 void tcp_fin_input(struct stack *st, struct conn *c);
 
 /* tcp_ack.c */

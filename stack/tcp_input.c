@@ -31,10 +31,12 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 		return false;
 	t = (const struct tcp_header *)(f->header + f->l4_off);
 	bytes = (t->off >> 4) * 4u;
-	if (unlikely(bytes < TCP_BYTES || bytes > p->l4_bytes ||
-		     frame_header_set(st->arena, p->ix, f->l4_off + bytes)))
+	if (unlikely(bytes < TCP_BYTES || bytes > p->l4_bytes))
 		return false;
-	if (unlikely(!l4_csum_ok(st, p))) {
+	if (unlikely(f->header_bytes != f->l4_off + bytes) &&
+	    frame_header_set(st->arena, p->ix, f->l4_off + bytes))
+		return false;
+	if (!(f->flags & FRAME_CSUM_OK) && !l4_csum_ok(st, p)) {
 		count(st, Tcp_InCsumErrors);
 		return false;
 	}

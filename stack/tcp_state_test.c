@@ -602,6 +602,7 @@ static void simultaneous_open_and_close(void **state)
 
 static void urgent_data_is_announced(void **state)
 {
+	uint8_t byte = 0, buf[8];
 	struct script s = script_new();
 	conn_ix l = 0, c = script_accept(&s, false, &l);
 
@@ -610,6 +611,26 @@ static void urgent_data_is_announced(void **state)
 	tcp_send_urgent(host(&s), c);
 	tcp_push(host(&s), c, false);
 	expect(&s, PSH_ACK | TCP_URG, 1, 3);
+	s.ack += 3;
+	assert_int_equal(tcp_urgent(host(&s), c, &byte, false), -EINVAL);
+	{
+		/* Five bytes, the third of them urgent. */
+		struct conn *k = conn(&s, c);
+
+		say(&s, PSH_ACK, 5);
+		k->rcv_up = s.seq - 2;
+		k->flags |= CONN_URG_RCVD;
+	}
+	assert_true(conn_ready(host(&s), c) & STACK_PRI);
+	assert_int_equal(tcp_urgent(host(&s), c, &byte, true), 0);
+	assert_int_equal(byte, (uint8_t)(s.seq - 3));
+	assert_false(tcp_at_mark(host(&s), c));
+	assert_int_equal(tcp_copy(host(&s), c, 0, buf, 2, false), 2);
+	assert_true(tcp_at_mark(host(&s), c));
+	assert_int_equal(tcp_copy(host(&s), c, 0, buf, 1, false), 1);
+	assert_false(conn_ready(host(&s), c) & STACK_PRI);
+	assert_int_equal(tcp_urgent(host(&s), c, &byte, false), -EINVAL);
+	tcp_copy(host(&s), c, 0, buf, 2, false);
 	end(&s, c, l);
 }
 
