@@ -85,7 +85,9 @@ static void respond(struct stack *st, struct conn *c)
 
 static inline bool predicted(const struct conn *c, const struct tcp_in *in)
 {
-	return c->state == CONN_ESTABLISHED &&
+	/* After the peer's FIN only acks can come. */
+	return (c->state == CONN_ESTABLISHED ||
+		(c->state == CONN_CLOSE_WAIT && !in->bytes)) &&
 	       (in->flags & ~(TCP_PSH | TCP_ECE | TCP_CWR)) == TCP_ACK &&
 	       in->seq == c->rcv_nxt && !c->ooo_first &&
 	       in->bytes <= c->rcv_adv - c->rcv_nxt &&

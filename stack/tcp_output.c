@@ -111,7 +111,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		      c->snd_nxt + bytes == c->snd_end &&
 		      seq_lt(c->snd_end, c->snd_una + c->snd_wnd);
 		n = tcp_send_data(st, c, c->snd_nxt, bytes, fin);
-		if (n < 0)
+		if (n < 0 || (!n && !fin))
 			break;
 		sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
 	}
