@@ -175,6 +175,7 @@ enum conn_option {
 	CONN_BROADCAST,
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
+	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
 };
 
 int conn_set(struct stack *st, conn_ix c, enum conn_option opt, int value);

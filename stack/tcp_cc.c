@@ -84,6 +84,11 @@ static void avoid(struct stack *st, struct conn *c, uint32_t acked)
 {
 	uint32_t target, add;
 
+	if (c->reno) {
+		add = (uint32_t)((uint64_t)acked * c->mss / c->cwnd);
+		c->cwnd = min_u32(c->cwnd + max_u32(add, 1), CWND_MAX);
+		return;
+	}
 	if (!c->epoch_ns)
 		epoch_start(st, c);
 	target = cubic_target(st, c);
@@ -122,6 +127,8 @@ uint32_t tcp_cc_loss(struct stack *st, struct conn *c)
 {
 	(void)st;
 	c->epoch_ns = 0;
+	if (c->reno)
+		return max_u32(c->cwnd / 2, 2u * c->mss);
 	/* Fast convergence: RFC 9438, section 4.7. */
 	if (c->cwnd < c->w_max)
 		c->w_max = (uint32_t)((uint64_t)c->cwnd * (1024 + BETA_NUM) /

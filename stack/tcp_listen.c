@@ -147,6 +147,7 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->keep_idle_s = l->keep_idle_s;
 	c->keep_intvl_s = l->keep_intvl_s;
 	c->keep_cnt = l->keep_cnt;
+	c->reno = l->reno;
 	c->user_timeout_ms = l->user_timeout_ms;
 }
 

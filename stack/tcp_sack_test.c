@@ -134,12 +134,34 @@ static void cubic_comes_back_after_k(void **state)
 	assert_true(testnet_free(n));
 }
 
+/* RFC 5681: half after a loss, a segment more each round trip. */
+static void reno_grows_by_a_segment(void **state)
+{
+	struct testnet *n = testnet_new(1, 1);
+	struct conn c = { .mss = 1000, .cwnd = 100000, .reno = 1 };
+
+	(void)state;
+	c.ssthresh = tcp_cc_loss(&n->st[0], &c);
+	c.cwnd = c.ssthresh;
+	assert_int_equal(c.cwnd, 50000);
+	for (int round = 0; round < 20; round++) {
+		uint32_t cwnd = c.cwnd;
+
+		c.flags |= CONN_CWND_FULL;
+		for (uint32_t acked = 0; acked < cwnd; acked += 1000)
+			tcp_cc_acked(&n->st[0], &c, 1000);
+	}
+	assert_in_range(c.cwnd, 69000, 71000);
+	assert_true(testnet_free(n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_scoreboard_is_a_set),
 		cmocka_unit_test(three_ranges_or_two_segments_mean_loss),
 		cmocka_unit_test(cubic_comes_back_after_k),
+		cmocka_unit_test(reno_grows_by_a_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

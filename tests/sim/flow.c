@@ -103,6 +103,8 @@ static void options(struct testnet *n, const struct flow *f, struct end *e,
 
 	if (chance(r, 300000))
 		conn_set(st, e->c, CONN_NODELAY, 1);
+	if (chance(r, 200000))
+		conn_set(st, e->c, CONN_CONGESTION, 1);
 	if (f->kind == FLOW_ABORT || chance(r, 300000))
 		flow_keep(n, e);
 	if (f->kind == FLOW_SLOW)
