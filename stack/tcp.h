@@ -44,7 +44,6 @@ struct tcp_in {
 	uint32_t window; /* not scaled */
 	uint16_t urgent;
 	uint8_t flags;
-	uint8_t header; /* bytes */
 	bool has_ts, has_sackok, has_wscale;
 	uint8_t wscale;
 	uint8_t sacks;
@@ -112,7 +111,7 @@ uint32_t tcp_options_syn(const struct stack *st, const struct conn *c,
 			 uint8_t *opt, bool answer);
 uint32_t tcp_options(const struct stack *st, struct conn *c, uint8_t *opt);
 void tcp_options_agree(struct stack *st, struct conn *c,
-		       const struct tcp_in *in, bool answer);
+		       const struct tcp_in *in);
 uint32_t tcp_advertised_mss(const struct conn *c);
 /* tcp_mss_update - c->mss after the MTU, the peer's wish and the options */
 void tcp_mss_update(struct conn *c);
@@ -239,6 +238,6 @@ bool tcp_done(struct stack *st, struct conn *c);
 /* tcp_fail - tcp_done with an error for the owner */
 bool tcp_fail(struct stack *st, struct conn *c, int err);
 void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
-	      bool hard, uint32_t mtu);
+	      uint32_t mtu);
 
 #endif

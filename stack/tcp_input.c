@@ -46,7 +46,6 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 	in->window = be16(t->window);
 	in->urgent = be16(t->urgent);
 	in->flags = t->flags;
-	in->header = (uint8_t)bytes;
 	in->has_ts = false;
 	in->has_sackok = false;
 	in->has_wscale = false;
@@ -144,7 +143,7 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 	c->rcv_nxt = in->seq + 1;
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_adv += c->rcv_nxt; /* held the SYN's window so far */
-	tcp_options_agree(st, c, in, false);
+	tcp_options_agree(st, c, in);
 	c->snd_wnd = in->window;
 	c->max_wnd = in->window;
 	c->snd_wl1 = in->seq;

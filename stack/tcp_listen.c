@@ -194,7 +194,7 @@ void tcp_listen_input(struct stack *st, struct conn *l, struct packet *p,
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_wscale = TCP_WSCALE;
 	c->ts_offset = tcp_ts_offset(st, c);
-	tcp_options_agree(st, c, in, true);
+	tcp_options_agree(st, c, in);
 	c->snd_una = tcp_isn(st, c);
 	c->snd_nxt = c->snd_una + 1;
 	c->snd_end = c->snd_nxt;

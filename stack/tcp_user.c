@@ -344,9 +344,8 @@ int tcp_recv_error(struct stack *st, conn_ix ix)
 
 /* RFC 5927: only what quotes bytes in flight is believed. */
 void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
-	      bool hard, uint32_t mtu)
+	      uint32_t mtu)
 {
-	(void)hard;
 	if (c->state == CONN_LISTEN || c->state == CONN_CLOSED ||
 	    c->state == CONN_TIME_WAIT)
 		return;
