@@ -95,6 +95,7 @@ static int make_fabric(struct daemon *d, struct refusal *why)
 	snprintf(self->name, sizeof(self->name), "toamid");
 	socket_adopt(&d->process, ix);
 	socket_thread_init(&d->thread, &d->process);
+	d->thread.impatient = true;
 	d->started_ns = fabric_now(f);
 	return 0;
 }

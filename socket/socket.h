@@ -52,6 +52,11 @@ struct socket_thread {
 	 * out: waiting calls then return. See sys_sleep() in base/sys.h.
 	 */
 	volatile uint8_t signal_due;
+	/*
+	 * The daemon's: no waiting for locks beyond a few milliseconds, for it may be a
+	 * dead process that holds them, and nobody else mends that. Calls then give -EAGAIN.
+	 */
+	bool impatient;
 	/* socket/wait.c's memory of how spinning went */
 	uint8_t spin_failed;
 	long preemptions;
@@ -149,8 +154,8 @@ struct socket_reaped {
 /**
  * socket_reap - process @dead is gone: give back everything that was its
  *
- * Stops the world for it. Returns 0; -EBUSY: somebody is stopped inside the fabric,
- * try again later.
+ * Stops the world where that is needed. Returns 0; -EBUSY: somebody is stopped inside the
+ * fabric, or another of the dead holds a lock: reap the others, try again later.
  */
 int socket_reap(struct socket_thread *t, proc_ix dead,
 		struct socket_reaped *r);

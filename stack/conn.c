@@ -233,7 +233,7 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		return;
 	outer = writing_begin(st, c->self);
 	if (proto == STACK_TCP) {
-		tcp_icmp(st, c, seq, err, hard, mtu);
+		tcp_icmp(st, c, seq, err, mtu);
 	} else if (hard && c->pport && !mtu) {
 		/* Only a connected socket can know what it is about. */
 		c->error = (uint16_t)err;
