@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct call {
@@ -100,6 +101,7 @@ static json_t *do_status(struct call *c)
 	char net4[POOL_TEXT], net6[POOL_TEXT], gw4[POOL_TEXT], gw6[POOL_TEXT];
 	json_int_t vifs = 0;
 	json_t *status;
+	struct stat st;
 
 	for (vif_ix ix = 0; (ix = vif_next(f, VIF_ROOT, ix));)
 		vifs++;
@@ -117,6 +119,11 @@ static json_t *do_status(struct call *c)
 		(json_int_t)members_count(d->members), "vifs", vifs, "max_vifs",
 		(json_int_t)(d->options->max_vifs - 1));
 	add_census(d, status);
+	/* What the segment's slots in use, and once used, cost in pages. */
+	if (!fstat(d->memfd, &st))
+		json_object_set_new(status, "memory_bytes",
+				    json_integer((json_int_t)st.st_blocks *
+						 512));
 	return status;
 }
 

@@ -21,6 +21,12 @@
 #define SYS_USER_DISPATCH_CODE 2 /* si_code */
 #define ARCH_X86_64 0xc000003e	 /* AUDIT_ARCH_X86_64 */
 
+/* Is it a 32-bit call for sockets? They would be the host's. */
+static bool is_socket32(long nr)
+{
+	return nr == 102 /* socketcall */ || (nr >= 359 && nr <= 373);
+}
+
 int hook_catch_arm(void)
 {
 	return (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH,
@@ -38,6 +44,10 @@ void hook_sigsys(int sig, siginfo_t *info, void *context)
 		return;
 	}
 	if (info->si_arch != ARCH_X86_64) {
+		if (is_socket32(g[REG_RAX])) {
+			g[REG_RAX] = -ENOSYS;
+			return;
+		}
 		hook_thread.ret = (uint64_t)g[REG_RIP];
 		g[REG_RIP] = (greg_t)hook_int80;
 		return;

@@ -5,7 +5,9 @@
  * A call that no socket of ours can be concerned with goes straight on to the kernel; one
  * that names a descriptor does so unless that descriptor is ours.
  */
+#include <asm/prctl.h>
 #include <errno.h>
+#include <linux/prctl.h>
 
 #include "base/sys.h"
 #include "hook/hook.h"
@@ -24,6 +26,10 @@ enum call_class {
 #define OFFER(nr)   [SYS_##nr] = CLASS_OFFER
 #define SPECIAL(nr) [SYS_##nr] = CLASS_SPECIAL
 
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+#define X32_BIT 0x40000000
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
 #endif
@@ -48,7 +54,7 @@ static const uint8_t classes[CALLS] = {
 	SPECIAL(clone), SPECIAL(fork), SPECIAL(vfork), SPECIAL(clone3),
 	SPECIAL(execve), SPECIAL(execveat), SPECIAL(exit), SPECIAL(munmap),
 	SPECIAL(prctl), SPECIAL(arch_prctl), SPECIAL(open), SPECIAL(openat),
-	SPECIAL(openat2),
+	SPECIAL(openat2), SPECIAL(seccomp),
 #ifdef TOAMI_TEST
 	[500 ... 505] = CLASS_OFFER, /* tests/hook/socket_stub.c */
 #endif
@@ -123,8 +129,12 @@ static int refuse(struct hook_frame *f, long error)
 /* The program's own use of what the hook is made of. */
 static int prctl(struct hook_frame *f)
 {
+	if ((int)f->args[0] == PR_SET_SECCOMP)
+		hook_site_freeze();
 	/* As a kernel without it. */
-	return (int)f->args[0] == 59 ? refuse(f, -EINVAL) : HOOK_PASS;
+	return (int)f->args[0] == PR_SET_SYSCALL_USER_DISPATCH ?
+		       refuse(f, -EINVAL) :
+		       HOOK_PASS;
 }
 
 /* A thread that leaves the loader's thread storage leaves the hook's, too. */
@@ -132,7 +142,7 @@ static int arch_prctl(struct hook_frame *f)
 {
 	uint64_t magic;
 
-	if ((int)f->args[0] == 0x1002 /* ARCH_SET_FS */ &&
+	if ((int)f->args[0] == ARCH_SET_FS &&
 	    (hook_copy_user(&magic, hook_thread_at((unsigned long)f->args[1]),
 			    8) ||
 	     magic != HOOK_THREAD_MAGIC))
@@ -141,7 +151,9 @@ static int arch_prctl(struct hook_frame *f)
 	return HOOK_PASS;
 }
 
-static int special(struct hook_thread *t, struct hook_frame *f)
+/* Kept apart: hook_dispatch() saves fewer registers without it. */
+static __attribute__((noinline)) int special(struct hook_thread *t,
+					     struct hook_frame *f)
 {
 	switch (f->rax) {
 	case SYS_connect:
@@ -181,6 +193,9 @@ static int special(struct hook_thread *t, struct hook_frame *f)
 		return prctl(f);
 	case SYS_arch_prctl:
 		return arch_prctl(f);
+	case SYS_seccomp:
+		hook_site_freeze();
+		return HOOK_PASS;
 	case SYS_open:
 	case SYS_openat:
 	case SYS_openat2:
@@ -195,7 +210,8 @@ static int special(struct hook_thread *t, struct hook_frame *f)
  * It gets what it would have got without a page there: SIGSEGV at address 0, the
  * return address on its stack.
  */
-static int null_call(struct hook_thread *t, struct hook_frame *f)
+static __attribute__((noinline)) int null_call(struct hook_thread *t,
+					       struct hook_frame *f)
 {
 	uint64_t mask = hook_mask_block();
 
@@ -218,8 +234,9 @@ int hook_dispatch(struct hook_frame *f)
 
 	if (f->via == VIA_PAGE0 && unlikely(!hook_site_known(f->ret)))
 		return null_call(t, f);
-	if (unlikely(nr >= CALLS))
-		return HOOK_PASS;
+	if (unlikely(nr >= CALLS)) /* x32 has sockets of its own */
+		return nr & X32_BIT && !(nr >> 32) ? refuse(f, -ENOSYS) :
+						     HOOK_PASS;
 	switch (classes[nr]) {
 	case CLASS_FD:
 		if (!socket_owns(&t->socket, (uint32_t)f->args[0]))

@@ -43,15 +43,19 @@ static bool is_secure(long fd)
 	struct statx st;
 	uint32_t uid = (uint32_t)sys_call(SYS_getuid);
 	uint32_t gid = (uint32_t)sys_call(SYS_getgid);
+	uint32_t new_uid = (uint32_t)sys_call(SYS_geteuid);
+	uint32_t new_gid = (uint32_t)sys_call(SYS_getegid);
 	char caps[32];
 
 	if (sys_call(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS,
 		     &st) < 0)
 		return false;
-	if ((st.stx_mode & 04000) && st.stx_uid != uid)
-		return true;
+	if (st.stx_mode & 04000)
+		new_uid = st.stx_uid;
 	/* Without the group's x bit it means something else. */
-	if ((st.stx_mode & 02010) == 02010 && st.stx_gid != gid)
+	if ((st.stx_mode & 02010) == 02010)
+		new_gid = st.stx_gid;
+	if (new_uid != uid || new_gid != gid)
 		return true;
 	return uid && sys_call(SYS_fgetxattr, fd, "security.capability", caps,
 			       sizeof(caps)) > 0;

@@ -27,9 +27,12 @@
 	.endm
 
 	/* rcx: return address. Leaves the program's stack; rsp = struct hook_frame. */
-	.macro	SAVE via
+	.macro	SAVE via, end
 	THREAD	%r11
 	movb	$1, %fs:T_INSIDE(%r11)
+	.ifnb	\end
+LABEL \end
+	.endif
 	mov	%rsp, %fs:T_RSP(%r11)
 	mov	%fs:T_TOP(%r11), %rsp
 	push	$\via
@@ -50,11 +53,11 @@
 	THREAD	%r11
 	mov	F_RET(%rsp), %rcx
 	mov	%rcx, %fs:T_RET(%r11)
-	mov	F_FLAGS(%rsp), %ah	/* SF ZF AF PF CF */
-	mov	F_FLAGS+1(%rsp), %al
-	test	$4, %al			/* DF */
+	testb	$4, F_FLAGS+1(%rsp)	/* DF */
 	jnz	7f
-8:	and	$8, %al			/* OF: 8 + 0x78 overflows */
+8:	movzwl	F_FLAGS(%rsp), %eax
+	rol	$8, %ax			/* %ah: SF ZF AF PF CF */
+	and	$8, %al			/* OF: 8 + 0x78 overflows */
 	add	$0x78, %al
 	sahf
 	mov	F_ARGS(%rsp), %rdi
@@ -99,15 +102,16 @@
 
 /* From the sled at address 0 (site.c), which has taken the return address off. */
 FUNCTION hook_entry_page0
-	SAVE	VIA_PAGE0
+	SAVE	VIA_PAGE0, hook_entry_page0_end
 	jmp	dispatch
 
 FUNCTION hook_entry
-	SAVE	VIA_JUMP
+	SAVE	VIA_JUMP, hook_entry_end
 dispatch:
 	testb	$4, F_FLAGS+1(%rsp)
 	jnz	clear_direction
-1:	mov	%rsp, %rdi
+forward:
+	mov	%rsp, %rdi
 	call	hook_dispatch
 	test	%eax, %eax
 	jnz	other
@@ -134,7 +138,7 @@ LABEL hook_leave_page0_end
 	ret
 clear_direction:
 	cld
-	jmp	1b
+	jmp	forward
 other:
 	cmp	$HOOK_PASS, %eax
 	jne	rare

@@ -15,10 +15,9 @@ extern const char etext[] __attribute__((visibility("hidden")));
 /* Chosen at start (start.c). */
 struct hook_config {
 	bool dispatch;	/* the kernel brings us every call */
-	bool page0;	/* proven sites are rewritten to a call of address 0.. */
-	bool jump;	/* proven sites are rewritten to a near jump */
+	bool page0;	/* proven sites become calls of address 0.. */
+	bool jump;	/* ..or near jumps */
 	bool threads;	/* there has been more than one thread */
-	bool interpose; /* the C library's functions lead to us */
 };
 extern struct hook_config hook_config;
 
@@ -66,6 +65,9 @@ bool hook_site_known(uint64_t ret);
 
 /* hook_site_missed - @uc's fault is a rewritten call with a number off the sled: mended */
 bool hook_site_missed(ucontext_t *uc);
+
+/* hook_site_freeze - no more rewriting: the program has put itself into a sandbox */
+void hook_site_freeze(void);
 
 /* hook_site_forked - in a fork's child: nobody else is rewriting */
 void hook_site_forked(void);

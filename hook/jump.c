@@ -7,7 +7,7 @@
  * thread that is between the two, or comes there by another way, makes its call through
  * the kernel as before. The stub does what the mov did:
  *
- *   mov $number, %eax; movabs $after, %rcx; jmp hook_entry
+ *   mov $number, %eax; movabs $after, %rcx; jmp *hook_entry
  *
  * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short jump, to the
  * padding behind a `ret` nearby, which holds the jump to the stub.
@@ -15,11 +15,17 @@
  * A third form occurs where the number was loaded earlier: a `mov 8(%rsp), %reg` of five bytes
  * before the call moves into the stub as it is.
  *
+ * Other threads may be running the five bytes. Where no processor fetches them in two
+ * parts one store will do. Elsewhere the first two bytes become a jump to themselves: who
+ * comes there waits. membarrier() makes the rest certain: no thread is going by the old
+ * bytes any more when the last three change, and none has a mixture when the first two do.
+ *
  * Nothing is pushed, no register changes, address 0 stays unmapped. How do we know
  * that the bytes before the call are that instruction, and not the tail of a longer one? The
  * register has the value that the instruction gives it.
  */
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <linux/mman.h>
 
 #include "base/mem.h"
@@ -28,24 +34,75 @@
 #include "hook/site.h"
 
 #define STUB_BYTES 32
-#define STUBS	   4096
+#define AREA_BYTES (64 * 1024)
+#define AREAS	   16
 #define LINE	   64
 #define FETCH	   16 /* bytes that every processor fetches at once */
 #define REACH	   0x7fff0000L
 
-static uint8_t *stubs;
-static uint32_t stub_count;
+/* Stubs lie where a near jump reaches them: one area serves what is mapped around it. */
+static struct area {
+	uint8_t *start;
+	uint32_t used; /* bytes */
+} areas[AREAS];
+static int area_count;
+
+/* The first: ours, so that libraries mapped with us have one, whatever is mapped later. */
+static uint8_t own_area[AREA_BYTES] __attribute__((aligned(4096)));
 
 int hook_jump_start(void)
 {
-	long p = sys_call(SYS_mmap, 0, STUBS * STUB_BYTES,
-			  PROT_READ | PROT_EXEC,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	areas[area_count++].start = own_area;
+	return (int)sys_call(SYS_mprotect, own_area, sizeof(own_area),
+			     PROT_READ | PROT_EXEC);
+}
 
-	if (p < 0)
-		return (int)p;
-	stubs = (uint8_t *)p;
-	return 0;
+static bool in_reach(const struct area *a, const uint8_t *at)
+{
+	int64_t far = at - a->start;
+
+	return far < REACH && far > -REACH;
+}
+
+static bool area_at(uint64_t hint)
+{
+	long p = sys_call(SYS_mmap, hint, AREA_BYTES, PROT_READ | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+			  0);
+
+	if (p != (long)hint) {
+		if (p >= 0)
+			sys_call(SYS_munmap, p, AREA_BYTES);
+		return false;
+	}
+	areas[area_count++].start = (uint8_t *)p;
+	return true;
+}
+
+/* A new area near @s: on either side of its mapping, but away from a low program's heap. */
+static struct area *area_near(const struct hook_site *s)
+{
+	const uint64_t step = UINT64_C(1) << 26;
+	uint64_t base = (uint64_t)s->text & ~UINT64_C(0xffff);
+	bool low = base < UINT64_C(1) << 32;
+
+	for (uint64_t i = low ? 16 : 1; i < 30; i++) {
+		if ((!low && area_at(base - i * step)) ||
+		    area_at(base + i * step))
+			return &areas[area_count - 1];
+	}
+	return NULL;
+}
+
+/* An area with room that a jump at @s reaches, or NULL. */
+static struct area *area_for(const struct hook_site *s)
+{
+	for (int i = 0; i < area_count; i++) {
+		if (in_reach(&areas[i], s->at) &&
+		    areas[i].used + STUB_BYTES <= AREA_BYTES)
+			return &areas[i];
+	}
+	return area_count < AREAS ? area_near(s) : NULL;
 }
 
 enum form {
@@ -96,15 +153,23 @@ static enum form form_of(const struct hook_site *s)
 	return FORM_NONE;
 }
 
-/* Can @n bytes at @p be replaced while other threads may run them? */
-static bool is_whole(const struct hook_site *s, const uint8_t *p, int n)
+static bool within(const uint8_t *p, int n, uint64_t unit)
 {
-	uint64_t unit = n > 2 ? FETCH : LINE;
-	uint64_t first = (uint64_t)p, last = first + (uint64_t)n - 1;
+	return (uint64_t)p % unit + (uint64_t)n <= unit;
+}
 
-	if (first / LINE != last / LINE)
-		return false;
-	return s->alone || first / unit == last / unit;
+/* All threads of the process pass a serializing instruction. False: unknown here. */
+static bool synchronize(void)
+{
+	long ret = sys_call(SYS_membarrier,
+			    MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+
+	if (ret != -EPERM)
+		return !ret;
+	sys_call(SYS_membarrier,
+		 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+	return !sys_call(SYS_membarrier,
+			 MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
 }
 
 /*
@@ -123,7 +188,7 @@ static uint8_t *padding_near(const struct hook_site *s)
 	};
 	uint8_t *p, *end = (uint8_t *)(((uint64_t)s->at + 15) & ~UINT64_C(15));
 
-	for (; end < s->at + 120; end += 16) {
+	for (; end <= s->at + 120 && end <= s->text_end; end += 16) {
 		for (int i = 0; i < (int)ARRAY_SIZE(nops); i++) {
 			int n = i + 5;
 
@@ -138,16 +203,14 @@ static uint8_t *padding_near(const struct hook_site *s)
 
 bool hook_jump_fits(const struct hook_site *s)
 {
-	int64_t far = s->at - stubs;
-
-	if (far > REACH || far < -REACH || stub_count == STUBS)
+	if (s->at - s->text < HOOK_SITE_BEFORE)
 		return false;
 	switch (form_of(s)) {
 	case FORM_NUMBER:
 	case FORM_LOAD:
-		return is_whole(s, s->at - 5, 5);
+		return s->alone || within(s->at - 5, 2, LINE);
 	case FORM_ZERO:
-		return is_whole(s, s->at - 2, 2) && padding_near(s);
+		return within(s->at - 2, 2, LINE) && padding_near(s);
 	default:
 		return false;
 	}
@@ -162,14 +225,18 @@ static uint8_t *put_jump(uint8_t *from, const void *to)
 	return from + 5;
 }
 
-/* A stub that starts with the @n bytes that it stands for. */
+/* A stub that starts with the @n bytes that it stands for. NULL: no room. */
 static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n)
 {
-	uint64_t page = (uint64_t)(stubs + stub_count * STUB_BYTES) &
-			~UINT64_C(4095);
-	uint8_t *stub = stubs + stub_count * STUB_BYTES, *p = stub;
-	uint64_t after = (uint64_t)s->at + 2;
+	struct area *a = area_for(s);
+	uint64_t after = (uint64_t)s->at + 2, entry = (uint64_t)hook_entry;
+	uint64_t page;
+	uint8_t *stub, *p;
 
+	if (!a)
+		return NULL;
+	p = stub = a->start + a->used;
+	page = (uint64_t)stub & ~UINT64_C(4095);
 	if (sys_call(SYS_mprotect, page, 4096,
 		     PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
 		return NULL;
@@ -178,10 +245,43 @@ static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n
 	*p++ = 0x48; /* movabs $after, %rcx */
 	*p++ = 0xb9;
 	mem_copy(p, &after, 8);
-	put_jump(p + 8, (const void *)hook_entry);
+	p += 8;
+	*p++ = 0xff; /* jmp *0(%rip) */
+	*p++ = 0x25;
+	mem_zero(p, 4);
+	mem_copy(p + 4, &entry, 8);
 	sys_call(SYS_mprotect, page, 4096, PROT_READ | PROT_EXEC);
-	stub_count++;
+	a->used += STUB_BYTES;
 	return stub;
+}
+
+/* Puts a jump in the place of one instruction of five bytes. */
+static bool replace(const struct hook_site *s, uint8_t *at,
+		    const uint8_t jump[5])
+{
+	static const uint8_t wait[2] = { 0xeb, 0xfe };
+	uint8_t old[2] = { at[0], at[1] };
+
+	if (s->alone) {
+		mem_copy(at, jump, 5);
+		return true;
+	}
+	if (within(at, 5, FETCH)) {
+		hook_site_write(at, jump, 5);
+		return true;
+	}
+	if (!synchronize())
+		return false;
+	hook_site_write(at, wait, 2);
+	if (!synchronize()) {
+		hook_site_write(at, old, 2);
+		return false;
+	}
+	for (int i = 2; i < 5; i++)
+		((volatile uint8_t *)at)[i] = jump[i];
+	synchronize();
+	hook_site_write(at, jump, 2);
+	return true;
 }
 
 bool hook_jump_write(const struct hook_site *s)
@@ -205,6 +305,5 @@ bool hook_jump_write(const struct hook_site *s)
 	distance = (int32_t)(stub - s->at);
 	jump[0] = 0xe9;
 	mem_copy(jump + 1, &distance, 4);
-	hook_site_write(at, jump, 5);
-	return true;
+	return replace(s, at, jump);
 }

@@ -16,6 +16,7 @@
 
 #define STEPS	 256
 #define BRANCHES 24
+#define INSTRUCTION_MAX 15
 #define RED_ZONE 128
 #define FAR_UP	 4096 /* the frame is gone: any offset below it is negative */
 
@@ -278,7 +279,8 @@ bool hook_redzone_free(const struct hook_site *s)
 		int64_t up = w.up[w.done++];
 
 		do {
-			if (w.steps++ >= STEPS)
+			if (w.steps++ >= STEPS || at < s->text ||
+			    at + INSTRUCTION_MAX > s->text_end)
 				return false;
 			step = one(&w, &at, &up);
 			if (step == STEP_UNKNOWN)

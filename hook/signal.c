@@ -14,6 +14,7 @@
 #define SIGNALS 64
 
 /* Places in entry.S. */
+extern const char hook_entry_end[], hook_entry_page0_end[];
 extern const char hook_leave_begin[], hook_leave_page0_end[];
 extern const char hook_pass_begin[], hook_pass_after[];
 extern const char hook_pass_page0_begin[], hook_pass_page0_after[];
@@ -146,9 +147,13 @@ static void canonical(const struct hook_thread *t, ucontext_t *uc)
 	const char *at = (const char *)g[REG_RIP];
 	long rax = g[REG_RAX];
 
-	if (at < hook_leave_begin || at > hook_int80_end)
+	if (at < (const char *)hook_entry_page0 || at > hook_int80_end)
 		return;
-	if ((at >= hook_pass_begin && at < hook_pass_after) ||
+	if ((at >= (const char *)hook_entry && at < hook_entry_end) ||
+	    (at >= (const char *)hook_entry_page0 &&
+	     at < hook_entry_page0_end)) {
+		g[REG_RIP] = g[REG_RCX] - 2;
+	} else if ((at >= hook_pass_begin && at < hook_pass_after) ||
 	    (at >= hook_pass_page0_begin && at < hook_pass_page0_after) ||
 	    (at >= (const char *)hook_int80 && at < hook_int80_after)) {
 		g[REG_RIP] = (greg_t)t->ret - 2;
@@ -197,8 +202,12 @@ void hook_signal_requeue(struct hook_frame *f)
 	struct hook_thread *t = &hook_thread;
 	int sig = t->due_info.si_signo;
 	long pid = sys_call(SYS_getpid), tid = sys_call(SYS_gettid);
+	uint64_t bit = SIGBIT(sig);
 
 	(void)f;
+	/* A fault's signal is not blocked yet. */
+	if (bit & SIGMASK_FAULTS)
+		sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &bit, 0, 8);
 	if (sys_call(SYS_rt_tgsigqueueinfo, pid, tid, sig, &t->due_info) < 0)
 		sys_call(SYS_tgkill, pid, tid, sig);
 	t->socket.signal_due = 0;
@@ -206,7 +215,7 @@ void hook_signal_requeue(struct hook_frame *f)
 	 * It interrupted a call that had its own mask, perhaps: let it in whatever
 	 * the program's mask says. canonical() restores that.
 	 */
-	t->mask_copy = t->due_mask & ~SIGBIT(sig);
+	t->mask_copy = t->due_mask & ~bit;
 	t->alt_nr = SYS_rt_sigprocmask;
 	t->alt[0] = SIG_SETMASK;
 	t->alt[1] = (long)&t->mask_copy;

@@ -18,10 +18,16 @@
 #define PAGE 4096
 
 static _Atomic uint32_t busy;
+static _Atomic bool frozen;
 
 void hook_site_forked(void)
 {
 	atomic_store(&busy, 0);
+}
+
+void hook_site_freeze(void)
+{
+	atomic_store(&frozen, true);
 }
 
 void hook_site_write(uint8_t *at, const void *bytes, int n)
@@ -39,40 +45,56 @@ void hook_site_write(uint8_t *at, const void *bytes, int n)
 	*(volatile uint64_t *)window = u.word;
 }
 
-static bool is_text(const uint8_t *first, const uint8_t *last)
+/* Is the text around a site of the kind that is rewritten? */
+static bool is_text(struct hook_site *s, const struct hook_map *m)
 {
-	struct hook_map m;
-
-	return !hook_map_find((uint64_t)first, &m, NULL, 0) &&
-	       (uint64_t)last < m.end && m.read && m.exec && !m.write &&
-	       !m.shared && m.file;
+	s->text = (const uint8_t *)m->start;
+	s->text_end = (const uint8_t *)m->end;
+	return m->read && m->exec && !m->write && !m->shared && m->file;
 }
 
-/* What a rewrite may touch around the instruction. */
-#define REACH_BEFORE 16
-#define REACH_AFTER  160
-
-static void rewrite(const struct hook_site *s)
+/* All pages that a rewrite may touch. Returns false: the kernel refuses. */
+static bool make_writable(const struct hook_site *s, bool on)
 {
-	bool jump = hook_config.jump && hook_jump_fits(s);
-	bool page0 = !jump && hook_config.page0 && hook_page0_fits(s);
-	uint64_t first = (uint64_t)s->at - REACH_BEFORE;
-	uint64_t last = (uint64_t)s->at + REACH_AFTER;
+	uint64_t first = (uint64_t)s->at - HOOK_SITE_BEFORE;
+	uint64_t end = (uint64_t)s->at + HOOK_SITE_AFTER;
+	int prot = PROT_READ | PROT_EXEC | (on ? PROT_WRITE : 0);
 
-	if (!jump && !page0)
-		return;
+	if (first < (uint64_t)s->text)
+		first = (uint64_t)s->text;
+	if (end > (uint64_t)s->text_end)
+		end = (uint64_t)s->text_end;
 	first &= ~(uint64_t)(PAGE - 1);
-	last |= PAGE - 1;
-	if (!is_text((uint8_t *)first, (uint8_t *)last))
-		return;
-	if (sys_call(SYS_mprotect, first, last + 1 - first,
-		     PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
-		return;
-	if (jump)
-		hook_jump_write(s);
-	else
-		hook_page0_write(s);
-	sys_call(SYS_mprotect, first, last + 1 - first, PROT_READ | PROT_EXEC);
+	return sys_call(SYS_mprotect, first, end - first, prot) >= 0;
+}
+
+/* Returns false if there is no use in trying again. */
+static bool rewrite(struct hook_site *s)
+{
+	struct hook_map m;
+	bool jump, ret;
+
+	if (hook_map_find((uint64_t)s->at, &m, NULL, 0) < 0)
+		return true; /* no descriptor free, perhaps */
+	if (!is_text(s, &m))
+		return false;
+	jump = hook_config.jump && hook_jump_fits(s);
+	if (!jump && !(hook_config.page0 && hook_page0_fits(s)))
+		return false;
+	if (!make_writable(s, true))
+		return false;
+	ret = jump ? hook_jump_write(s) : hook_page0_write(s);
+	make_writable(s, false);
+	return ret;
+}
+
+/* Sites that could not be rewritten: they are not looked at again. */
+static uint64_t given_up[256];
+
+static uint64_t *given_up_slot(const uint8_t *at)
+{
+	return &given_up[((uint64_t)at ^ (uint64_t)at >> 8) %
+			 ARRAY_SIZE(given_up)];
 }
 
 void hook_site_proven(const ucontext_t *uc)
@@ -84,14 +106,16 @@ void hook_site_proven(const ucontext_t *uc)
 		.alone = !hook_config.threads,
 	};
 
-	if (!hook_config.jump && !hook_config.page0)
+	if (!(hook_config.jump || hook_config.page0) || atomic_load(&frozen))
 		return;
-	if (s.at[0] != 0x0f || s.at[1] != 0x05)
+	if (*given_up_slot(s.at) == (uint64_t)s.at)
 		return;
 	if (g[REG_RAX] == SYS_rt_sigreturn) /* unwinders look at its bytes */
 		return;
 	if (atomic_exchange_explicit(&busy, 1, memory_order_acquire))
 		return;
-	rewrite(&s);
+	/* Another thread may have been faster. */
+	if (s.at[0] == 0x0f && s.at[1] == 0x05 && !rewrite(&s))
+		*given_up_slot(s.at) = (uint64_t)s.at;
 	atomic_store_explicit(&busy, 0, memory_order_release);
 }

@@ -13,9 +13,14 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+/* How far around the instruction a rewrite looks and writes. */
+#define HOOK_SITE_BEFORE 6
+#define HOOK_SITE_AFTER	 128
+
 struct hook_site {
 	uint8_t *at; /* the system call instruction */
 	const greg_t *g; /* the registers there */
+	const uint8_t *text, *text_end; /* the mapping it is in */
 	bool alone; /* the process has this thread only */
 };
 

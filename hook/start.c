@@ -74,10 +74,8 @@ static void choose(const char *tier)
 	bool page0 = same(tier, "page0") || (automatic && execute_only());
 	bool jump = automatic || same(tier, "jump");
 
-	if (!automatic && !page0 && !jump && !same(tier, "dispatch") &&
-	    !same(tier, "interpose"))
-		hook_die("TOAMI_HOOK is none of dispatch, interpose, jump, "
-			 "page0, auto");
+	if (!automatic && !page0 && !jump && !same(tier, "dispatch"))
+		hook_die("TOAMI_HOOK is none of dispatch, jump, page0, auto");
 	hook_config.jump = jump && !hook_jump_start();
 	hook_config.page0 = page0 && !hook_page0_start();
 	if (!automatic && page0 && !hook_config.page0)

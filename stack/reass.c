@@ -2,12 +2,14 @@
 /*
  * Reassembly of both IP versions.
  *
- * A datagram in pieces takes one of a few contexts: its frames sorted by offset, trimmed to
- * what lies behind IP. Pieces that overlap condemn the whole (RFC 5722), exact repeats do
- * not. Bounded in number of datagrams, of pieces, and in time; when a context is
- * needed and none is free, the oldest is given up.
+ * A datagram in pieces takes one of a few contexts: its frames sorted by
+ * offset, trimmed to what lies behind IP. Pieces that overlap condemn the whole
+ * (RFC 5722), exact repeats do not. Bounded in number of datagrams, of pieces,
+ * and in time; when a context is needed and none is free, the oldest is given
+ * up.
  *
- * A frame in a context keeps its offset in note[0]; all its bytes are in the payload.
+ * A frame in a context keeps its offset in note[0]; all its bytes are in the
+ * payload.
  */
 #include "stack/stack_internal.h"
 #include "stack/shape.h"
@@ -36,7 +38,7 @@ static struct reass *context(struct stack *st, const struct packet *p,
 		if (o->live && o->id == id && o->proto == p->proto &&
 		    ip_equal(&o->src, &p->src) && ip_equal(&o->dst, &p->dst))
 			return o;
-		if (!r || (r->live && (!o->live || o->until_ns < r->until_ns)))
+		if (!r || (r->live && (!o->live || o->born_ns < r->born_ns)))
 			r = o;
 	}
 	if (r->live) {
@@ -48,6 +50,7 @@ static struct reass *context(struct stack *st, const struct packet *p,
 	r->dst = p->dst;
 	r->id = id;
 	r->proto = p->proto;
+	r->born_ns = st->now_ns;
 	r->until_ns = st->now_ns + (p->v4 ? REASS_V4_NS : REASS_V6_NS);
 	r->live = true;
 	timer_aux(st, r->until_ns);
@@ -105,7 +108,8 @@ static int insert(struct stack *st, struct reass *r, frame_ix ix, uint32_t off,
 	return 1;
 }
 
-/* All is here: one frame with the first piece's headers. 0 when memory is short. */
+/* All is here: one frame with the first piece's headers. 0 when memory is
+ * short. */
 static frame_ix join(struct stack *st, const struct reass *r)
 {
 	const struct frame *first = frame_at(st->arena, r->first);
@@ -144,8 +148,7 @@ static frame_ix join(struct stack *st, const struct reass *r)
 				ref = &f->ref[f->refs++];
 				*ref = (struct frame_ref){ k, 0, 0 };
 			}
-			n = min_u32(g->payload - off,
-				    CHUNK_BYTES - ref->bytes);
+			n = min_u32(g->payload - off, CHUNK_BYTES - ref->bytes);
 			frame_copy_out(st->arena, g, off,
 				       chunk_bytes(st->arena, ref->chunk) +
 					       ref->bytes,
@@ -175,9 +178,9 @@ bool reass_input(struct stack *st, struct packet *p, uint32_t id, uint32_t off,
 		return false;
 	}
 	r = context(st, p, id);
-	n = r->frames == REASS_FRAMES ?
-		    -1 :
-		    insert(st, r, p->ix, off, p->l4_bytes, more);
+	n = r->frames == REASS_FRAMES
+		    ? -1
+		    : insert(st, r, p->ix, off, p->l4_bytes, more);
 	if (n <= 0)
 		frame_free(st->arena, p->ix);
 	if (n < 0) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct ip_addr testnet_ip4(uint32_t host)
 {
@@ -51,11 +52,14 @@ static const struct stack_ops ops = {
 	.neighbour = on_neighbour,
 };
 
+/* Zeroed by the kernel, when touched: a large arena costs only what is used. */
 static void *zeroed(size_t bytes)
 {
-	void *p = aligned_alloc(CACHE_LINE, (bytes + 63) & ~(size_t)63);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	memset(p, 0, bytes);
+	if (p == MAP_FAILED)
+		abort();
 	return p;
 }
 
@@ -113,8 +117,8 @@ bool testnet_idle(struct testnet *n)
 	for (conn_ix c = 1; c < slot_end(&n->conns); c++)
 		conns += testnet_conn(n, c)->state != CONN_FREE;
 	/*
-	 * Everything handed out must be in the depot or the cache: take it all, and see
-	 * whether what was taken is what was ever handed out.
+	 * Everything handed out must be in the depot or the cache: take it all,
+	 * and see whether what was taken is what was ever handed out.
 	 */
 	frames = arena_frames_end(&n->arena) - 1;
 	chunks = arena_chunks_end(&n->arena) - 1;
@@ -141,16 +145,52 @@ bool testnet_free(struct testnet *n)
 		frame_list_free(&n->arena, &n->st[i].out);
 	ok = testnet_idle(n);
 	for (uint32_t i = 0; i < n->hosts; i++)
-		free(n->host[i]);
-	free(n->arena.shared);
-	free(n->arena.frames);
-	free(n->arena.chunks);
-	free(n->arena.bytes);
-	free(n->arena.cache);
-	free(n->conns.base);
-	free(n->events);
-	free(n);
+		munmap(n->host[i], sizeof(struct stack_host));
+	munmap(n->arena.shared, sizeof(*n->arena.shared));
+	munmap(n->arena.frames, (size_t)TESTNET_FRAMES * FRAME_BYTES);
+	munmap(n->arena.chunks, TESTNET_CHUNKS * sizeof(struct chunk));
+	munmap(n->arena.bytes, (size_t)TESTNET_CHUNKS * CHUNK_BYTES);
+	munmap(n->arena.cache, sizeof(*n->arena.cache));
+	munmap(n->conns.base, TESTNET_CONNS * n->conns.stride);
+	munmap(n->events, TESTNET_CONNS * sizeof(*n->events));
+	munmap(n, sizeof(*n));
 	return ok;
+}
+
+struct call {
+	struct stack *st;
+	frame_ix ix;
+};
+
+static void do_input(void *arg)
+{
+	struct call *k = arg;
+
+	stack_input(k->st, k->ix);
+}
+
+static void do_timers(void *arg)
+{
+	struct call *k = arg;
+
+	stack_timers(k->st);
+}
+
+static void enter(struct testnet *n, uint32_t host, void (*op)(void *arg),
+		  frame_ix ix, bool may_die)
+{
+	struct call k = { &n->st[host], ix };
+
+	n->st[host].now_ns = n->now_ns;
+	if (n->call && may_die)
+		n->call(n, host, op, &k);
+	else
+		op(&k);
+}
+
+void testnet_timers(struct testnet *n, uint32_t h)
+{
+	enter(n, h, do_timers, 0, true);
 }
 
 void testnet_input(struct testnet *n, uint32_t from, frame_ix ix)
@@ -171,8 +211,8 @@ void testnet_input(struct testnet *n, uint32_t from, frame_ix ix)
 			     (f->flags & FRAME_REFS) && r < f->refs; r++)
 				chunk_get(&n->arena, f->ref[r].chunk);
 		}
-		n->st[i].now_ns = n->now_ns;
-		stack_input(&n->st[i], copy);
+		/* While we hold the original of a copy nobody may die. */
+		enter(n, i, do_input, copy, mine);
 		taken++;
 		if (mine)
 			return;
@@ -220,10 +260,8 @@ void testnet_wait(struct testnet *n, uint64_t ms)
 			next = min_u64(next, stack_next_timer_ns(n->host[i]));
 		if (next > n->now_ns)
 			n->now_ns = next;
-		for (uint32_t i = 0; i < n->hosts; i++) {
-			n->st[i].now_ns = n->now_ns;
-			stack_timers(&n->st[i]);
-		}
+		for (uint32_t i = 0; i < n->hosts; i++)
+			testnet_timers(n, i);
 		testnet_run(n);
 		if (n->now_ns >= end)
 			return;

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need nc python3
 
-start /echo sh -c 'exec nc -lk -p 5000 -e /bin/cat 2>/dev/null || exec python3 -c "
+start /echo sh -c 'exec python3 -c "
 import socket
 s = socket.create_server((\"\", 5000))
 while True:

@@ -16,10 +16,10 @@ static int has(const char *name, const char *part)
 int main(int argc, char **argv)
 {
 	char *none[] = { NULL };
-	char *own[] = { "LD_PRELOAD=/nowhere.so", "TOAMI_VIF=/other", "A=B",
-			NULL };
-	char *step1[] = { argv[0], "1", NULL }, *step2[] = { argv[0], "2", NULL };
-	char *step3[] = { argv[0], "3", NULL };
+	char preload[] = "LD_PRELOAD=/nowhere.so", vif[] = "TOAMI_VIF=/other";
+	char a[] = "A=B", *own[] = { preload, vif, a, NULL };
+	char *step1[] = { argv[0], (char *)"1", NULL }, *step2[] = { argv[0], (char *)"2", NULL };
+	char *step3[] = { argv[0], (char *)"3", NULL };
 	int fd;
 
 	CHECK(is_hooked());

@@ -29,7 +29,7 @@ static int try(const char *path, char *text, size_t size)
 
 int main(int argc, char **argv)
 {
-	char dir[] = "/tmp/toami-hook-XXXXXX", path[128], line[400], text[600];
+	char dir[] = "/tmp/toami-hook-XXXXXX", path[64], line[400], text[600];
 	int fd;
 
 	CHECK(argc == 2);

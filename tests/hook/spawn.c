@@ -14,7 +14,7 @@ static void handler(int sig)
 
 int main(int argc, char **argv)
 {
-	char *args[] = { argv[0], "child", NULL }, *none[] = { NULL };
+	char *args[] = { argv[0], (char *)"child", NULL }, *none[] = { NULL };
 	posix_spawnattr_t attr;
 	sigset_t all;
 	pid_t pid;

@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		return is_hooked() ? 9 : 1;
-	for (int i = 0; i < 20; i++) {
+	for (volatile int i = 0; i < 20; i++) {
 		pid = vfork();
 		if (!pid) {
 			scribble();

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See flow.h. The oracle of a stream is a function of salt and offset: a byte
+ * that arrives is compared with what was written there. A wrong byte aborts at
+ * once, so that the debugger stands where it came in.
+ */
+#include "tests/sim/flow.h"
+#include "base/random.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK (1u << 16)
+
+static uint8_t byte_at(uint32_t salt, uint32_t i)
+{
+	return (uint8_t)((i ^ salt) * 2654435761u >> 24);
+}
+
+static struct stack *stack_of(struct testnet *n, const struct end *e)
+{
+	n->st[e->host].now_ns = n->now_ns;
+	return &n->st[e->host];
+}
+
+const char *flow_name(enum flow_kind kind)
+{
+	static const char *const names[] = { "bulk",  "request", "half",
+					     "push",  "abort",	 "slow",
+					     "cross", "crowd",	 "datagram" };
+
+	return names[kind];
+}
+
+/* --- the plan
+ * ----------------------------------------------------------------- */
+
+static void plan(struct flow *f, uint64_t *r)
+{
+	struct end *c = &f->end[0], *s = &f->end[1];
+	uint32_t most = chance(r, 200000) ? 1u << 21 : 1u << 17;
+
+	for (int i = 0; i < 2; i++) {
+		struct end *e = &f->end[i];
+
+		e->salt = (uint32_t)random_next(r);
+		e->tx_total = between(r, 0, most);
+		e->write_max = chance(r, 300000) ? between(r, 1, 500) : CHUNK;
+		e->read_max = chance(r, 300000) ? between(r, 500, 5000) : CHUNK;
+		e->client = !i;
+	}
+	/* Small writes of a lot would only take long. */
+	if (c->write_max < 500)
+		c->tx_total %= 50000;
+	if (s->write_max < 500)
+		s->tx_total %= 50000;
+	switch (f->kind) {
+	case FLOW_REQUEST: {
+		uint32_t times = between(r, 1, 60);
+
+		c->ask = s->ask = between(r, 1, 3000);
+		c->answer = s->answer = between(r, 1, 20000);
+		c->tx_total = times * c->ask;
+		s->tx_total = times * c->answer;
+		break;
+	}
+	case FLOW_PUSH:
+		s->tx_total = 0;
+		break;
+	case FLOW_ABORT:
+		f->end[between(r, 0, 1)].rst_wanted = true;
+		c->tx_total += 1000;
+		s->tx_total += 1000;
+		break;
+	case FLOW_SLOW:
+		f->end[between(r, 0, 1)].pause_ms = between(r, 1, 2000);
+		c->tx_total = between(r, 10000, 100000);
+		s->tx_total = between(r, 10000, 100000);
+		c->read_max = s->read_max = between(r, 1000, 20000);
+		break;
+	default:
+		break;
+	}
+	c->rx_total = s->tx_total;
+	s->rx_total = c->tx_total;
+}
+
+void flow_keep(struct testnet *n, const struct end *e)
+{
+	struct stack *st = stack_of(n, e);
+
+	conn_set(st, e->c, CONN_KEEPALIVE, 1);
+	conn_set(st, e->c, CONN_KEEPIDLE_S, 30);
+	conn_set(st, e->c, CONN_KEEPINTVL_S, 10);
+}
+
+static void options(struct testnet *n, const struct flow *f, struct end *e,
+		    uint64_t *r)
+{
+	struct stack *st = stack_of(n, e);
+
+	if (chance(r, 300000))
+		conn_set(st, e->c, CONN_NODELAY, 1);
+	if (f->kind == FLOW_ABORT || chance(r, 300000))
+		flow_keep(n, e);
+	if (f->kind == FLOW_SLOW)
+		conn_set(st, e->c, CONN_RCVBUF, (int)between(r, 2304, 30000));
+	else if (chance(r, 300000))
+		conn_set(st, e->c, CONN_RCVBUF, (int)between(r, 5000, 200000));
+	if (chance(r, 300000))
+		conn_set(st, e->c, CONN_SNDBUF, (int)between(r, 5000, 200000));
+}
+
+static struct ip_addr address(const struct flow *f, uint32_t host)
+{
+	return f->v6 ? testnet_ip6(host) : testnet_ip4(host);
+}
+
+static void must(int err, const char *what)
+{
+	if (!err)
+		return;
+	fprintf(stderr, "%s: %d\n", what, err);
+	abort();
+}
+
+static void start_cross(struct testnet *n, struct flow *f, uint64_t *r)
+{
+	for (int i = 0; i < 2; i++) {
+		struct end *e = &f->end[i];
+		struct ip_addr at = address(f, e->host);
+
+		must(conn_open(stack_of(n, e), STACK_TCP, 1, e->host + 1,
+			       &e->c),
+		     "open");
+		options(n, f, e, r);
+		must(conn_bind(stack_of(n, e), e->c, &at,
+			       (uint16_t)(f->port + i), 0),
+		     "bind");
+	}
+	for (int i = 0; i < 2; i++) {
+		struct end *e = &f->end[i];
+		struct ip_addr to = address(f, f->end[!i].host);
+
+		must(conn_connect(stack_of(n, e), e->c, &to,
+				  (uint16_t)(f->port + !i)),
+		     "connect");
+	}
+}
+
+static void start_datagram(struct testnet *n, struct flow *f, uint64_t *r)
+{
+	struct end *c = &f->end[0], *s = &f->end[1];
+	struct ip_addr to = address(f, s->host), any = { .d = { 0, 0 } };
+
+	must(conn_open(stack_of(n, s), STACK_UDP, 1, s->host + 1, &s->c),
+	     "open");
+	must(conn_bind(stack_of(n, s), s->c, &any, f->port,
+		       f->v6 ? STACK_INET6 : 0),
+	     "bind");
+	must(conn_set(stack_of(n, s), s->c, CONN_RCVBUF, STACK_BUFFER_MAX),
+	     "rcvbuf");
+	must(conn_open(stack_of(n, c), STACK_UDP, 1, c->host + 1, &c->c),
+	     "open");
+	must(conn_connect(stack_of(n, c), c->c, &to, f->port), "connect");
+	c->tx_total = between(r, 1, 200); /* datagrams */
+	c->wake_ns = n->now_ns;
+	s->wake_ns = n->now_ns + 300 * NSEC_PER_SEC; /* the end */
+}
+
+void flow_start(struct testnet *n, struct flow *f, enum flow_kind kind,
+		uint32_t a, uint32_t b, uint16_t port, uint64_t *r)
+{
+	struct end *c = &f->end[0], *s = &f->end[1];
+	struct ip_addr any = { .d = { 0, 0 } }, to;
+
+	memset(f, 0, sizeof(*f));
+	f->kind = kind;
+	f->port = port;
+	f->v6 = chance(r, 300000);
+	c->host = a;
+	s->host = b;
+	plan(f, r);
+	if (kind == FLOW_CROSS && a != b) {
+		start_cross(n, f, r);
+		return;
+	}
+	if (kind == FLOW_DATAGRAM) {
+		start_datagram(n, f, r);
+		return;
+	}
+	must(conn_open(stack_of(n, s), STACK_TCP, 1, b + 1, &f->listener),
+	     "open");
+	must(conn_bind(stack_of(n, s), f->listener, &any, port, STACK_INET6),
+	     "bind");
+	if (kind == FLOW_SLOW)
+		conn_set(stack_of(n, s), f->listener, CONN_RCVBUF,
+			 (int)between(r, 2304, 30000));
+	must(tcp_listen(stack_of(n, s), f->listener, kind != FLOW_CROWD),
+	     "listen");
+	must(conn_open(stack_of(n, c), STACK_TCP, 1, a + 1, &c->c), "open");
+	options(n, f, c, r);
+	to = address(f, b);
+	must(conn_connect(stack_of(n, c), c->c, &to, port), "connect");
+	f->pending = true;
+	if (kind == FLOW_CROWD) {
+		f->accept_ns = n->now_ns + between(r, 1, 5000) * NSEC_PER_MSEC;
+		s->wake_ns = f->accept_ns;
+	}
+}
+
+/* --- acting
+ * -------------------------------------------------------------------- */
+
+/* How far this end may write, given what it has read. */
+static uint32_t may_write(const struct flow *f, const struct end *e)
+{
+	uint32_t n;
+
+	switch (f->kind) {
+	case FLOW_REQUEST:
+		n = e->client ? (e->rx_done / e->answer + 1) * e->ask
+			      : e->rx_done / e->ask * e->answer;
+		return n < e->tx_total ? n : e->tx_total;
+	case FLOW_HALF:
+		return e->client || e->eof ? e->tx_total : 0;
+	default:
+		return e->tx_total;
+	}
+}
+
+static void gone(struct testnet *n, struct end *e, bool by_abort)
+{
+	if (by_abort)
+		conn_abort(stack_of(n, e), e->c);
+	else
+		conn_close(stack_of(n, e), e->c);
+	e->c = 0;
+	e->closed = true;
+	e->wake_ns = 0;
+}
+
+static void check(const struct end *peer, uint32_t at, const uint8_t *p,
+		  uint32_t bytes)
+{
+	for (uint32_t i = 0; i < bytes; i++) {
+		if (p[i] == byte_at(peer->salt, at + i))
+			continue;
+		fprintf(stderr, "wrong byte at %u of %u\n", at + i,
+			peer->tx_total);
+		abort();
+	}
+}
+
+/* Reads whole frames, or bytes, as the dice say. */
+static uint32_t read_some(struct testnet *n, struct end *e,
+			  const struct end *peer, uint64_t *r)
+{
+	static uint8_t buf[CHUNK];
+	struct stack *st = stack_of(n, e);
+	uint32_t max = e->read_max, got;
+	struct frame_list list = { 0, 0 };
+	frame_ix ix;
+
+	if (chance(r, 500000)) {
+		got = tcp_take(st, e->c, max, &list);
+		while ((ix = frame_list_pop(&n->arena, &list))) {
+			const struct frame *f = frame_at(&n->arena, ix);
+			uint32_t bytes = f->payload - f->payload_off;
+
+			frame_copy_out(&n->arena, f, f->payload_off, buf,
+				       bytes);
+			check(peer, e->rx_done, buf, bytes);
+			e->rx_done += bytes;
+			frame_free(&n->arena, ix);
+		}
+		if (got)
+			return got;
+	}
+	if (chance(r, 200000)) {
+		uint32_t skip = between(r, 0, max - 1);
+
+		got = tcp_copy(st, e->c, skip, buf, max, true);
+		check(peer, e->rx_done + skip, buf, got);
+	}
+	got = tcp_copy(st, e->c, 0, buf, max, false);
+	check(peer, e->rx_done, buf, got);
+	e->rx_done += got;
+	return got;
+}
+
+static void read_all(struct testnet *n, struct end *e, const struct end *peer,
+		     uint64_t *r)
+{
+	struct stack *st = stack_of(n, e);
+
+	if (e->wake_ns > n->now_ns)
+		return;
+	e->wake_ns = 0;
+	while (read_some(n, e, peer, r)) {
+		tcp_consumed(st, e->c);
+		if (e->pause_ms) {
+			e->wake_ns = n->now_ns + e->pause_ms * NSEC_PER_MSEC;
+			return;
+		}
+	}
+}
+
+static int write_all(struct testnet *n, struct flow *f, struct end *e,
+		     uint64_t *r)
+{
+	static uint8_t buf[CHUNK];
+	struct stack *st = stack_of(n, e);
+	uint32_t limit = may_write(f, e);
+
+	while (e->tx_done < limit) {
+		uint32_t want = between(r, 1, e->write_max), got;
+		int err = tcp_send_error(st, e->c);
+
+		if (err)
+			return err == -EAGAIN ? 0 : err;
+
+		want = min_u32(want, limit - e->tx_done);
+		for (uint32_t i = 0; i < want; i++)
+			buf[i] = byte_at(e->salt, e->tx_done + i);
+		got = tcp_append(st, e->c, buf, want);
+		e->tx_done += got;
+		tcp_push(st, e->c, false);
+		if (got < want)
+			break;
+	}
+	return 0;
+}
+
+static bool rst_due(const struct end *e)
+{
+	return e->rst_wanted && e->rx_done >= e->rx_total / 2 &&
+	       e->tx_done >= e->tx_total / 4;
+}
+
+/* A stream's end does all it can. */
+static void act(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
+{
+	const struct end *peer = e == &f->end[0] ? &f->end[1] : &f->end[0];
+	struct stack *st = stack_of(n, e);
+	int err;
+
+	if (testnet_conn(n, e->c)->state == CONN_SYN_SENT ||
+	    testnet_conn(n, e->c)->state == CONN_SYN_RECEIVED)
+		return;
+	read_all(n, e, peer, r);
+	err = tcp_recv_error(st, e->c);
+	if (err == 1)
+		e->eof = true;
+	if (err >= 0 && !rst_due(e)) {
+		int send_err = write_all(n, f, e, r);
+
+		if (send_err)
+			err = send_err;
+	}
+	if (err < 0) {
+		e->broken = true;
+		if (f->kind != FLOW_ABORT && !f->may_fail)
+			fprintf(stderr, "%s %s: error %d after %u of %u\n",
+				flow_name(f->kind),
+				e->client ? "client" : "server", err,
+				e->rx_done, e->rx_total);
+		gone(n, e, false);
+		return;
+	}
+	if (rst_due(e)) {
+		gone(n, e, true);
+		return;
+	}
+	if (!e->shut && e->tx_done == e->tx_total &&
+	    (f->kind != FLOW_HALF || e->client || e->eof)) {
+		if (f->kind == FLOW_PUSH && e->client) {
+			gone(n, e, false);
+			return;
+		}
+		tcp_shutdown(st, e->c, 1);
+		e->shut = true;
+	}
+	if (e->shut && e->eof)
+		gone(n, e, false);
+}
+
+/* --- datagrams
+ * ------------------------------------------------------------------ */
+
+/* A datagram's length follows from its number, and so do its bytes. */
+static uint32_t datagram_bytes(const struct end *e, uint32_t i)
+{
+	uint32_t h = (i ^ e->salt) * 2654435761u;
+
+	return 4 + (h & 0x100 ? h >> 16 & 0x7fff : h >> 22);
+}
+
+static void send_datagram(struct testnet *n, struct end *e)
+{
+	static uint8_t buf[CHUNK];
+	uint32_t i = e->tx_done, bytes = datagram_bytes(e, i);
+	frame_ix ix = frame_alloc(&n->arena);
+
+	memcpy(buf, &i, 4);
+	for (uint32_t k = 4; k < bytes; k++)
+		buf[k] = byte_at(e->salt + i, k);
+	if (!ix || frame_fill(&n->arena, ix, buf, bytes)) {
+		frame_free(&n->arena, ix);
+		return;
+	}
+	must(udp_send(stack_of(n, e), e->c, ix, NULL, 0), "udp_send");
+	e->tx_done++;
+}
+
+static void take_datagrams(struct testnet *n, struct flow *f)
+{
+	struct end *e = &f->end[1], *peer = &f->end[0];
+	static uint8_t buf[CHUNK];
+	struct udp_note note;
+	frame_ix ix;
+
+	while ((ix = udp_take(stack_of(n, e), e->c, &note, false))) {
+		const struct frame *g = frame_at(&n->arena, ix);
+		uint32_t i, bytes = g->payload;
+
+		frame_copy_out(&n->arena, g, 0, buf, bytes);
+		memcpy(&i, buf, 4);
+		if (bytes < 4 || i >= peer->tx_done ||
+		    bytes != datagram_bytes(peer, i)) {
+			frame_free(&n->arena, ix);
+			if (f->unsure)
+				continue;
+			fprintf(stderr, "a datagram nobody sent\n");
+			abort();
+		}
+		for (uint32_t k = 4; k < bytes; k++)
+			if (buf[k] != byte_at(peer->salt + i, k) && !f->unsure)
+				abort();
+		if (f->seen[i]++ == 0)
+			e->rx_done++;
+		frame_free(&n->arena, ix);
+	}
+}
+
+/* One end's turn, which it may not survive. */
+struct turn {
+	struct testnet *n;
+	struct flow *f;
+	struct end *e;
+	uint64_t *random;
+	bool survived;
+};
+
+static void take_turn(void *arg)
+{
+	struct turn *t = arg;
+
+	act(t->n, t->f, t->e, t->random);
+	t->survived = true;
+}
+
+static void turn(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
+{
+	struct turn t = { n, f, e, r, false };
+
+	if (!n->call) {
+		act(n, f, e, r);
+		return;
+	}
+	n->call(n, e->host, take_turn, &t);
+	if (t.survived)
+		return;
+	/* A dead program's sockets are closed by whoever notices. */
+	f->may_fail = true;
+	for (int i = 0; i < 2; i++)
+		if (f->end[i].c)
+			flow_keep(n, &f->end[i]);
+	if (e->c && testnet_conn(n, e->c)->state != CONN_FREE &&
+	    testnet_conn(n, e->c)->sock)
+		conn_abort(stack_of(n, e), e->c);
+	e->c = 0;
+	e->closed = true;
+	e->broken = true;
+	e->wake_ns = 0;
+}
+
+static void run_datagram(struct testnet *n, struct flow *f, uint64_t *r)
+{
+	struct end *c = &f->end[0], *s = &f->end[1];
+
+	if (s->c)
+		take_datagrams(n, f);
+	if (c->c && c->wake_ns <= n->now_ns) {
+		send_datagram(n, c);
+		c->wake_ns = n->now_ns + between(r, 0, 20) * NSEC_PER_MSEC;
+		if (c->tx_done == c->tx_total)
+			gone(n, c, false);
+	}
+	if (s->c && s->wake_ns <= n->now_ns)
+		gone(n, s, false);
+}
+
+/* --- both
+ * ----------------------------------------------------------------------- */
+
+void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
+{
+	struct end *s = &f->end[1];
+
+	if (f->kind == FLOW_DATAGRAM) {
+		run_datagram(n, f, r);
+		return;
+	}
+	if (f->pending && n->now_ns >= f->accept_ns) {
+		s->c = tcp_accept(stack_of(n, s), f->listener);
+		if (s->c) {
+			conn_own(stack_of(n, s), s->c, 1, s->host + 1);
+			options(n, f, s, r);
+			if (f->may_fail)
+				flow_keep(n, s);
+			f->pending = false;
+			conn_close(stack_of(n, s), f->listener);
+			f->listener = 0;
+			n->events[s->c] = 1;
+		}
+		s->wake_ns = 0;
+	}
+	if (f->pending && f->may_fail && f->end[0].closed) {
+		/* The fault has hit a client whom nobody had accepted yet. */
+		conn_close(stack_of(n, s), f->listener);
+		f->pending = false;
+		s->closed = true;
+		s->wake_ns = 0;
+	}
+	for (int i = 0; i < 2; i++) {
+		struct end *e = &f->end[i];
+
+		if (!e->c || (!n->events[e->c] &&
+			      !(e->wake_ns && e->wake_ns <= n->now_ns)))
+			continue;
+		n->events[e->c] = 0;
+		turn(n, f, e, r);
+	}
+}
+
+uint64_t flow_wake(const struct flow *f)
+{
+	uint64_t at = UINT64_MAX;
+
+	for (int i = 0; i < 2; i++)
+		if (f->end[i].wake_ns)
+			at = min_u64(at, f->end[i].wake_ns);
+	return at;
+}
+
+bool flow_over(const struct flow *f)
+{
+	return f->end[0].closed && f->end[1].closed;
+}
+
+const char *flow_verdict(const struct flow *f, bool lossy)
+{
+	const struct end *c = &f->end[0], *s = &f->end[1];
+
+	if (!flow_over(f))
+		return "does not end";
+	if (f->kind == FLOW_DATAGRAM) {
+		if (!lossy && s->rx_done != c->tx_done)
+			return "datagrams are missing on a perfect link";
+		return NULL;
+	}
+	if (f->may_fail || f->kind == FLOW_ABORT)
+		return NULL;
+	if (c->broken || s->broken)
+		return "broke";
+	if (s->rx_done != c->tx_total)
+		return "the server has not read all";
+	if (f->kind != FLOW_PUSH && c->rx_done != s->tx_total)
+		return "the client has not read all";
+	return NULL;
+}
