@@ -14,6 +14,7 @@
 #include "fabric/wake.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,7 @@ static void reap(struct members *m, proc_ix ix)
 	int err;
 
 	snprintf(name, sizeof(name), "%s", p->name);
+	loop_close(&m->daemon->loop, &m->watch[ix].pidfd);
 	atomic_store(&p->watched, 0);
 	err = socket_reap(&m->daemon->thread, ix, &r);
 	if (err == -EBUSY) {
@@ -131,19 +133,30 @@ static void find_orphans(struct members *m, proc_ix parent)
 		}
 }
 
-/* A member is dead: from here on nobody but the daemon may change its slot. */
-static void bury(struct members *m, proc_ix ix)
+/*
+ * A member is dead: from here on nobody but the daemon may change its slot.
+ * True when it has been marked so, now or before.
+ */
+static bool mark_dead(struct members *m, proc_ix ix)
 {
 	uint32_t state = state_of(m, ix);
 
 	do {
-		if (state != FABRIC_PROC_FORKING && state != FABRIC_PROC_ALIVE)
-			return;
+		if (state == FABRIC_PROC_DEAD)
+			return true;
+		if (state == FABRIC_PROC_FREE)
+			return false;
 	} while (!atomic_compare_exchange_weak(&proc_at(m, ix)->state, &state,
 					       FABRIC_PROC_DEAD));
 	m->watch[ix].orphan_until_ns = 0;
 	find_orphans(m, ix);
-	reap(m, ix);
+	return true;
+}
+
+static void bury(struct members *m, proc_ix ix)
+{
+	if (mark_dead(m, ix))
+		reap(m, ix);
 }
 
 /* A child that was never seen: gone, unless it has come alive in this moment.
@@ -256,6 +269,50 @@ static void on_retry(struct loop_timer *t)
 	members_scan(m);
 }
 
+/* Has the process at the other end of @pidfd ended? */
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = { pidfd, POLLIN, 0 };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Is the process of a member gone that is not watched yet? */
+static bool is_gone(int32_t pid)
+{
+	long pidfd = pid > 0 ? sys_call(SYS_pidfd_open, pid, 0) : -EINVAL;
+	bool gone = pidfd == -ESRCH || (pidfd >= 0 && has_ended((int)pidfd));
+
+	if (pidfd >= 0)
+		close((int)pidfd);
+	return gone;
+}
+
+/*
+ * The daemon waits for a lock, and waits long: the holder may have died, which
+ * nobody else will notice meanwhile. Only what the dead held is taken over:
+ * they are reaped when the loop comes to their pidfds, not in the middle of
+ * whatever waits here.
+ */
+static void on_stalled(void *arg)
+{
+	struct members *m = arg;
+	struct socket_reaped r;
+
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++) {
+		int pidfd = m->watch[ix].pidfd.fd;
+
+		if (!is_member(m, ix) || ix == m->daemon->process.self)
+			continue;
+		if (pidfd >= 0 ? has_ended(pidfd)
+			       : is_gone(atomic_load(&proc_at(m, ix)->pid))) {
+			mark_dead(m, ix);
+			retry_later(m);
+		}
+	}
+	socket_mend(&m->daemon->thread, &r);
+}
+
 struct members *members_new(struct daemon *d)
 {
 	struct members *m = calloc(1, sizeof(*m));
@@ -273,8 +330,11 @@ struct members *members_new(struct daemon *d)
 		};
 	m->wake.ready = on_wake;
 	m->wake.fd = wake_open(daemon_fabric(d), WAKE_DAEMON);
-	if (m->wake.fd >= 0 && !loop_add(&d->loop, &m->wake, EPOLLIN))
+	if (m->wake.fd >= 0 && !loop_add(&d->loop, &m->wake, EPOLLIN)) {
+		daemon_fabric(d)->stalled_arg = m;
+		daemon_fabric(d)->stalled = on_stalled;
 		return m;
+	}
 	if (m->wake.fd >= 0)
 		close(m->wake.fd);
 	free(m);
@@ -285,6 +345,7 @@ void members_free(struct members *m)
 {
 	if (!m)
 		return;
+	daemon_fabric(m->daemon)->stalled = NULL;
 	for (proc_ix ix = 0; ix < FABRIC_PROC_MAX; ix++)
 		loop_close(&m->daemon->loop, &m->watch[ix].pidfd);
 	loop_close(&m->daemon->loop, &m->wake);

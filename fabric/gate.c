@@ -17,12 +17,12 @@
 /* A lost wake-up of a lock or the gate costs at most this; it is not relied upon. */
 #define RECHECK_NS (20 * NSEC_PER_MSEC)
 
-static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
+static long futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 {
 	struct timespec ts = { (time_t)(ns / NSEC_PER_SEC),
 			       (long)(ns % NSEC_PER_SEC) };
 
-	sys_call(SYS_futex, word, FUTEX_WAIT, value, &ts);
+	return sys_call(SYS_futex, word, FUTEX_WAIT, value, &ts);
 }
 
 static void futex_wake_all(_Atomic uint32_t *word)
@@ -145,7 +145,10 @@ static void wait_lock(struct fabric *f, struct fabric_lock *lock)
 	    !atomic_compare_exchange_strong(&lock->word, &w,
 					    w | FABRIC_LOCK_WAITERS))
 		return;
-	futex_wait(&lock->word, w | FABRIC_LOCK_WAITERS, RECHECK_NS);
+	if (futex_wait(&lock->word, w | FABRIC_LOCK_WAITERS, RECHECK_NS) ==
+		    -ETIMEDOUT &&
+	    f->stalled)
+		f->stalled(f->stalled_arg);
 }
 
 int fabric_enter_lock(struct fabric *f, proc_ix proc, ctx_ix *hint,

@@ -75,6 +75,7 @@ static void set_views(struct fabric *f, unsigned char *base)
 {
 	struct fabric_header *h = (struct fabric_header *)base;
 
+	f->stalled = NULL;
 	f->header = h;
 	f->procs = (struct fabric_proc *)(base + h->offset_procs);
 	f->ctxs = (struct fabric_ctx *)(base + h->offset_ctxs);

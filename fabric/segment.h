@@ -177,6 +177,12 @@ struct fabric {
 	struct fabric_addr *addrs;
 	struct slot_table table[FABRIC_TABLES];
 	struct arena arena; /* without a cache */
+	/*
+	 * Called outside the fabric when a lock stays taken for long; NULL: wait on. The
+	 * daemon looks whether its holder is dead: nobody else will, while it waits.
+	 */
+	void (*stalled)(void *arg);
+	void *stalled_arg;
 };
 
 /**

@@ -85,10 +85,17 @@ static void sock_end(struct socket_thread *t, sock_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
 	struct sock *s = sock_at(f, ix);
+	host_ix host = s->host;
 	struct work w;
 
-	if (work_begin(&w, t, s->host))
+	if (work_begin(&w, t, host))
 		return; /* every context in use: the reaper finds it */
+	/* While we waited, a repair may have ended it, and somebody have taken the slot. */
+	if (atomic_load(&s->state) != SOCK_USED || s->host != host ||
+	    atomic_load(&s->refs)) {
+		work_end(&w);
+		return;
+	}
 	pset_forget(&w, s);
 	conn_close(&w.stack, s->conn);
 	s->conn = 0;

@@ -413,6 +413,8 @@ void pset_put(struct socket_thread *t, pset_ix ix)
 
 	if (atomic_fetch_sub(&p->refs, 1) != 1)
 		return;
+	/* No descriptor names it now; a repair while we wait must leave it to us. */
+	p->owner = t->process->self;
 	fd = p->wake_fd;
 	remove_watches(t, ix);
 	/* A last look takes off the lists what was queued, and frees it. */

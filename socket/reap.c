@@ -494,8 +494,11 @@ static void close_all(struct socket_thread *t, proc_ix dead)
 	for (pset_ix ix = 1; ix < psets; ix++) {
 		struct pset *ps = pset_at(f, ix);
 
-		if (atomic_load(&ps->state) == SOCK_USED && ps->owner == dead)
-			pset_put(&as, ix);
+		if (atomic_load(&ps->state) != SOCK_USED || ps->owner != dead)
+			continue;
+		/* Temporary, or one that it died closing. */
+		atomic_store(&ps->refs, 1);
+		pset_put(&as, ix);
 	}
 	atomic_fetch_sub(&f->header->spinners,
 			 atomic_exchange(&p->spinning, 0));
@@ -520,6 +523,17 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
 	}
 	close_all(t, dead);
 	atomic_store(&p->state, FABRIC_PROC_FREE);
+	return 0;
+}
+
+int socket_mend(struct socket_thread *t, struct socket_reaped *r)
+{
+	struct fabric *f = &t->process->fabric;
+
+	*r = (struct socket_reaped){ 0 };
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++)
+		if (is_dead(f, ix) && died_inside(f, ix))
+			return repair(t, r);
 	return 0;
 }
 

@@ -155,6 +155,15 @@ struct socket_reaped {
 int socket_reap(struct socket_thread *t, proc_ix dead,
 		struct socket_reaped *r);
 
+/**
+ * socket_mend - takes over what members that are marked DEAD held inside the fabric, and
+ * nothing else: they still have to be reaped
+ *
+ * For fabric->stalled: may be called while the thread waits for a lock, whatever for.
+ * Returns as socket_reap().
+ */
+int socket_mend(struct socket_thread *t, struct socket_reaped *r);
+
 /* What the fabric holds now; counted by a scan. */
 struct socket_census {
 	uint32_t procs, hosts, conns, socks, psets, watches;
