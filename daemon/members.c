@@ -277,6 +277,18 @@ static bool has_ended(int pidfd)
 	return poll(&p, 1, 0) > 0;
 }
 
+void members_settle(struct members *m)
+{
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++) {
+		struct loop_source *pidfd = &m->watch[ix].pidfd;
+
+		if (state_of(m, ix) == FABRIC_PROC_DEAD)
+			reap(m, ix);
+		else if (pidfd->fd >= 0 && has_ended(pidfd->fd))
+			on_death(pidfd, 0);
+	}
+}
+
 /* Is the process of a member gone that is not watched yet? */
 static bool is_gone(int32_t pid)
 {
