@@ -41,8 +41,8 @@ int members_join(struct members *m, pid_t pid, int pidfd, uid_t uid, vif_ix vif,
 /*
  * members_settle - reaps whoever has died by now
  *
- * A program that is started anew after its predecessor was killed and waited for finds the
- * port free, as it would with the kernel.
+ * A program that is started anew after its predecessor was killed and waited
+ * for finds the port free, as it would with the kernel.
  */
 void members_settle(struct members *m);
 

@@ -85,12 +85,19 @@ static int sock_end(struct socket_thread *t, sock_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
 	struct sock *s = sock_at(f, ix);
+	host_ix host = s->host;
 	struct work w;
-	int err = work_begin(&w, t, s->host);
+	int err = work_begin(&w, t, host);
 
 	if (err) {
 		atomic_fetch_add(&s->refs, 1);
 		return err;
+	}
+	/* While we waited, a repair may have ended it, and somebody have taken the slot. */
+	if (atomic_load(&s->state) != SOCK_USED || s->host != host ||
+	    atomic_load(&s->refs)) {
+		work_end(&w);
+		return 0;
 	}
 	pset_forget(&w, s);
 	conn_close(&w.stack, s->conn);

@@ -415,9 +415,18 @@ int pset_put(struct socket_thread *t, pset_ix ix)
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
 	struct epoll_event none;
-	int fd, err;
+	struct work w;
+	bool last;
+	int fd, err = work_enter(&w, t);
 
-	if (atomic_fetch_sub(&p->refs, 1) != 1)
+	if (err)
+		return err;
+	last = atomic_fetch_sub(&p->refs, 1) == 1;
+	/* No descriptor names it now: a repair must find that we are at it. */
+	if (last)
+		p->owner = t->self;
+	work_end(&w);
+	if (!last)
 		return 0;
 	fd = p->wake_fd;
 	err = remove_watches(t, ix);

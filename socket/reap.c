@@ -503,8 +503,11 @@ static int close_all(struct socket_thread *t, proc_ix dead)
 	for (pset_ix ix = 1; ix < psets; ix++) {
 		struct pset *ps = pset_at(f, ix);
 
-		if (atomic_load(&ps->state) == SOCK_USED &&
-		    ps->owner == dead && pset_put(&as, ix))
+		if (atomic_load(&ps->state) != SOCK_USED || ps->owner != dead)
+			continue;
+		/* Temporary, or one that it died closing. */
+		atomic_store(&ps->refs, 1);
+		if (pset_put(&as, ix))
 			return -EAGAIN;
 	}
 	atomic_fetch_sub(&f->header->spinners,
