@@ -116,6 +116,26 @@ static const char *find_toamid(char path[4096])
 	return TOAMI_BINDIR "/toamid";
 }
 
+/*
+ * The environment of the daemon: what puts a program on a fabric is not for the
+ * one that owns it. Returns an array for free(), or NULL.
+ */
+static char **daemon_environ(void)
+{
+	static const char *const not_its[] = { "LD_PRELOAD=", "TOAMI_VIF=" };
+	size_t n = 0, kept = 0;
+	char **env;
+
+	while (environ[n])
+		n++;
+	env = calloc(n + 1, sizeof(*env));
+	for (size_t i = 0; env && i < n; i++)
+		if (strncmp(environ[i], not_its[0], strlen(not_its[0])) &&
+		    strncmp(environ[i], not_its[1], strlen(not_its[1])))
+			env[kept++] = environ[i];
+	return env;
+}
+
 /* Runs toamid, which returns when the daemon answers. Its exit code, or -errno.
  */
 static int run_toamid(struct toami_control *c)
@@ -124,19 +144,23 @@ static int run_toamid(struct toami_control *c)
 		*argv[] = { (char *)(uintptr_t) "toamid",
 			    (char *)(uintptr_t) "--dir", c->dir, NULL };
 	const char *toamid = find_toamid(path);
+	char **env = daemon_environ();
 	posix_spawnattr_t attr;
 	sigset_t none;
 	int status, err;
 	pid_t pid;
 
+	if (!env)
+		return -ENOMEM;
 	/* The daemon outlives us: it must not inherit what we block or ignore.
 	 */
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	err = posix_spawnp(&pid, toamid, NULL, &attr, argv, environ);
+	err = posix_spawnp(&pid, toamid, NULL, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);
+	free(env);
 	if (err)
 		return -err;
 	while (waitpid(pid, &status, 0) < 0)

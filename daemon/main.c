@@ -232,6 +232,9 @@ int main(int argc, char **argv)
 	if (o.foreground)
 		return live(&o, -1);
 
+	/* What a shell or a make had open is not kept open for as long as we
+	 * live. */
+	close_range(3, ~0u, 0);
 	if (pipe2(ready, O_CLOEXEC) || (child = fork()) < 0) {
 		perror("toamid");
 		return EX_OSERR;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DNS queries by anybody, answers by the host's resolver: no byte of either may do harm.
+ * DNS queries by anybody, answers by the host's resolver: no byte of either may
+ *do harm. Built with clang, in a build directory of its own:
  *
- *	meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
- *	ninja -C build-fuzz dns_fuzz && build-fuzz/fuzz/dns_fuzz -max_total_time=60
+ *	meson setup DIR -Dfuzz=true -Db_sanitize=address -Db_lundef=false
+ *	ninja -C DIR fuzz/dns_fuzz && DIR/fuzz/dns_fuzz -max_total_time=60
  */
 #include "daemon/names.h"
 #include "daemon/test_tree.h"
@@ -27,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    NAMES_ANSWERED) {
 		if (bytes < 12 || bytes > sizeof(reply))
 			abort();
-		/* What we send must be what we could read, but for its direction. */
+		/* What we send must be what we could read, but for its
+		 * direction. */
 		reply[2] &= 0x7f;
 		if (dns_read_query(reply, bytes, &q) < 0)
 			abort();

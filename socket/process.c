@@ -27,6 +27,8 @@ void socket_thread_init(struct socket_thread *t, struct socket_process *p)
 	t->hint = 0;
 	t->signal_due = 0;
 	t->spin_failed = 0;
+	t->preemptions = 0;
+	t->crowded_until_ns = 0;
 }
 
 void socket_adopt(struct socket_process *p, proc_ix self)

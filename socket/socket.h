@@ -52,7 +52,10 @@ struct socket_thread {
 	 * out: waiting calls then return. See sys_sleep() in base/sys.h.
 	 */
 	volatile uint8_t signal_due;
-	uint8_t spin_failed; /* socket/wait.c's memory of how spinning went */
+	/* socket/wait.c's memory of how spinning went */
+	uint8_t spin_failed;
+	long preemptions;
+	uint64_t crowded_until_ns;
 };
 
 /**

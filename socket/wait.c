@@ -5,11 +5,12 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sys/resource.h>
 #include <time.h>
 
-#define SPIN_SHORT_NS 3000  /* longer than an answer from an awake peer takes */
-#define SPIN_NS	      50000 /* about what a sleep and a wake-up cost */
-#define YIELD_NS      4000  /* between two offers of the core */
+#define SPIN_SHORT_NS UINT64_C(3000)  /* longer than an answer from an awake peer takes */
+#define SPIN_NS	      UINT64_C(50000) /* about what a sleep and a wake-up cost */
+#define CROWDED_NS    (5 * NSEC_PER_MSEC) /* how long a preemption is remembered */
 
 uint64_t wait_date(const struct socket_thread *t, uint64_t timeout_ns)
 {
@@ -29,6 +30,24 @@ struct timespec *wait_timespec(const struct socket_thread *t, uint64_t until,
 	ts->tv_sec = (time_t)(left / NSEC_PER_SEC);
 	ts->tv_nsec = (long)(left % NSEC_PER_SEC);
 	return ts;
+}
+
+/*
+ * Has this thread lost its core to somebody else lately? Then others want to run, and
+ * whom we wait for may be among them: burning the core would only delay the answer.
+ * (Offering it with sched_yield gives it away for milliseconds if the taker is a stranger.)
+ */
+static bool crowded(struct socket_thread *t, uint64_t now)
+{
+	struct rusage ru;
+
+	if (sys_call(SYS_getrusage, RUSAGE_THREAD, &ru))
+		return false;
+	if (ru.ru_nivcsw != t->preemptions) {
+		t->preemptions = ru.ru_nivcsw;
+		t->crowded_until_ns = now + CROWDED_NS;
+	}
+	return now < t->crowded_until_ns;
 }
 
 /* Takes one of the places for long spinners; false: every core has one. */
@@ -72,15 +91,13 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 {
 	struct fabric *f = &t->process->fabric;
 	struct fabric_proc *p = &f->procs[t->self];
-	uint64_t begin = fabric_now(f), now = begin, yielded = begin;
+	uint64_t begin = fabric_now(f), now = begin;
 	uint64_t limit = begin + budget(t);
 	bool joined = false, paid = false;
 
 	if (limit > until)
 		limit = until;
 	while (now < limit && !t->signal_due) {
-		uint64_t before = now;
-
 		for (int i = 0; i < 8; i++) {
 			paid = ready(arg);
 			if (paid)
@@ -88,20 +105,12 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 			cpu_relax();
 		}
 		now = fabric_now(f);
-		/* Somebody else has had this core: it is wanted. */
-		if (now - before > SPIN_NS)
-			break;
 		if (now - begin < SPIN_SHORT_NS)
 			continue;
 		if (!joined) {
-			joined = join_spinners(f, p);
+			joined = !crowded(t, now) && join_spinners(f, p);
 			if (!joined)
 				break;
-		}
-		if (now - yielded > YIELD_NS) {
-			sys_call(SYS_sched_yield);
-			now = fabric_now(f);
-			yielded = now;
 		}
 	}
 	paid = ready(arg);

@@ -4,8 +4,8 @@
  *
  * A wake-up across cores costs 40-70 us and its sender 12, so whoever expects an answer
  * soon looks for it itself for a while: unconditionally for a few microseconds, then, if
- * there is a core to spare, up to SPIN_NS, offering the core to others now and then. A
- * thread whose spins keep failing spins less. Nobody spins for long: an idle program
+ * there is a core to spare and nobody has taken this one lately, up to SPIN_NS. A thread
+ * whose spins keep failing spins less. Nobody spins for long: an idle program
  * sleeps.
  *
  * Sleeping: announce it in `sleeping`, look once more behind a full barrier, sleep. The

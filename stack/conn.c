@@ -21,13 +21,12 @@ struct conn *conn_new(struct stack *st, uint8_t proto)
 		return NULL;
 	c = conn_at(st, ix);
 	/*
-	 * Not yet ours for stack_recover() while the state is 0. Everything but the link
-	 * is cleared; the state comes last.
+	 * Not yet ours for stack_recover() while the state is 0. Everything but
+	 * the link is cleared; the state comes last.
 	 */
 	c->state = CONN_FREE;
 	atomic_signal_fence(memory_order_seq_cst);
-	mem_zero((uint8_t *)c + sizeof(c->link),
-		 sizeof(*c) - sizeof(c->link));
+	mem_zero((uint8_t *)c + sizeof(c->link), sizeof(*c) - sizeof(c->link));
 	c->self = ix;
 	c->proto = proto;
 	c->host = st->host->config.self;
@@ -148,8 +147,8 @@ int conn_connect(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 		return -ENETUNREACH;
 	}
 	outer = writing_begin(st, ix);
-	err = c->proto == STACK_TCP ? tcp_connect(st, c, &from, &to, port) :
-				      udp_connect(st, c, &from, &to, port);
+	err = c->proto == STACK_TCP ? tcp_connect(st, c, &from, &to, port)
+				    : udp_connect(st, c, &from, &to, port);
 	writing_end(st, outer);
 	return err;
 }

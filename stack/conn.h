@@ -2,24 +2,26 @@
 /*
  * A connection: one slot kind for TCP connections, listeners and UDP sockets.
  *
- * Writer of every field: the holder of the host's lock, while host->writing names the
- * connection. snd_queued and rcv_queued are also read without the lock (tcp_room(),
- * tcp_readable()); their writes are single relaxed stores.
+ * Writer of every field: the holder of the host's lock, while host->writing
+ *names the connection. snd_queued and rcv_queued are also read without the lock
+ *(tcp_room(), tcp_readable()); their writes are single relaxed stores.
  *
  * Life: conn_open(), or a SYN on a listener, fills a slot; state 0 frees it. A
- * connection has an owner (sock != 0), or waits on a listener (listener != 0), or is
- * an orphan (CONN_ORPHAN) that the stack finishes and frees by itself. Anything else
- * was left by a dead thread.
+ * connection has an owner (sock != 0), or waits on a listener (listener != 0),
+ *or is an orphan (CONN_ORPHAN) that the stack finishes and frees by itself.
+ *Anything else was left by a dead thread.
  *
- * The ground truth is this slot. hash_next, bound_next, timer_*, q_next, q_prev and
- * the union's queue of a listener are derived: stack_recover() makes them anew.
+ * The ground truth is this slot. hash_next, bound_next, timer_*, q_next, q_prev
+ *and the union's queue of a listener are derived: stack_recover() makes them
+ *anew.
  *
  * Sequence space of the sender:
  *
  *	snd_una            snd_nxt             snd_end
  *	   | sent, not acked  | queued, not sent  | (FIN, if CONN_FIN_QUEUED)
  *
- * While bytes are queued the first byte of chunk snd_head (at its `start`) is snd_una.
+ * While bytes are queued the first byte of chunk snd_head (at its `start`) is
+ *snd_una.
  */
 #ifndef TOAMI_STACK_CONN_H
 #define TOAMI_STACK_CONN_H
@@ -98,7 +100,7 @@ struct tcp_range {
 struct conn {
 	uint32_t link; /* the slot table's while free */
 	uint8_t proto;
-	uint8_t state; /* enum conn_state; 0: the slot is free */
+	uint8_t state;	/* enum conn_state; 0: the slot is free */
 	uint16_t error; /* pending, a positive errno */
 	uint32_t flags;
 	conn_ix self; /* this slot's own index */
@@ -123,27 +125,27 @@ struct conn {
 
 	/* Send. */
 	uint32_t snd_una, snd_nxt, snd_end;
-	uint32_t snd_wnd; /* bytes, scaled */
-	uint32_t snd_wl1; /* seq of the last window update */
+	uint32_t snd_wnd;    /* bytes, scaled */
+	uint32_t snd_wl1;    /* seq of the last window update */
 	uint32_t snd_queued; /* bytes in the chunks */
 	uint32_t sndbuf;
 	chunk_ix snd_head, snd_tail;
-	chunk_ix cur;	  /* holds snd_nxt; 0: nothing unsent */
-	uint16_t cur_off; /* of snd_nxt in it */
-	uint16_t mss;	  /* payload of a segment, options deducted */
+	chunk_ix cur;	   /* holds snd_nxt; 0: nothing unsent */
+	uint16_t cur_off;  /* of snd_nxt in it */
+	uint16_t mss;	   /* payload of a segment, options deducted */
 	uint16_t mss_peer; /* as the peer's option said */
-	uint16_t mtu;	  /* of the path */
+	uint16_t mtu;	   /* of the path */
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
 	uint32_t cwnd, ssthresh; /* bytes */
-	uint32_t snd_small; /* end of the last short segment (Minshall) */
+	uint32_t snd_small;	 /* end of the last short segment (Minshall) */
 	uint32_t max_wnd;
 
 	/* Receive. */
 	uint32_t rcv_nxt;
-	uint32_t rcv_wup; /* rcv_nxt when the last ack left */
-	uint32_t rcv_adv; /* right edge of the window as told */
+	uint32_t rcv_wup;    /* rcv_nxt when the last ack left */
+	uint32_t rcv_adv;    /* right edge of the window as told */
 	uint32_t rcv_queued; /* bytes readable */
 	uint32_t rcvbuf;
 	frame_ix rcv_first, rcv_last;
@@ -154,16 +156,16 @@ struct conn {
 	uint32_t ts_recent_ms; /* when it was set */
 	uint32_t ts_offset;
 	uint32_t ts_echo_min; /* tsval of the first retransmission */
-	uint16_t rcv_mss; /* what the peer's segments look like */
-	uint8_t quick;	  /* acks to send at once */
-	uint8_t sacks;	  /* in sack[] */
-	uint8_t sackeds;  /* in sacked[] */
-	uint8_t rtx_kind; /* enum tcp_rtx */
+	uint16_t rcv_mss;     /* what the peer's segments look like */
+	uint8_t quick;	      /* acks to send at once */
+	uint8_t sacks;	      /* in sack[] */
+	uint8_t sackeds;      /* in sacked[] */
+	uint8_t rtx_kind;     /* enum tcp_rtx */
 	uint8_t backoff;
 	uint8_t probes; /* keepalive and window probes unanswered */
 
 	/* Round trip. */
-	uint32_t srtt8_us; /* << 3 */
+	uint32_t srtt8_us;   /* << 3 */
 	uint32_t rttvar4_us; /* << 2 */
 	uint32_t rto_us;
 	uint32_t min_rtt_us;
@@ -179,7 +181,8 @@ struct conn {
 	uint8_t keep_cnt;
 	uint64_t last_recv_ns, last_send_ns;
 	uint64_t last_ack_ns; /* anything acceptable was heard */
-	uint64_t stalled_ns; /* when the oldest unanswered resend or probe left */
+	uint64_t stalled_ns;  /* when the oldest unanswered resend or probe left
+			       */
 
 	/* Recovery. */
 	uint32_t recover;  /* it ends when this is acknowledged */
@@ -206,9 +209,9 @@ struct conn {
 	};
 
 	conn_ix bound_next;
-	conn_ix listener; /* that it waits on */
+	conn_ix listener;	/* that it waits on */
 	conn_ix q_next, q_prev; /* listener's queues, time-wait list */
-	uint32_t order; /* among the listener's pending */
+	uint32_t order;		/* among the listener's pending */
 
 	/* Options. */
 	uint32_t user_timeout_ms;

@@ -1,104 +1,105 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a host counts, under the names of /proc/net/snmp and /proc/net/netstat, so that
- * they can be shown by those names. One writer: the holder of the host's lock.
+ * What a host counts, under the names of /proc/net/snmp and /proc/net/netstat,
+ * so that they can be shown by those names. One writer: the holder of the
+ * host's lock.
  */
 #ifndef TOAMI_STACK_COUNTERS_H
 #define TOAMI_STACK_COUNTERS_H
 
 /* X(group, name): group is the word that begins the line in /proc. */
-#define STACK_COUNTERS(X)              \
-	X(Ip, InReceives)              \
-	X(Ip, InHdrErrors)             \
-	X(Ip, InAddrErrors)            \
-	X(Ip, InUnknownProtos)         \
-	X(Ip, InDiscards)              \
-	X(Ip, InDelivers)              \
-	X(Ip, OutRequests)             \
-	X(Ip, OutDiscards)             \
-	X(Ip, OutNoRoutes)             \
-	X(Ip, ReasmTimeout)            \
-	X(Ip, ReasmReqds)              \
-	X(Ip, ReasmOKs)                \
-	X(Ip, ReasmFails)              \
-	X(Ip, FragOKs)                 \
-	X(Ip, FragFails)               \
-	X(Ip, FragCreates)             \
-	X(Icmp, InMsgs)                \
-	X(Icmp, InErrors)              \
-	X(Icmp, InCsumErrors)          \
-	X(Icmp, InEchos)               \
-	X(Icmp, OutMsgs)               \
-	X(Icmp, OutRateLimitGlobal)    \
-	X(Tcp, ActiveOpens)            \
-	X(Tcp, PassiveOpens)           \
-	X(Tcp, AttemptFails)           \
-	X(Tcp, EstabResets)            \
-	X(Tcp, CurrEstab)              \
-	X(Tcp, InSegs)                 \
-	X(Tcp, OutSegs)                \
-	X(Tcp, RetransSegs)            \
-	X(Tcp, InErrs)                 \
-	X(Tcp, OutRsts)                \
-	X(Tcp, InCsumErrors)           \
-	X(Udp, InDatagrams)            \
-	X(Udp, NoPorts)                \
-	X(Udp, InErrors)               \
-	X(Udp, OutDatagrams)           \
-	X(Udp, RcvbufErrors)           \
-	X(Udp, SndbufErrors)           \
-	X(Udp, InCsumErrors)           \
-	X(TcpExt, PAWSEstab)           \
-	X(TcpExt, PAWSActive)          \
-	X(TcpExt, DelayedACKs)         \
-	X(TcpExt, ListenOverflows)     \
-	X(TcpExt, ListenDrops)         \
-	X(TcpExt, TCPHPHits)           \
-	X(TcpExt, TCPPureAcks)         \
-	X(TcpExt, TCPHPAcks)           \
-	X(TcpExt, TCPRenoRecovery)     \
-	X(TcpExt, TCPSackRecovery)     \
-	X(TcpExt, TCPSACKReneging)     \
-	X(TcpExt, TCPFastRetrans)      \
-	X(TcpExt, TCPSlowStartRetrans) \
-	X(TcpExt, TCPTimeouts)         \
-	X(TcpExt, TCPLossProbes)       \
-	X(TcpExt, TCPDSACKOldSent)     \
-	X(TcpExt, TCPDSACKOfoSent)     \
-	X(TcpExt, TCPDSACKRecv)        \
-	X(TcpExt, TCPAbortOnData)      \
-	X(TcpExt, TCPAbortOnClose)     \
-	X(TcpExt, TCPAbortOnMemory)    \
-	X(TcpExt, TCPAbortOnTimeout)   \
-	X(TcpExt, TCPAbortOnLinger)    \
-	X(TcpExt, TCPReqQFullDrop)     \
-	X(TcpExt, TCPRcvCoalesce)      \
-	X(TcpExt, TCPOFOQueue)         \
-	X(TcpExt, TCPOFODrop)          \
-	X(TcpExt, TCPOFOMerge)         \
-	X(TcpExt, TCPRcvQDrop)         \
-	X(TcpExt, TCPZeroWindowDrop)   \
-	X(TcpExt, TCPChallengeACK)     \
-	X(TcpExt, TCPSYNChallenge)     \
+#define STACK_COUNTERS(X)                 \
+	X(Ip, InReceives)                 \
+	X(Ip, InHdrErrors)                \
+	X(Ip, InAddrErrors)               \
+	X(Ip, InUnknownProtos)            \
+	X(Ip, InDiscards)                 \
+	X(Ip, InDelivers)                 \
+	X(Ip, OutRequests)                \
+	X(Ip, OutDiscards)                \
+	X(Ip, OutNoRoutes)                \
+	X(Ip, ReasmTimeout)               \
+	X(Ip, ReasmReqds)                 \
+	X(Ip, ReasmOKs)                   \
+	X(Ip, ReasmFails)                 \
+	X(Ip, FragOKs)                    \
+	X(Ip, FragFails)                  \
+	X(Ip, FragCreates)                \
+	X(Icmp, InMsgs)                   \
+	X(Icmp, InErrors)                 \
+	X(Icmp, InCsumErrors)             \
+	X(Icmp, InEchos)                  \
+	X(Icmp, OutMsgs)                  \
+	X(Icmp, OutRateLimitGlobal)       \
+	X(Tcp, ActiveOpens)               \
+	X(Tcp, PassiveOpens)              \
+	X(Tcp, AttemptFails)              \
+	X(Tcp, EstabResets)               \
+	X(Tcp, CurrEstab)                 \
+	X(Tcp, InSegs)                    \
+	X(Tcp, OutSegs)                   \
+	X(Tcp, RetransSegs)               \
+	X(Tcp, InErrs)                    \
+	X(Tcp, OutRsts)                   \
+	X(Tcp, InCsumErrors)              \
+	X(Udp, InDatagrams)               \
+	X(Udp, NoPorts)                   \
+	X(Udp, InErrors)                  \
+	X(Udp, OutDatagrams)              \
+	X(Udp, RcvbufErrors)              \
+	X(Udp, SndbufErrors)              \
+	X(Udp, InCsumErrors)              \
+	X(TcpExt, PAWSEstab)              \
+	X(TcpExt, PAWSActive)             \
+	X(TcpExt, DelayedACKs)            \
+	X(TcpExt, ListenOverflows)        \
+	X(TcpExt, ListenDrops)            \
+	X(TcpExt, TCPHPHits)              \
+	X(TcpExt, TCPPureAcks)            \
+	X(TcpExt, TCPHPAcks)              \
+	X(TcpExt, TCPRenoRecovery)        \
+	X(TcpExt, TCPSackRecovery)        \
+	X(TcpExt, TCPSACKReneging)        \
+	X(TcpExt, TCPFastRetrans)         \
+	X(TcpExt, TCPSlowStartRetrans)    \
+	X(TcpExt, TCPTimeouts)            \
+	X(TcpExt, TCPLossProbes)          \
+	X(TcpExt, TCPDSACKOldSent)        \
+	X(TcpExt, TCPDSACKOfoSent)        \
+	X(TcpExt, TCPDSACKRecv)           \
+	X(TcpExt, TCPAbortOnData)         \
+	X(TcpExt, TCPAbortOnClose)        \
+	X(TcpExt, TCPAbortOnMemory)       \
+	X(TcpExt, TCPAbortOnTimeout)      \
+	X(TcpExt, TCPAbortOnLinger)       \
+	X(TcpExt, TCPReqQFullDrop)        \
+	X(TcpExt, TCPRcvCoalesce)         \
+	X(TcpExt, TCPOFOQueue)            \
+	X(TcpExt, TCPOFODrop)             \
+	X(TcpExt, TCPOFOMerge)            \
+	X(TcpExt, TCPRcvQDrop)            \
+	X(TcpExt, TCPZeroWindowDrop)      \
+	X(TcpExt, TCPChallengeACK)        \
+	X(TcpExt, TCPSYNChallenge)        \
 	X(TcpExt, TCPACKSkippedChallenge) \
-	X(TcpExt, TCPWinProbe)         \
-	X(TcpExt, TCPKeepAlive)        \
-	X(TcpExt, TCPTimeWaitOverflow) \
-	X(TcpExt, TW)                  \
-	X(TcpExt, TWRecycled)          \
-	X(Arp, InRequests)             \
-	X(Arp, InReplies)              \
-	X(Arp, OutRequests)            \
-	X(Arp, OutReplies)             \
-	X(Arp, Failed)                 \
-	X(Eth, InBad)                  \
+	X(TcpExt, TCPWinProbe)            \
+	X(TcpExt, TCPKeepAlive)           \
+	X(TcpExt, TCPTimeWaitOverflow)    \
+	X(TcpExt, TW)                     \
+	X(TcpExt, TWRecycled)             \
+	X(Arp, InRequests)                \
+	X(Arp, InReplies)                 \
+	X(Arp, OutRequests)               \
+	X(Arp, OutReplies)                \
+	X(Arp, Failed)                    \
+	X(Eth, InBad)                     \
 	X(Eth, InForeign)
 
 enum stack_counter {
 #define X(group, name) COUNT_##group##_##name,
 	STACK_COUNTERS(X)
 #undef X
-	STACK_COUNTER_MAX
+		STACK_COUNTER_MAX
 };
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See csum.h. A piece that begins at an odd offset counts with its bytes swapped. */
+/* See csum.h. A piece that begins at an odd offset counts with its bytes
+ * swapped. */
 #include "stack/csum.h"
 #include "base/mem.h"
 
@@ -55,7 +56,7 @@ void csum_close(const struct arena *a, struct frame *f, uint8_t proto)
 	uint32_t field = csum_field(proto);
 	struct half {
 		uint16_t v;
-	} __attribute__((packed, may_alias)) *w;
+	} __attribute__((packed, may_alias)) * w;
 	uint16_t sum;
 
 	if (!(f->flags & FRAME_NEEDS_CSUM))
@@ -63,7 +64,8 @@ void csum_close(const struct arena *a, struct frame *f, uint8_t proto)
 	f->flags &= (uint8_t)~FRAME_NEEDS_CSUM;
 	if (!field)
 		return;
-	/* The field holds the pseudo header's part. 0 would mean "none" to UDP. */
+	/* The field holds the pseudo header's part. 0 would mean "none" to UDP.
+	 */
 	w = (struct half *)(f->header + f->l4_off + field);
 	sum = (uint16_t)~csum_fold(csum_frame(a, f, f->l4_off));
 	w->v = sum ? sum : 0xffff;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The Internet checksum (RFC 1071), in memory order: a sum can be stored into a
- * header field as it is. A running sum is 64 bits wide and is folded at the end.
+ * header field as it is. A running sum is 64 bits wide and is folded at the
+ * end.
  */
 #ifndef TOAMI_STACK_CSUM_H
 #define TOAMI_STACK_CSUM_H
@@ -30,8 +31,7 @@ static inline uint64_t csum_pseudo(const struct ip_addr *src,
 
 	/* The high words of a mapped IPv4 address are not part of it. */
 	if (ip_is_v4(src))
-		return sum + src->w[3] + dst->w[3] +
-		       be16((uint16_t)l4_bytes);
+		return sum + src->w[3] + dst->w[3] + be16((uint16_t)l4_bytes);
 	for (int i = 0; i < 4; i++)
 		sum += (uint64_t)src->w[i] + dst->w[i];
 	return sum + be32(l4_bytes);
@@ -42,8 +42,8 @@ uint64_t csum_frame(const struct arena *a, const struct frame *f,
 		    uint32_t from);
 
 /*
- * csum_field - where the L4 checksum of @proto lies behind l4_off; 0: it has none that
- * may be left open
+ * csum_field - where the L4 checksum of @proto lies behind l4_off; 0: it has
+ * none that may be left open
  */
 static inline uint32_t csum_field(uint8_t proto)
 {

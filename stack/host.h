@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One host on the network: addresses, tables, timers. Lies in shared memory; holds
- * indices only. Writer of every field: the holder of the host's lock, except where a
- * field says otherwise.
+ * One host on the network: addresses, tables, timers. Lies in shared memory;
+ * holds indices only. Writer of every field: the holder of the host's lock,
+ * except where a field says otherwise.
  *
- * What is *derived* from the connections' slots, and rebuilt by stack_recover(): hash,
- * bound, wheel, the time-wait list and the listeners' queues. The rest is written in
- * one store or is harmless when half written.
+ * What is *derived* from the connections' slots, and rebuilt by
+ * stack_recover(): hash, bound, wheel, the time-wait list and the listeners'
+ * queues. The rest is written in one store or is harmless when half written.
  */
 #ifndef TOAMI_STACK_HOST_H
 #define TOAMI_STACK_HOST_H
@@ -19,10 +19,10 @@
 #define HOST_PORT_BUCKETS 4096	/* sockets by local port */
 
 /*
- * Timer wheel: hierarchical, 64 slots a level. A level-0 slot is one tick of 2^20 ns.
- * Invariant: an entry of level n agrees with `now` in every bit above the level's
- * group and exceeds it in that group, so the lowest level that is not empty holds the
- * next date, in its lowest slot.
+ * Timer wheel: hierarchical, 64 slots a level. A level-0 slot is one tick of
+ * 2^20 ns. Invariant: an entry of level n agrees with `now` in every bit above
+ * the level's group and exceeds it in that group, so the lowest level that is
+ * not empty holds the next date, in its lowest slot.
  */
 #define WHEEL_TICK_SHIFT 20
 #define WHEEL_LEVELS	 8
@@ -30,8 +30,8 @@
 #define WHEEL_SLOTS	 (1 << WHEEL_BITS)
 
 struct wheel {
-	uint64_t now;		       /* ticks */
-	uint64_t busy[WHEEL_LEVELS];   /* bit s: slot s holds something */
+	uint64_t now;		     /* ticks */
+	uint64_t busy[WHEEL_LEVELS]; /* bit s: slot s holds something */
 	conn_ix slot[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
@@ -66,9 +66,11 @@ struct reass {
 	bool live;
 	bool have_last;
 	uint16_t frames;
-	uint32_t total; /* bytes behind the IP header, once the last piece is in */
+	uint32_t total; /* bytes behind the IP header, once the last piece is in
+			 */
 	uint32_t bytes; /* of them here */
-	frame_ix first; /* by offset; note[0] is the offset, note[1] the bytes */
+	frame_ix
+		first; /* by offset; note[0] is the offset, note[1] the bytes */
 	uint64_t born_ns, until_ns;
 };
 
@@ -92,10 +94,10 @@ struct stack_host {
 	struct stack_config config;
 	struct ip_addr link6; /* fe80::/64 address made from the MAC */
 
-	uint32_t neigh_gen;	/* moves when `neigh` changes */
-	uint32_t port_salt;	/* RFC 6056, algorithm 3: the counter */
-	uint32_t accept_order;	/* numbers pending connections */
-	uint16_t ip_id;		/* of datagrams that may be fragmented */
+	uint32_t neigh_gen;    /* moves when `neigh` changes */
+	uint32_t port_salt;    /* RFC 6056, algorithm 3: the counter */
+	uint32_t accept_order; /* numbers pending connections */
+	uint16_t ip_id;	       /* of datagrams that may be fragmented */
 	uint32_t ip6_frag_id;
 
 	/* Limits of what a stranger may provoke, per second. */

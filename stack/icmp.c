@@ -2,8 +2,9 @@
 /*
  * ICMP for IPv4, RFC 792 and 1122: echo answered, errors sent and understood.
  *
- * An error quotes the header that provoked it and eight bytes or more behind; from these
- * the connection is found. What is quoted was sent by us, so source is local.
+ * An error quotes the header that provoked it and eight bytes or more behind;
+ * from these the connection is found. What is quoted was sent by us, so source
+ * is local.
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
@@ -32,17 +33,16 @@ bool icmp_allowed(struct stack *st)
 	return true;
 }
 
-/* Sends an ICMP message whose L4 header and payload are in place; consumes @ix. */
+/* Sends an ICMP message whose L4 header and payload are in place; consumes @ix.
+ */
 static void send(struct stack *st, frame_ix ix, const struct ip_addr *src,
 		 const struct ip_addr *dst, uint8_t tos)
 {
 	struct frame *f = frame_at(st->arena, ix);
 	struct icmp_header *i = (struct icmp_header *)(f->header + f->l4_off);
-	struct ip_out o = { .src = src,
-			    .dst = dst,
-			    .proto = IP_ICMP,
-			    .ttl = 64,
-			    .tos = tos };
+	struct ip_out o = {
+		.src = src, .dst = dst, .proto = IP_ICMP, .ttl = 64, .tos = tos
+	};
 
 	i->csum = 0;
 	i->csum = (uint16_t)~csum_fold(csum_frame(st->arena, f, f->l4_off));
@@ -75,8 +75,8 @@ static void echo(struct stack *st, struct packet *p)
 static int unreach_errno(uint8_t code, bool *hard)
 {
 	static const uint8_t table[16] = {
-		ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED,
-		EMSGSIZE,     EOPNOTSUPP,   ENETUNREACH, EHOSTDOWN,
+		ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED,
+		EMSGSIZE,     EOPNOTSUPP,   ENETUNREACH,  EHOSTDOWN,
 		ENONET,	      ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
 		EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
 	};
@@ -110,7 +110,8 @@ static void error_input(struct stack *st, struct packet *p,
 	    (h->proto != IP_TCP && h->proto != IP_UDP))
 		return;
 	if (i->type == ICMP_UNREACHABLE && i->code == ICMP_UNREACH_FRAG) {
-		/* RFC 1191; what claims less than any IPv4 link is not heeded. */
+		/* RFC 1191; what claims less than any IPv4 link is not heeded.
+		 */
 		mtu = be32(i->rest) & 0xffff;
 		if (mtu < 552)
 			mtu = 552;

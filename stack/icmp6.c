@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ICMPv6, RFC 4443, and of neighbour discovery, RFC 4861, what a host without routers to
- * find needs: solicitations answered, advertisements learned from.
+ * ICMPv6, RFC 4443, and of neighbour discovery, RFC 4861, what a host without
+ * routers to find needs: solicitations answered, advertisements learned from.
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
@@ -19,15 +19,13 @@ static void send(struct stack *st, frame_ix ix, const struct ip_addr *src,
 	struct frame *f = frame_at(st->arena, ix);
 	struct icmp_header *i = (struct icmp_header *)(f->header + f->l4_off);
 	uint32_t l4 = f->header_bytes - f->l4_off + f->payload;
-	struct ip_out o = { .src = src,
-			    .dst = dst,
-			    .proto = IP_ICMPV6,
-			    .ttl = hops };
+	struct ip_out o = {
+		.src = src, .dst = dst, .proto = IP_ICMPV6, .ttl = hops
+	};
 
 	i->csum = 0;
-	i->csum = (uint16_t)~csum_fold(
-		csum_frame(st->arena, f, f->l4_off) +
-		csum_pseudo(src, dst, IP_ICMPV6, l4));
+	i->csum = (uint16_t)~csum_fold(csum_frame(st->arena, f, f->l4_off) +
+				       csum_pseudo(src, dst, IP_ICMPV6, l4));
 	f->flags = (uint8_t)((f->flags & FRAME_REFS) | FRAME_CSUM_OK);
 	count(st, Icmp_OutMsgs);
 	ip_output(st, ix, &o);
@@ -52,7 +50,8 @@ static void echo(struct stack *st, struct packet *p)
 	send(st, p->ix, &p->dst, &p->src, 64);
 }
 
-/* An advertisement or a solicitation about @target, with our address as option. */
+/* An advertisement or a solicitation about @target, with our address as option.
+ */
 static void nd_send(struct stack *st, uint8_t type, const struct ip_addr *src,
 		    const struct ip_addr *dst, const struct ip_addr *target,
 		    uint32_t flags)
@@ -159,10 +158,10 @@ static void error_input(struct stack *st, struct packet *p,
 	case ICMP6_UNREACHABLE:
 		hard = i->code == ICMP6_UNREACH_PORT ||
 		       i->code == ICMP6_UNREACH_ADMIN;
-		err = i->code == ICMP6_UNREACH_PORT  ? ECONNREFUSED :
-		      i->code == ICMP6_UNREACH_ADMIN ? EACCES :
-		      i->code == ICMP6_UNREACH_ROUTE ? ENETUNREACH :
-						       EHOSTUNREACH;
+		err = i->code == ICMP6_UNREACH_PORT    ? ECONNREFUSED
+		      : i->code == ICMP6_UNREACH_ADMIN ? EACCES
+		      : i->code == ICMP6_UNREACH_ROUTE ? ENETUNREACH
+						       : EHOSTUNREACH;
 		break;
 	case ICMP6_PARAMETER:
 		hard = true;

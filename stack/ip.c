@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What both IP versions share: delivery upward, frames and checksums downward. */
+/* What both IP versions share: delivery upward, frames and checksums downward.
+ */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
 #include "stack/shape.h"
@@ -91,6 +92,6 @@ int ip_output(struct stack *st, frame_ix ix, const struct ip_out *o)
 		frame_free(st->arena, ix);
 		return err;
 	}
-	return ip_is_v4(o->dst) ? ipv4_output(st, ix, o, &p) :
-				  ipv6_output(st, ix, o, &p);
+	return ip_is_v4(o->dst) ? ipv4_output(st, ix, o, &p)
+				: ipv6_output(st, ix, o, &p);
 }

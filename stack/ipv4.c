@@ -2,9 +2,10 @@
 /*
  * IPv4, RFC 791 and 1122.
  *
- * In: the length on the wire bounds the length in the header, never the other way; what
- * lies behind the header's total (Ethernet padding) is cut. Options are skipped, source
- * routes refused. Out: no options; larger than the path's MTU means fragments, unless DF.
+ * In: the length on the wire bounds the length in the header, never the other
+ * way; what lies behind the header's total (Ethernet padding) is cut. Options
+ * are skipped, source routes refused. Out: no options; larger than the path's
+ * MTU means fragments, unless DF.
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"

@@ -2,10 +2,10 @@
 /*
  * IPv6, RFC 8200.
  *
- * In: extension headers are skipped, at most a handful and only as far as header[]
- * reaches; a routing header with segments left is refused (RFC 5095); fragments go to
- * reass.c. Out: no extension headers but the fragment header, where a datagram is larger
- * than the path.
+ * In: extension headers are skipped, at most a handful and only as far as
+ * header[] reaches; a routing header with segments left is refused (RFC 5095);
+ * fragments go to reass.c. Out: no extension headers but the fragment header,
+ * where a datagram is larger than the path.
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
@@ -42,8 +42,8 @@ static bool reach(struct stack *st, const struct packet *p, uint32_t bytes)
 }
 
 /*
- * Skips extension headers. 1: p->proto and l4_off are set; 0: the frame was consumed by
- * reassembly; -EINVAL.
+ * Skips extension headers. 1: p->proto and l4_off are set; 0: the frame was
+ * consumed by reassembly; -EINVAL.
  */
 static int skip_extensions(struct stack *st, struct packet *p)
 {
@@ -78,8 +78,8 @@ static int skip_extensions(struct stack *st, struct packet *p)
 			uint32_t id = get32(x + 4);
 
 			p->proto = x[0];
-			if ((frag & ~6u) && !reass_input(st, p, id, frag & ~7u,
-							 frag & 1))
+			if ((frag & ~6u) &&
+			    !reass_input(st, p, id, frag & ~7u, frag & 1))
 				return 0;
 		} else {
 			p->proto = x[0];
@@ -166,8 +166,8 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 {
 	struct frame *f = frame_at(st->arena, ix);
 	uint32_t room = (path_mtu(st, path) - IPV6_BYTES - 8) & ~7u;
-	uint32_t id = st->host->ip6_frag_id++ ^
-		      (uint32_t)st->host->config.secret[0];
+	uint32_t id =
+		st->host->ip6_frag_id++ ^ (uint32_t)st->host->config.secret[0];
 	uint32_t total, off = 0;
 
 	csum_close(st->arena, f, o->proto);

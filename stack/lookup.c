@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finding a connection: by both ends (host->hash), or by local port (host->bound).
+ * Finding a connection: by both ends (host->hash), or by local port
+ * (host->bound).
  *
- * host->hash holds what has a peer: TCP connections. host->bound holds what chose its
- * port by bind: listeners, UDP sockets, bound TCP sockets; not what was accepted, nor
- * what connect() gave a port. Chains are singly linked; a walk is bounded, so that a
- * damaged chain costs time but never hangs.
+ * host->hash holds what has a peer: TCP connections. host->bound holds what
+ * chose its port by bind: listeners, UDP sockets, bound TCP sockets; not what
+ * was accepted, nor what connect() gave a port. Chains are singly linked; a
+ * walk is bounded, so that a damaged chain costs time but never hangs.
  */
 #include "stack/stack_internal.h"
 #include "base/random.h"
 
 #define CHAIN_MAX 100000 /* more than any sane chain */
 
-/* A keyed multiplication folded to 64 bits: cheap, and not guessable from outside. */
+/* A keyed multiplication folded to 64 bits: cheap, and not guessable from
+ * outside. */
 static uint64_t fold_multiply(uint64_t a, uint64_t b)
 {
 	unsigned __int128 m = (unsigned __int128)a * b;
@@ -125,7 +127,8 @@ struct conn *bound_next(const struct stack *st, const struct conn *c,
 	return NULL;
 }
 
-/* How well a socket fits a packet: 0 not at all; each thing it insists on counts. */
+/* How well a socket fits a packet: 0 not at all; each thing it insists on
+ * counts. */
 static int fitness(const struct conn *c, const struct ip_addr *local,
 		   const struct ip_addr *peer, uint16_t pport)
 {
@@ -134,9 +137,10 @@ static int fitness(const struct conn *c, const struct ip_addr *local,
 	if (c->proto == STACK_TCP && c->state != CONN_LISTEN)
 		return 0;
 	if (ip_is_any(&c->local)) {
-		/* "any" of an AF_INET socket means IPv4; V6ONLY means what it says. */
-		if (ip_is_v4(local) ? (c->flags & CONN_V6ONLY) != 0 :
-				      !(c->flags & CONN_INET6))
+		/* "any" of an AF_INET socket means IPv4; V6ONLY means what it
+		 * says. */
+		if (ip_is_v4(local) ? (c->flags & CONN_V6ONLY) != 0
+				    : !(c->flags & CONN_INET6))
 			return 0;
 	} else {
 		if (!ip_equal(&c->local, local))
@@ -175,7 +179,8 @@ struct conn *bound_find(const struct stack *st, uint8_t proto,
 	/* SO_REUSEPORT: the flow's hash chooses among the equals. */
 	pick = (uint32_t)((uint64_t)conn_hash(st->host, local, lport, peer,
 					      pport) *
-			  ties >> 32);
+				  ties >>
+			  32);
 	for (c = NULL; (c = bound_next(st, c, proto, lport));)
 		if (fitness(c, local, peer, pport) == top && !pick--)
 			return c;

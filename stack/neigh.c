@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Neighbours that the surroundings could not name: a small cache filled by ARP and ND.
+ * Neighbours that the surroundings could not name: a small cache filled by ARP
+ *and ND.
  *
- *	FREE -> ASKED    a frame waits, a request is out; asked again every second
- *	ASKED -> KNOWN   the answer came, the frames leave
- *	ASKED -> FREE    three requests without an answer; the frames are dropped
+ *	FREE -> ASKED    a frame waits, a request is out; asked again every
+ *second ASKED -> KNOWN   the answer came, the frames leave ASKED -> FREE three
+ *requests without an answer; the frames are dropped
  *
- * A known entry is used for ever, and asked about again when it is used after its date:
- * an idle host has no timer here. A full cache gives up its oldest known entry.
+ * A known entry is used for ever, and asked about again when it is used after
+ *its date: an idle host has no timer here. A full cache gives up its oldest
+ *known entry.
  */
 #include "stack/stack_internal.h"
 
-#define ASK_NS	  NSEC_PER_SEC
-#define ASK_MAX	  3
-#define FRESH_NS  (30 * NSEC_PER_SEC)
+#define ASK_NS	 NSEC_PER_SEC
+#define ASK_MAX	 3
+#define FRESH_NS (30 * NSEC_PER_SEC)
 
 static struct neigh *find(struct stack *st, const struct ip_addr *a)
 {

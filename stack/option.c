@@ -158,7 +158,8 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		v = c->user_timeout_ms;
 		break;
 	case CONN_MAXSEG:
-		/* Before the handshake Linux shows what it would be at least. */
+		/* Before the handshake Linux shows what it would be at least.
+		 */
 		v = c->mss ? c->mss : c->maxseg ? c->maxseg : 536;
 		break;
 	case CONN_SNDBUF:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Paths: the host's own addresses, its link, its gateway. No routing table: a host on a
- * fabric has one interface, and whatever is not itself or on its link goes to the gateway.
+ * Paths: the host's own addresses, its link, its gateway. No routing table: a
+ * host on a fabric has one interface, and whatever is not itself or on its link
+ * goes to the gateway.
  */
 #include "stack/stack_internal.h"
 
@@ -97,8 +98,8 @@ int path_find(const struct stack *st, const struct ip_addr *dst, struct path *p)
 	}
 	if (ip_is_any(dst))
 		return -ENETUNREACH;
-	return ip_is_v4(dst) ? find4(&h->config, dst, p) :
-			       find6(&h->config, dst, p);
+	return ip_is_v4(dst) ? find4(&h->config, dst, p)
+			     : find6(&h->config, dst, p);
 }
 
 int path_source(const struct stack *st, const struct ip_addr *dst,

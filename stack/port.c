@@ -2,10 +2,11 @@
 /*
  * Local ports: who may share one, and how one is chosen.
  *
- * bind() to port 0 takes an odd port, connect() an even one (both take the other kind when
- * theirs is used up), as in Linux: so that neither gets in the other's way. connect()
- * starts at an offset that depends on the destination and a secret (RFC 6056, algorithm 3),
- * and a port serves any number of destinations.
+ * bind() to port 0 takes an odd port, connect() an even one (both take the
+ * other kind when theirs is used up), as in Linux: so that neither gets in the
+ * other's way. connect() starts at an offset that depends on the destination
+ * and a secret (RFC 6056, algorithm 3), and a port serves any number of
+ * destinations.
  */
 #include "stack/stack_internal.h"
 #include "stack/tcp.h"
@@ -28,16 +29,16 @@ static bool overlap(const struct conn *c, const struct ip_addr *addr,
 			return true;
 		if (v6 && (c->flags & CONN_INET6))
 			return true;
-		/* One of each family: they meet unless the IPv6 one is only that. */
-		return v6 ? !(flags & STACK_V6ONLY) :
-			    !(c->flags & CONN_V6ONLY);
+		/* One of each family: they meet unless the IPv6 one is only
+		 * that. */
+		return v6 ? !(flags & STACK_V6ONLY) : !(c->flags & CONN_V6ONLY);
 	}
 	if (any)
-		return ip_is_v4(&c->local) ? !(v6 && (flags & STACK_V6ONLY)) :
-					     v6;
+		return ip_is_v4(&c->local) ? !(v6 && (flags & STACK_V6ONLY))
+					   : v6;
 	if (any_c)
-		return ip_is_v4(addr) ? !(c->flags & CONN_V6ONLY) :
-					(c->flags & CONN_INET6) != 0;
+		return ip_is_v4(addr) ? !(c->flags & CONN_V6ONLY)
+				      : (c->flags & CONN_INET6) != 0;
 	return ip_equal(&c->local, addr);
 }
 
@@ -69,8 +70,9 @@ static int choose_bind(struct stack *st, const struct conn *self,
 	flags &= ~(STACK_REUSEADDR | STACK_REUSEPORT);
 	for (uint32_t kind = 0; kind < 2; kind++) {
 		for (uint32_t i = 0; i < PORT_COUNT; i += 2) {
-			uint32_t p = PORT_FIRST + (((start + i) % PORT_COUNT) &
-						   ~1u) + (kind ^ 1);
+			uint32_t p = PORT_FIRST +
+				     (((start + i) % PORT_COUNT) & ~1u) +
+				     (kind ^ 1);
 
 			if (!conflict(st, self, addr, (uint16_t)p, flags)) {
 				*port = (uint16_t)p;
@@ -91,8 +93,8 @@ int conn_bind(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 	if ((c->flags & CONN_BOUND) || c->state != CONN_CLOSED || c->lport)
 		return -EINVAL;
 	if (!ip_is_any(addr) && !host_has(st->host, addr) &&
-	    !(c->proto == STACK_UDP && (ip_is_multicast(addr) ||
-					host_is_broadcast(st->host, addr))))
+	    !(c->proto == STACK_UDP &&
+	      (ip_is_multicast(addr) || host_is_broadcast(st->host, addr))))
 		return -EADDRNOTAVAIL;
 	if (!port) {
 		err = choose_bind(st, c, addr, flags, &port);
@@ -104,8 +106,8 @@ int conn_bind(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 	outer = writing_begin(st, ix);
 	c->local = *addr;
 	c->lport = port;
-	c->flags &= ~(CONN_REUSEADDR | CONN_REUSEPORT | CONN_V6ONLY |
-		      CONN_INET6);
+	c->flags &=
+		~(CONN_REUSEADDR | CONN_REUSEPORT | CONN_V6ONLY | CONN_INET6);
 	if (flags & STACK_REUSEADDR)
 		c->flags |= CONN_REUSEADDR;
 	if (flags & STACK_REUSEPORT)
@@ -119,7 +121,8 @@ int conn_bind(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 	return 0;
 }
 
-/* May @c, with its peer set, have local port @port? An old TIME-WAIT gives way. */
+/* May @c, with its peer set, have local port @port? An old TIME-WAIT gives way.
+ */
 static bool usable(struct stack *st, struct conn *c, uint16_t port)
 {
 	struct conn *other = NULL;

@@ -2,12 +2,14 @@
 /*
  * Reassembly of both IP versions.
  *
- * A datagram in pieces takes one of a few contexts: its frames sorted by offset, trimmed to
- * what lies behind IP. Pieces that overlap condemn the whole (RFC 5722), exact repeats do
- * not. Bounded in number of datagrams, of pieces, and in time; when a context is
- * needed and none is free, the oldest is given up.
+ * A datagram in pieces takes one of a few contexts: its frames sorted by
+ * offset, trimmed to what lies behind IP. Pieces that overlap condemn the whole
+ * (RFC 5722), exact repeats do not. Bounded in number of datagrams, of pieces,
+ * and in time; when a context is needed and none is free, the oldest is given
+ * up.
  *
- * A frame in a context keeps its offset in note[0]; all its bytes are in the payload.
+ * A frame in a context keeps its offset in note[0]; all its bytes are in the
+ * payload.
  */
 #include "stack/stack_internal.h"
 #include "stack/shape.h"
@@ -106,7 +108,8 @@ static int insert(struct stack *st, struct reass *r, frame_ix ix, uint32_t off,
 	return 1;
 }
 
-/* All is here: one frame with the first piece's headers. 0 when memory is short. */
+/* All is here: one frame with the first piece's headers. 0 when memory is
+ * short. */
 static frame_ix join(struct stack *st, const struct reass *r)
 {
 	const struct frame *first = frame_at(st->arena, r->first);
@@ -145,8 +148,7 @@ static frame_ix join(struct stack *st, const struct reass *r)
 				ref = &f->ref[f->refs++];
 				*ref = (struct frame_ref){ k, 0, 0 };
 			}
-			n = min_u32(g->payload - off,
-				    CHUNK_BYTES - ref->bytes);
+			n = min_u32(g->payload - off, CHUNK_BYTES - ref->bytes);
 			frame_copy_out(st->arena, g, off,
 				       chunk_bytes(st->arena, ref->chunk) +
 					       ref->bytes,
@@ -176,9 +178,9 @@ bool reass_input(struct stack *st, struct packet *p, uint32_t id, uint32_t off,
 		return false;
 	}
 	r = context(st, p, id);
-	n = r->frames == REASS_FRAMES ?
-		    -1 :
-		    insert(st, r, p->ix, off, p->l4_bytes, more);
+	n = r->frames == REASS_FRAMES
+		    ? -1
+		    : insert(st, r, p->ix, off, p->l4_bytes, more);
 	if (n <= 0)
 		frame_free(st->arena, p->ix);
 	if (n < 0) {

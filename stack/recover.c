@@ -2,15 +2,16 @@
 /*
  * After a death: a host rebuilt from its connections' slots.
  *
- * The dead thread held the lock. Whatever it was changing is named by host->writing; every
- * other connection of this host is whole, but the links between them (hash chains, lists,
- * wheel) may be torn. So: undo the change if it was a segment's or a timer's (undo.h), or
- * else abort the marked connection without following its queues (its frames are found
- * unowned by arena_rebuild()); forget every link, and put each slot of ours back where its
+ * The dead thread held the lock. Whatever it was changing is named by
+ * host->writing; every other connection of this host is whole, but the links
+ * between them (hash chains, lists, wheel) may be torn. So: undo the change if
+ * it was a segment's or a timer's (undo.h), or else abort the marked connection
+ * without following its queues (its frames are found unowned by
+ * arena_rebuild()); forget every link, and put each slot of ours back where its
  * own fields say it belongs.
  *
- * A connection is left by the dead when it has no owner, waits on no living listener and
- * is no orphan: it was being opened, or accepted. It is reset.
+ * A connection is left by the dead when it has no owner, waits on no living
+ * listener and is no orphan: it was being opened, or accepted. It is reset.
  */
 #include "stack/tcp.h"
 #include "stack/undo.h"
@@ -94,15 +95,14 @@ static struct conn *listener_of(struct stack *st, const struct conn *c)
 }
 
 /*
- * Into an accept queue in the order of arrival. Slots come in any order: walk from the
- * head to the place. Bounded by what has been queued here before.
+ * Into an accept queue in the order of arrival. Slots come in any order: walk
+ * from the head to the place. Bounded by what has been queued here before.
  */
 static void accept_sorted(struct stack *st, struct conn *l, struct conn *c)
 {
 	conn_ix *link = &l->accept_first;
 
-	while (*link &&
-	       (int32_t)(conn_at(st, *link)->order - c->order) < 0)
+	while (*link && (int32_t)(conn_at(st, *link)->order - c->order) < 0)
 		link = &conn_at(st, *link)->q_next;
 	c->q_next = *link;
 	*link = c->self;
@@ -147,7 +147,8 @@ static void restore(struct stack *st, struct conn *c)
 		timer_arm(st, c, at);
 }
 
-/* What the mark names: reset, its owner told. UDP sockets and listeners go on. */
+/* What the mark names: reset, its owner told. UDP sockets and listeners go on.
+ */
 static void abort_marked(struct stack *st, struct conn *c)
 {
 	forget_queues(c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * See segment.h. Each piece has the super-frame's headers with its own lengths,
- * identification (counted up, as hardware does), sequence number and flags: CWR in the
- * first only, FIN and PSH in the last only.
+ * identification (counted up, as hardware does), sequence number and flags: CWR
+ * in the first only, FIN and PSH in the last only.
  */
 #include "stack/segment.h"
 #include "stack/csum.h"
@@ -150,8 +150,8 @@ int frame_segment(struct arena *a, frame_ix ix, bool csum,
 	}
 	while ((ix = frame_list_pop(a, &made)))
 		frame_list_add(a, list, ix);
-	frame_free(a, (frame_ix)(((unsigned char *)f - a->frames) /
-				 FRAME_BYTES));
+	frame_free(a,
+		   (frame_ix)(((unsigned char *)f - a->frames) / FRAME_BYTES));
 	return (int)n;
 bad:
 	frame_free(a, ix);

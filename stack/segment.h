@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Segmentation and checksums in software, for whoever cannot take a frame as it is.
+ * Segmentation and checksums in software, for whoever cannot take a frame as it
+ * is.
  */
 #ifndef TOAMI_STACK_SEGMENT_H
 #define TOAMI_STACK_SEGMENT_H
@@ -12,9 +13,10 @@
  * @csum: complete the L4 checksums too; otherwise they stay open, as in @ix
  * @list: gets the frames, at its end
  *
- * Consumes @ix. A frame that needs no cutting is passed on, its checksum completed where
- * wished. The frames share the chunks of @ix. Returns the number of frames, or -ENOBUFS,
- * or -EINVAL for headers that do not hold what gso_type says; nothing is added then.
+ * Consumes @ix. A frame that needs no cutting is passed on, its checksum
+ * completed where wished. The frames share the chunks of @ix. Returns the
+ * number of frames, or -ENOBUFS, or -EINVAL for headers that do not hold what
+ * gso_type says; nothing is added then.
  */
 int frame_segment(struct arena *a, frame_ix ix, bool csum,
 		  struct frame_list *list);

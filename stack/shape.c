@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See shape.h. The sum of ref[].bytes always equals `payload`: arena_rebuild() takes a
- * frame for damaged otherwise.
+ * See shape.h. The sum of ref[].bytes always equals `payload`: arena_rebuild()
+ * takes a frame for damaged otherwise.
  */
 #include "stack/shape.h"
 #include "base/mem.h"

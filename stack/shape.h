@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Changing the shape of a frame: where its header ends, how long it is, copies of it.
+ * Changing the shape of a frame: where its header ends, how long it is, copies
+ * of it.
  */
 #ifndef TOAMI_STACK_SHAPE_H
 #define TOAMI_STACK_SHAPE_H
@@ -10,8 +11,8 @@
 /**
  * frame_header_set - moves bytes between payload and header[]
  *
- * Afterwards header[] holds exactly @bytes. Returns 0; -EINVAL when the frame is
- * shorter or header[] smaller; -ENOBUFS. On failure the frame is unchanged.
+ * Afterwards header[] holds exactly @bytes. Returns 0; -EINVAL when the frame
+ * is shorter or header[] smaller; -ENOBUFS. On failure the frame is unchanged.
  */
 int frame_header_set(struct arena *a, frame_ix ix, uint32_t bytes);
 
@@ -22,8 +23,8 @@ void frame_trim(struct arena *a, frame_ix ix, uint32_t payload);
 frame_ix frame_clone(struct arena *a, frame_ix ix);
 
 /*
- * frame_refer_from - @ix gets @bytes of @from's payload, from @off on, as its next
- * payload. Returns 0, -EMSGSIZE or -ENOBUFS.
+ * frame_refer_from - @ix gets @bytes of @from's payload, from @off on, as its
+ * next payload. Returns 0, -EMSGSIZE or -ENOBUFS.
  */
 int frame_refer_from(struct arena *a, frame_ix ix, const struct frame *from,
 		     uint32_t off, uint32_t bytes);

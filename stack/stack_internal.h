@@ -2,9 +2,9 @@
 /*
  * What the files of this room tell each other.
  *
- * Calls go down: stack_input -> ipv4/ipv6 -> tcp, udp, icmp; and out through path_*.
- * A `struct packet` is one inbound frame on its way up; whoever is handed it consumes
- * the frame.
+ * Calls go down: stack_input -> ipv4/ipv6 -> tcp, udp, icmp; and out through
+ * path_*. A `struct packet` is one inbound frame on its way up; whoever is
+ * handed it consumes the frame.
  */
 #ifndef TOAMI_STACK_INTERNAL_H
 #define TOAMI_STACK_INTERNAL_H
@@ -41,8 +41,8 @@ static inline struct conn *conn_at(const struct stack *st, conn_ix ix)
  */
 static inline conn_ix writing_begin(struct stack *st, conn_ix c)
 {
-	conn_ix outer = atomic_load_explicit(&st->host->writing,
-					     memory_order_relaxed);
+	conn_ix outer =
+		atomic_load_explicit(&st->host->writing, memory_order_relaxed);
 
 	atomic_store_explicit(&st->host->writing, c, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
@@ -73,7 +73,8 @@ static inline void conn_event(struct stack *st, const struct conn *c,
 		st->ops->event(st, c->self, events);
 }
 
-/* --- timer.c: dates of connections -------------------------------------------- */
+/* --- timer.c: dates of connections
+ * -------------------------------------------- */
 
 void timer_arm_slow(struct stack *st, struct conn *c, uint64_t at);
 void timer_cancel(struct stack *st, struct conn *c);
@@ -89,7 +90,8 @@ static inline void timer_arm(struct stack *st, struct conn *c, uint64_t at)
 /* timer_aux - neigh[] or reass[] has something to do at @at */
 void timer_aux(struct stack *st, uint64_t at);
 
-/* --- path.c: where a destination lies ----------------------------------------- */
+/* --- path.c: where a destination lies
+ * ----------------------------------------- */
 
 enum path_kind { PATH_SELF, PATH_LINK, PATH_BROADCAST, PATH_MULTICAST };
 
@@ -113,7 +115,8 @@ int path_source(const struct stack *st, const struct ip_addr *dst,
 /* path_resolve - 0: p->mac is known; 1: it must be asked for; -EHOSTUNREACH */
 int path_resolve(struct stack *st, struct path *p);
 
-/* path_send - Ethernet header, then out; or it waits for an answer; consumes @ix */
+/* path_send - Ethernet header, then out; or it waits for an answer; consumes
+ * @ix */
 void path_send(struct stack *st, struct path *p, frame_ix ix);
 
 /* eth_send - @ix leaves to @mac; consumes it */
@@ -131,7 +134,8 @@ static inline uint64_t path_gen(const struct stack *st)
 	return (uint64_t)st->neighbour_gen << 32 | st->host->neigh_gen;
 }
 
-/* --- neigh.c: neighbours that had to be asked for ------------------------------ */
+/* --- neigh.c: neighbours that had to be asked for
+ * ------------------------------ */
 
 struct neigh *neigh_find(struct stack *st, const struct ip_addr *a);
 void neigh_wait(struct stack *st, const struct ip_addr *a, frame_ix ix);
@@ -141,12 +145,14 @@ void neigh_learn(struct stack *st, const struct ip_addr *a,
 		 const uint8_t mac[6], bool create);
 uint64_t neigh_timers(struct stack *st);
 
-/* --- arp.c -------------------------------------------------------------------- */
+/* --- arp.c
+ * -------------------------------------------------------------------- */
 
 void arp_input(struct stack *st, frame_ix ix);
 void arp_request(struct stack *st, const struct ip_addr *target);
 
-/* --- ipv4.c, ipv6.c, reass.c --------------------------------------------------- */
+/* --- ipv4.c, ipv6.c, reass.c
+ * --------------------------------------------------- */
 
 void ipv4_input(struct stack *st, frame_ix ix);
 void ipv6_input(struct stack *st, frame_ix ix);
@@ -162,8 +168,9 @@ struct ip_out {
 };
 
 /*
- * ip_write - the IP header at header[l3_off], for what lies behind it; @l4_bytes with the
- * L4 header. Returns nothing; the caller has put l3_off and header_bytes in place.
+ * ip_write - the IP header at header[l3_off], for what lies behind it;
+ * @l4_bytes with the L4 header. Returns nothing; the caller has put l3_off and
+ * header_bytes in place.
  */
 void ipv4_write(struct frame *f, const struct ip_out *o, uint32_t l4_bytes,
 		uint16_t id, uint16_t frag);
@@ -171,9 +178,9 @@ void ipv6_write(struct frame *f, const struct ip_out *o, uint8_t next,
 		uint32_t payload);
 
 /*
- * ip_output - a frame whose L4 header and payload are in place (header[] holds room for
- * Ethernet and IP before l4_off), fragmented where needed; consumes it.
- * Returns 0, -ENETUNREACH, -EHOSTUNREACH, -EMSGSIZE or -ENOBUFS.
+ * ip_output - a frame whose L4 header and payload are in place (header[] holds
+ * room for Ethernet and IP before l4_off), fragmented where needed; consumes
+ * it. Returns 0, -ENETUNREACH, -EHOSTUNREACH, -EMSGSIZE or -ENOBUFS.
  */
 int ip_output(struct stack *st, frame_ix ix, const struct ip_out *o);
 int ipv4_output(struct stack *st, frame_ix ix, const struct ip_out *o,
@@ -192,13 +199,15 @@ bool l4_csum_ok(const struct stack *st, const struct packet *p);
 void l4_csum_open(struct frame *f, const struct ip_out *o, uint32_t field,
 		  uint32_t l4_bytes);
 
-/* reass_input - a piece; returns true with a whole packet in @p, else consumed */
+/* reass_input - a piece; returns true with a whole packet in @p, else consumed
+ */
 bool reass_input(struct stack *st, struct packet *p, uint32_t id, uint32_t off,
 		 bool more);
 uint64_t reass_timers(struct stack *st);
 void reass_drop(struct stack *st, struct reass *r);
 
-/* --- icmp.c, icmp6.c ----------------------------------------------------------- */
+/* --- icmp.c, icmp6.c
+ * ----------------------------------------------------------- */
 
 void icmp_input(struct stack *st, struct packet *p);
 void icmp6_input(struct stack *st, struct packet *p);
@@ -216,14 +225,15 @@ void icmp6_solicit(struct stack *st, const struct ip_addr *target);
 bool icmp_allowed(struct stack *st);
 
 /*
- * conn_icmp - an error came for what @local:@lport sent to @peer:@pport; @seq is the TCP
- * sequence number quoted, @mtu != 0: it was too big
+ * conn_icmp - an error came for what @local:@lport sent to @peer:@pport; @seq
+ * is the TCP sequence number quoted, @mtu != 0: it was too big
  */
 void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 	       uint16_t lport, const struct ip_addr *peer, uint16_t pport,
 	       uint32_t seq, int err, bool hard, uint32_t mtu);
 
-/* --- lookup.c: hash chains and ports ------------------------------------------- */
+/* --- lookup.c: hash chains and ports
+ * ------------------------------------------- */
 
 uint32_t conn_hash(const struct stack_host *h, const struct ip_addr *local,
 		   uint16_t lport, const struct ip_addr *peer, uint16_t pport);
@@ -244,7 +254,8 @@ struct conn *bound_find(const struct stack *st, uint8_t proto,
 struct conn *bound_next(const struct stack *st, const struct conn *c,
 			uint8_t proto, uint16_t port);
 
-/* --- conn.c -------------------------------------------------------------------- */
+/* --- conn.c
+ * -------------------------------------------------------------------- */
 
 struct conn *conn_new(struct stack *st, uint8_t proto);
 void conn_free(struct stack *st, struct conn *c);
@@ -256,7 +267,8 @@ int conn_path(struct stack *st, struct conn *c, struct path *p);
 /* port_choose - binds to a free port; @peer, @pport: so that the four differ */
 int port_choose(struct stack *st, struct conn *c);
 
-/* --- udp.c --------------------------------------------------------------------- */
+/* --- udp.c
+ * --------------------------------------------------------------------- */
 
 void udp_input(struct stack *st, struct packet *p);
 void udp_close(struct stack *st, struct conn *c);

@@ -7,15 +7,12 @@
  *	tcp_sack.c     the sender's scoreboard
  *	tcp_cc.c       congestion window: slow start, CUBIC
  *	tcp_rtt.c      round trip and retransmission timeout
- *	tcp_recvq.c    bytes in order, bytes out of order, the window, the reader
- *	tcp_sendq.c    chunks of the send queue, the writer
- *	tcp_output.c   what may be sent now
- *	tcp_segment.c  one segment onto the wire
- *	tcp_option.c   options in and out
- *	tcp_listen.c   listeners and half-open connections
- *	tcp_timer.c    what happens when nothing happens
- *	tcp_timewait.c the last state
- *	tcp_user.c     connect, shutdown, close, errors, readiness
+ *	tcp_recvq.c    bytes in order, bytes out of order, the window, the
+ *reader tcp_sendq.c    chunks of the send queue, the writer tcp_output.c   what
+ *may be sent now tcp_segment.c  one segment onto the wire tcp_option.c options
+ *in and out tcp_listen.c   listeners and half-open connections tcp_timer.c what
+ *happens when nothing happens tcp_timewait.c the last state tcp_user.c connect,
+ *shutdown, close, errors, readiness
  *
  * Every function here has host->writing set to the connection by its caller.
  */
@@ -43,7 +40,7 @@
 /* An inbound segment, read once from the frame. */
 struct tcp_in {
 	uint32_t seq, ack;
-	uint32_t bytes; /* of payload */
+	uint32_t bytes;	 /* of payload */
 	uint32_t window; /* not scaled */
 	uint16_t urgent;
 	uint8_t flags;
@@ -122,7 +119,8 @@ void tcp_mss_update(struct conn *c);
 
 /* tcp_segment.c: all return 0 or a negative errno; nothing was sent then */
 int tcp_send_syn(struct stack *st, struct conn *c);
-/* tcp_send_data - @bytes from @seq on (fewer if refs end); returns bytes or error */
+/* tcp_send_data - @bytes from @seq on (fewer if refs end); returns bytes or
+ * error */
 int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		  uint32_t bytes, bool fin);
 void tcp_send_ack(struct stack *st, struct conn *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an acknowledgement does: frees chunks, times the round trip, opens the window,
- * detects loss and repairs it.
+ * What an acknowledgement does: frees chunks, times the round trip, opens the
+ *window, detects loss and repairs it.
  *
  * Recovery (RFC 6675 with SACK, RFC 6582 without):
  *
@@ -9,11 +9,11 @@
  *	  resent since   lost, to be    in flight, as
  *	  it began       resent         far as known
  *
- * pipe is what is thought to be in the network: resent and not yet acknowledged, plus
- * sent above lost_end and not SACKed. OPEN -> RECOVERY on evidence of loss, any -> LOSS
- * on a timeout (everything up to snd_nxt is lost then), both -> OPEN when `recover` is
- * acknowledged, or at once when the echoed timestamp shows that nothing had been lost
- * (Eifel, RFC 3522).
+ * pipe is what is thought to be in the network: resent and not yet
+ *acknowledged, plus sent above lost_end and not SACKed. OPEN -> RECOVERY on
+ *evidence of loss, any -> LOSS on a timeout (everything up to snd_nxt is lost
+ *then), both -> OPEN when `recover` is acknowledged, or at once when the echoed
+ *timestamp shows that nothing had been lost (Eifel, RFC 3522).
  */
 #include "stack/tcp.h"
 
@@ -29,8 +29,7 @@ uint32_t tcp_pipe(const struct conn *c)
 		s = c->flags & CONN_SACK ? 0 : (uint32_t)c->dupacks * c->mss;
 		return flight > s ? flight - s : 0;
 	}
-	pipe = tcp_unsacked(c, c->snd_una,
-			    seq_min(c->high_rxt, c->lost_end)) +
+	pipe = tcp_unsacked(c, c->snd_una, seq_min(c->high_rxt, c->lost_end)) +
 	       tcp_unsacked(c, seq_max(c->lost_end, c->snd_una), c->snd_nxt);
 	if (c->flags & CONN_SACK)
 		return pipe;
@@ -183,7 +182,8 @@ static bool sack_input(struct stack *st, struct conn *c,
 
 		if (seq_ge(s, e))
 			continue;
-		/* Below the ack, or within the next block: a D-SACK (RFC 2883). */
+		/* Below the ack, or within the next block: a D-SACK (RFC 2883).
+		 */
 		if (seq_le(e, c->snd_una) || seq_lt(s, c->snd_una) ||
 		    (i == 0 && in->sacks > 1 && seq_ge(s, in->sack[1].start) &&
 		     seq_le(e, in->sack[1].end))) {
@@ -198,16 +198,15 @@ static bool sack_input(struct stack *st, struct conn *c,
 }
 
 /* Nothing new is acknowledged, but something was heard. */
-static void duplicate(struct stack *st, struct conn *c,
-		      const struct tcp_in *in, bool news, bool window_moved)
+static void duplicate(struct stack *st, struct conn *c, const struct tcp_in *in,
+		      bool news, bool window_moved)
 {
 	uint32_t lost = c->snd_una;
 	bool sack = c->flags & CONN_SACK;
 
 	if (c->snd_una == c->snd_nxt)
 		return;
-	if (sack ? !news :
-		   in->bytes || window_moved || (in->flags & TCP_FIN))
+	if (sack ? !news : in->bytes || window_moved || (in->flags & TCP_FIN))
 		return;
 	if (c->dupacks < UINT8_MAX)
 		c->dupacks++;

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Congestion window: slow start, then CUBIC (RFC 9438) with its Reno-friendly region, in
- * bytes and integers.
+ * Congestion window: slow start, then CUBIC (RFC 9438) with its Reno-friendly
+ *region, in bytes and integers.
  *
- *	W(t) = C (t - K)^3 + W_max,  C = 0.4 segments/s^3,  K = cbrt((W_max - W) / C)
+ *	W(t) = C (t - K)^3 + W_max,  C = 0.4 segments/s^3,  K = cbrt((W_max - W)
+ * / C)
  *
- * t and K are in units of 1/1024 s, so (t - K)^3 C is offs^3 * 0.4 >> 30 segments. The
- * window grows by bytes acknowledged (RFC 3465 with L without bound: a super-segment is
- * acknowledged whole), and only while it was the window that held the sender back.
+ * t and K are in units of 1/1024 s, so (t - K)^3 C is offs^3 * 0.4 >> 30
+ *segments. The window grows by bytes acknowledged (RFC 3465 with L without
+ *bound: a super-segment is acknowledged whole), and only while it was the
+ *window that held the sender back.
  */
 #include "stack/tcp.h"
 
-#define BETA_NUM 717u /* 0.7 * 1024 */
-#define C_NUM	 410u /* 0.4 * 1024 */
+#define BETA_NUM  717u /* 0.7 * 1024 */
+#define C_NUM	  410u /* 0.4 * 1024 */
 #define ALPHA_NUM 542u /* 3 (1 - beta) / (1 + beta) * 1024 */
-#define OFFS_MAX (UINT64_C(1) << 17)
-#define CWND_MAX (1u << 30)
+#define OFFS_MAX  (UINT64_C(1) << 17)
+#define CWND_MAX  (1u << 30)
 
 void tcp_cc_init(struct conn *c)
 {
@@ -69,7 +71,8 @@ static uint32_t cubic_target(struct stack *st, const struct conn *c)
 	t += c->srtt8_us / 8 / 977;
 	offs = t > c->k ? t - c->k : c->k - t;
 	offs = min_u64(offs, OFFS_MAX);
-	delta = ((offs * offs * offs) >> 20) * C_NUM >> 10; /* segments * 1024 */
+	delta = ((offs * offs * offs) >> 20) * C_NUM >>
+		10; /* segments * 1024 */
 	delta = delta * c->mss >> 10;
 	delta = min_u64(delta, CWND_MAX);
 	if (t > c->k)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* TCP_INFO: the layout of struct tcp_info in Linux's linux/tcp.h, which is ABI. */
+/* TCP_INFO: the layout of struct tcp_info in Linux's linux/tcp.h, which is ABI.
+ */
 #include "stack/tcp.h"
 
 struct info {
@@ -80,16 +81,17 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 		i.unacked = c->accepts;
 		i.sacked = c->backlog;
 	} else {
-		i.ca_state = c->recovery == TCP_OPEN	 ? 0 :
-			     c->recovery == TCP_RECOVERY ? 3 :
-							   4;
+		i.ca_state = c->recovery == TCP_OPEN	   ? 0
+			     : c->recovery == TCP_RECOVERY ? 3
+							   : 4;
 		i.unacked = (c->snd_nxt - c->snd_una + mss - 1) / mss;
 		for (uint32_t n = 0; n < c->sackeds; n++)
 			i.sacked += (c->sacked[n].end - c->sacked[n].start +
-				     mss - 1) / mss;
+				     mss - 1) /
+				    mss;
 		i.snd_cwnd = c->cwnd / mss;
-		i.snd_ssthresh = c->ssthresh >= 1u << 30 ? 0x7fffffff :
-							   c->ssthresh / mss;
+		i.snd_ssthresh = c->ssthresh >= 1u << 30 ? 0x7fffffff
+							 : c->ssthresh / mss;
 		i.notsent_bytes = tcp_unsent(c);
 	}
 	memcpy(info, &i, bytes);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A segment arrives: RFC 9293 section 3.10.7, with the checks of RFC 5961 and RFC 7323.
+ * A segment arrives: RFC 9293 section 3.10.7, with the checks of RFC 5961 and
+ * RFC 7323.
  *
- * Header prediction first (Van Jacobson): an established connection, nothing but ACK and
- * perhaps PSH, the byte that is expected, an acknowledgement within the flight. That is
- * nearly every segment of a healthy connection; the rest takes the long way.
+ * Header prediction first (Van Jacobson): an established connection, nothing
+ * but ACK and perhaps PSH, the byte that is expected, an acknowledgement within
+ * the flight. That is nearly every segment of a healthy connection; the rest
+ * takes the long way.
  */
 #include "stack/tcp.h"
 #include "stack/undo.h"
@@ -61,8 +63,7 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 	return tcp_options_parse(opt, bytes - TCP_BYTES, in);
 }
 
-static void ts_update(struct stack *st, struct conn *c,
-		      const struct tcp_in *in)
+static void ts_update(struct stack *st, struct conn *c, const struct tcp_in *in)
 {
 	/* RFC 7323, 4.3: what the last ack covered, and not older. */
 	if (in->has_ts && (c->flags & CONN_TS) && seq_le(in->seq, c->rcv_wup) &&
@@ -226,8 +227,7 @@ static bool acceptable(struct stack *st, struct conn *c,
 		    seq_lt(in->seq, c->rcv_nxt)) {
 			c->flags |= CONN_DSACK;
 			c->dsack.start = in->seq;
-			c->dsack.end = seq_min(in->seq + in->bytes,
-					       c->rcv_nxt);
+			c->dsack.end = seq_min(in->seq + in->bytes, c->rcv_nxt);
 			count(st, TcpExt_TCPDSACKOldSent);
 		}
 		if (c->state == CONN_SYN_RECEIVED && (in->flags & TCP_SYN))
@@ -246,7 +246,8 @@ static bool acceptable(struct stack *st, struct conn *c,
 	if (in->flags & TCP_SYN) {
 		if (c->state == CONN_SYN_RECEIVED &&
 		    in->seq + 1 == c->rcv_nxt) {
-			/* Simultaneous open goes on; a lost answer is repeated. */
+			/* Simultaneous open goes on; a lost answer is repeated.
+			 */
 			if ((in->flags & TCP_ACK) && in->ack == c->snd_nxt)
 				return true;
 			tcp_send_syn(st, c);
@@ -282,8 +283,10 @@ static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 	c->backoff = 0;
 	c->retries = 0;
 	tcp_keep_arm(st, c);
-	if (c->flags & CONN_FIN_QUEUED)
+	if (c->flags & CONN_FIN_QUEUED) {
 		c->state = CONN_FIN_WAIT1;
+		st->host->count[COUNT_Tcp_CurrEstab]--;
+	}
 	conn_event(st, c, STACK_OUT);
 	return true;
 }
@@ -345,7 +348,8 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 	case CONN_ESTABLISHED:
 		break;
 	default:
-		/* Nothing can follow the peer's FIN; old data is acked again. */
+		/* Nothing can follow the peer's FIN; old data is acked again.
+		 */
 		if (in->bytes || (in->flags & TCP_FIN))
 			c->flags |= CONN_ACK_NOW;
 		respond(st, c);
@@ -366,19 +370,16 @@ drop:
 	frame_free(st->arena, p->ix);
 }
 
+/* No connection has these addresses: a listener's, or nobody's. */
 static void nobody(struct stack *st, struct packet *p, const struct tcp_in *in)
 {
+	const struct tcp_header *t =
+		(const struct tcp_header *)(p->f->header + p->f->l4_off);
 	struct conn *l = NULL;
 
 	if (p->unicast)
-		l = bound_find(st, STACK_TCP, &p->dst,
-			       be16(((struct tcp_header *)(p->f->header +
-							   p->f->l4_off))
-					    ->dport),
-			       &p->src,
-			       be16(((struct tcp_header *)(p->f->header +
-							   p->f->l4_off))
-					    ->sport));
+		l = bound_find(st, STACK_TCP, &p->dst, be16(t->dport), &p->src,
+			       be16(t->sport));
 	if (l)
 		tcp_listen_input(st, l, p, in);
 	else

@@ -2,12 +2,14 @@
 /*
  * Listeners: from SYN to accept().
  *
- * A SYN makes a connection in SYN-RECEIVED that hangs in the listener's list of half-open
- * ones. The handshake's last ack moves it to the accept queue, where it stays, whatever
- * becomes of it, until it is accepted or the listener closes. As in Linux, a full accept
- * queue drops SYNs, and last acks too: the SYN-ACK is repeated and the peer acks again.
+ * A SYN makes a connection in SYN-RECEIVED that hangs in the listener's list of
+ * half-open ones. The handshake's last ack moves it to the accept queue, where
+ * it stays, whatever becomes of it, until it is accepted or the listener
+ * closes. As in Linux, a full accept queue drops SYNs, and last acks too: the
+ * SYN-ACK is repeated and the peer acks again.
  *
- * `order` numbers what waits for accept(), so that the queue can be rebuilt from slots.
+ * `order` numbers what waits for accept(), so that the queue can be rebuilt
+ * from slots.
  */
 #include "stack/tcp.h"
 #include "base/random.h"
@@ -17,15 +19,16 @@
 uint32_t tcp_isn(const struct stack *st, const struct conn *c)
 {
 	uint64_t words[5] = { c->local.d[0] ^ c->peer.d[0], c->local.d[1],
-			      c->peer.d[1],
-			      (uint64_t)c->lport << 16 | c->pport, 6 };
+			      c->peer.d[1], (uint64_t)c->lport << 16 | c->pport,
+			      6 };
 
 	/* RFC 6528: a secret function of the flow, and a clock of 64 ns. */
 	return (uint32_t)siphash(st->host->config.secret, words, 5) +
 	       (uint32_t)(st->now_ns >> 6);
 }
 
-/* One offset per pair of hosts, so that later connections have later timestamps. */
+/* One offset per pair of hosts, so that later connections have later
+ * timestamps. */
 uint32_t tcp_ts_offset(const struct stack *st, const struct conn *c)
 {
 	uint64_t words[4] = { c->local.d[0] ^ c->peer.d[0], c->local.d[1],

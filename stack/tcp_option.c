@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TCP options: RFC 9293 section 3.2, RFC 7323, RFC 2018. Written in Linux's order,
- * `mss,sackOK,ts,nop,wscale` on a SYN, `nop,nop,ts,nop,nop,sack` later, because peers and
- * tests have come to expect it.
+ * TCP options: RFC 9293 section 3.2, RFC 7323, RFC 2018. Written in Linux's
+ * order, `mss,sackOK,ts,nop,wscale` on a SYN, `nop,nop,ts,nop,nop,sack` later,
+ * because peers and tests have come to expect it.
  */
 #include "stack/tcp.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What may be sent now: the least of what is queued, what the peer's window takes, and
- * what the congestion window leaves, in pieces of up to 64 KiB.
+ * What may be sent now: the least of what is queued, what the peer's window
+ * takes, and what the congestion window leaves, in pieces of up to 64 KiB.
  *
- * A piece that is shorter than a segment is sent when it ends the queue and neither Nagle
- * (as Minshall refined it: one short segment in flight), CORK nor MSG_MORE holds it
- * back; or when it fills half of the largest window the peer ever had (RFC 9293, 3.8.6.2.1).
+ * A piece that is shorter than a segment is sent when it ends the queue and
+ * neither Nagle (as Minshall refined it: one short segment in flight), CORK nor
+ * MSG_MORE holds it back; or when it fills half of the largest window the peer
+ * ever had (RFC 9293, 3.8.6.2.1).
  *
  * Whatever remains unsent with nothing in flight has a date: the persist timer.
  */
@@ -75,9 +76,9 @@ static uint32_t quota(struct conn *c, bool more)
 	} else if (len < mss) {
 		/* The window ends within a segment. */
 		return window < unsent && len == window &&
-				       len >= max_u32(c->max_wnd / 2, 1) ?
-			       len :
-			       0;
+				       len >= max_u32(c->max_wnd / 2, 1)
+			       ? len
+			       : 0;
 	}
 	return len < mss ? 0 : len - len % mss;
 }
@@ -88,9 +89,8 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	int n;
 
 	if (unlikely(c->state == CONN_SYN_SENT ||
-		     c->state == CONN_SYN_RECEIVED ||
-		     c->state == CONN_CLOSED || c->state == CONN_LISTEN ||
-		     c->state == CONN_TIME_WAIT))
+		     c->state == CONN_SYN_RECEIVED || c->state == CONN_CLOSED ||
+		     c->state == CONN_LISTEN || c->state == CONN_TIME_WAIT))
 		return;
 	if (c->snd_nxt == c->snd_una && c->last_send_ns &&
 	    c->snd_end != c->snd_nxt)
@@ -122,8 +122,8 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		tcp_rtx_arm(st, c);
 	} else if (c->snd_end != c->snd_nxt || (c->flags & CONN_FIN_QUEUED)) {
 		c->rtx_kind = TCP_RTX_PERSIST;
-		c->rtx_at = st->now_ns + (c->snd_wnd ? TCP_RTO_MIN_US * 1000u :
-						       tcp_rto_ns(c));
+		c->rtx_at = st->now_ns + (c->snd_wnd ? TCP_RTO_MIN_US * 1000u
+						     : tcp_rto_ns(c));
 		timer_arm(st, c, c->rtx_at);
 	}
 }
@@ -146,7 +146,8 @@ void tcp_push_held(struct stack *st, struct conn *c)
 	tcp_output(st, c, false);
 }
 
-/* Sends again up to @bytes from @seq on, and FIN if it lies there; returns how far. */
+/* Sends again up to @bytes from @seq on, and FIN if it lies there; returns how
+ * far. */
 uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 		    uint32_t bytes)
 {

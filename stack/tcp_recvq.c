@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The receive side: frames in order for the reader, frames out of order for later, and
- * the window that both are measured against.
+ * The receive side: frames in order for the reader, frames out of order for
+ * later, and the window that both are measured against.
  *
- * A queued frame's tcp.seq is the first byte not consumed (at payload_off), tcp.end_seq
- * lies behind its last byte; a FIN is not counted, FRAME_FIN says that one follows. Frames
- * out of order are sorted and do not overlap.
+ * A queued frame's tcp.seq is the first byte not consumed (at payload_off),
+ * tcp.end_seq lies behind its last byte; a FIN is not counted, FRAME_FIN says
+ * that one follows. Frames out of order are sorted and do not overlap.
  *
- * The window's right edge (rcv_adv) never moves left. It moves right when that is worth a
- * segment (RFC 9293, 3.8.6.2.2), and the reader tells the peer when the window was
- * shut or has at least doubled (Linux).
+ * The window's right edge (rcv_adv) never moves left. It moves right when that
+ * is worth a segment (RFC 9293, 3.8.6.2.2), and the reader tells the peer when
+ * the window was shut or has at least doubled (Linux).
  */
 #include "stack/tcp.h"
 #include "stack/undo.h"
@@ -22,8 +22,8 @@
 
 uint16_t tcp_window(struct conn *c)
 {
-	uint32_t free = c->rcvbuf > c->rcv_queued ? c->rcvbuf - c->rcv_queued :
-						    0;
+	uint32_t free =
+		c->rcvbuf > c->rcv_queued ? c->rcvbuf - c->rcv_queued : 0;
 	uint32_t told = c->rcv_adv - c->rcv_nxt;
 	uint32_t window = told, w;
 
@@ -60,7 +60,8 @@ void tcp_ack_policy(struct stack *st, struct conn *c)
 	timer_arm(st, c, c->delack_at);
 }
 
-/* What the peer's segments look like decides what "every second segment" means. */
+/* What the peer's segments look like decides what "every second segment" means.
+ */
 static void note_arrival(struct stack *st, struct conn *c, uint32_t segment)
 {
 	if (segment > c->rcv_mss)
@@ -72,7 +73,8 @@ static void note_arrival(struct stack *st, struct conn *c, uint32_t segment)
 	c->last_recv_ns = st->now_ns;
 }
 
-/* Small frames share one slot: a peer's many small segments do not eat the arena. */
+/* Small frames share one slot: a peer's many small segments do not eat the
+ * arena. */
 static bool coalesce(struct stack *st, struct conn *c, struct frame *f,
 		     uint32_t bytes)
 {
@@ -132,7 +134,8 @@ void tcp_data_in_order(struct stack *st, struct conn *c, uint32_t bytes,
 	tell_reader(st, c);
 }
 
-/* Frames that are in order now join the queue; returns true if a FIN is reached. */
+/* Frames that are in order now join the queue; returns true if a FIN is
+ * reached. */
 static bool merge(struct stack *st, struct conn *c)
 {
 	bool fin = false;
@@ -149,7 +152,8 @@ static bool merge(struct stack *st, struct conn *c)
 			c->ooo_last = 0;
 		c->ooo_frames--;
 		c->ooo_bytes -= f->tcp.end_seq - f->tcp.seq;
-		if ((f->flags & FRAME_FIN) && seq_ge(f->tcp.end_seq, c->rcv_nxt))
+		if ((f->flags & FRAME_FIN) &&
+		    seq_ge(f->tcp.end_seq, c->rcv_nxt))
 			fin = true;
 		if (seq_le(f->tcp.end_seq, c->rcv_nxt)) {
 			frame_free(st->arena, ix);
@@ -187,10 +191,53 @@ static void dsack(struct stack *st, struct conn *c, uint32_t start,
 		count(st, TcpExt_TCPDSACKOldSent);
 }
 
+/* Trims the front of @ix by what @prev holds; false when nothing new remains. */
+static bool trim_front(struct stack *st, struct conn *c, struct frame *f,
+		       struct frame *p)
+{
+	if (seq_ge(p->tcp.end_seq, f->tcp.end_seq)) {
+		/* But perhaps the FIN is new. */
+		if (p->tcp.end_seq == f->tcp.end_seq)
+			p->flags |= f->flags & FRAME_FIN;
+		dsack(st, c, f->tcp.seq, f->tcp.end_seq, true);
+		count(st, TcpExt_TCPOFOMerge);
+		return false;
+	}
+	if (seq_gt(p->tcp.end_seq, f->tcp.seq)) {
+		f->payload_off += p->tcp.end_seq - f->tcp.seq;
+		f->tcp.seq = p->tcp.end_seq;
+	}
+	return true;
+}
+
+/* Frees what follows @ix and lies within it; returns what follows then. */
+static frame_ix absorb(struct stack *st, struct conn *c, frame_ix ix,
+		       frame_ix next)
+{
+	struct frame *f = frame_at(st->arena, ix);
+
+	while (next) {
+		struct frame *n = frame_at(st->arena, next);
+		frame_ix after = n->next;
+
+		if (seq_gt(n->tcp.end_seq, f->tcp.end_seq)) {
+			if (seq_lt(n->tcp.seq, f->tcp.end_seq))
+				cut(st, ix, n->tcp.seq);
+			break;
+		}
+		f->flags |= n->flags & FRAME_FIN;
+		c->ooo_bytes -= n->tcp.end_seq - n->tcp.seq;
+		c->ooo_frames--;
+		frame_free(st->arena, next);
+		next = after;
+	}
+	return next;
+}
+
 /* Sorts @ix into the frames out of order; consumes it. */
 static void insert(struct stack *st, struct conn *c, frame_ix ix)
 {
-	struct frame *f = frame_at(st->arena, ix), *p = NULL, *n;
+	struct frame *f = frame_at(st->arena, ix);
 	frame_ix prev = 0, next = c->ooo_first;
 
 	if (c->ooo_frames >= OOO_FRAMES_MIN + c->rcvbuf / 1024) {
@@ -198,55 +245,25 @@ static void insert(struct stack *st, struct conn *c, frame_ix ix)
 		frame_free(st->arena, ix);
 		return;
 	}
+	/* Most often it goes to the end. */
 	if (c->ooo_last &&
 	    seq_ge(f->tcp.seq, frame_at(st->arena, c->ooo_last)->tcp.seq)) {
 		prev = c->ooo_last;
 		next = 0;
 	}
 	while (next) {
-		n = frame_at(st->arena, next);
+		const struct frame *n = frame_at(st->arena, next);
+
 		if (seq_gt(n->tcp.seq, f->tcp.seq))
 			break;
 		prev = next;
 		next = n->next;
 	}
-	if (prev) {
-		p = frame_at(st->arena, prev);
-		if (seq_ge(p->tcp.end_seq, f->tcp.end_seq)) {
-			/* Nothing new, but perhaps the FIN. */
-			if (p->tcp.end_seq == f->tcp.end_seq)
-				p->flags |= f->flags & FRAME_FIN;
-			dsack(st, c, f->tcp.seq, f->tcp.end_seq, true);
-			count(st, TcpExt_TCPOFOMerge);
-			frame_free(st->arena, ix);
-			return;
-		}
-		if (seq_gt(p->tcp.end_seq, f->tcp.seq)) {
-			f->payload_off += p->tcp.end_seq - f->tcp.seq;
-			f->tcp.seq = p->tcp.end_seq;
-		}
+	if (prev && !trim_front(st, c, f, frame_at(st->arena, prev))) {
+		frame_free(st->arena, ix);
+		return;
 	}
-	while (next) {
-		n = frame_at(st->arena, next);
-		if (seq_gt(n->tcp.end_seq, f->tcp.end_seq)) {
-			if (seq_lt(n->tcp.seq, f->tcp.end_seq))
-				cut(st, ix, n->tcp.seq);
-			break;
-		}
-		/* All of it is in the new frame. */
-		f->flags |= n->flags & FRAME_FIN;
-		c->ooo_bytes -= n->tcp.end_seq - n->tcp.seq;
-		c->ooo_frames--;
-		prev = prev ? prev : 0;
-		if (next == c->ooo_last)
-			c->ooo_last = prev;
-		{
-			frame_ix after = n->next;
-
-			frame_free(st->arena, next);
-			next = after;
-		}
-	}
+	next = absorb(st, c, ix, next);
 	f->next = next;
 	if (prev)
 		frame_at(st->arena, prev)->next = ix;
@@ -262,8 +279,8 @@ static void insert(struct stack *st, struct conn *c, frame_ix ix)
 }
 
 /*
- * The payload of an acceptable segment (and its FIN); consumes @ix, whose payload is
- * exactly the segment's.
+ * The payload of an acceptable segment (and its FIN); consumes @ix, whose
+ * payload is exactly the segment's.
  */
 void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
 	      frame_ix ix)
@@ -272,7 +289,7 @@ void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
 	bool fin = in->flags & TCP_FIN;
 	uint32_t seq = in->seq, end = in->seq + in->bytes;
 
-	f->flags &= (uint8_t)~(FRAME_FIN | FRAME_PUSH);
+	f->flags &= (uint8_t) ~(FRAME_FIN | FRAME_PUSH);
 	if (seq_lt(seq, c->rcv_nxt)) {
 		/* Part of it, or all, is old. */
 		dsack(st, c, seq, seq_min(end, c->rcv_nxt), false);
@@ -302,8 +319,7 @@ void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
 		return;
 	}
 	if (end != seq) {
-		note_arrival(st, c,
-			     f->gso_bytes ? f->gso_bytes : in->bytes);
+		note_arrival(st, c, f->gso_bytes ? f->gso_bytes : in->bytes);
 		append(st, c, end - seq, ix);
 	} else {
 		frame_free(st->arena, ix);

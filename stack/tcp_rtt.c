@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Round trip and retransmission timeout: RFC 6298, with Linux's floor of 200 ms under
- * the variance's share, so that a delayed ack is never taken for a loss.
+ * Round trip and retransmission timeout: RFC 6298, with Linux's floor of 200 ms
+ * under the variance's share, so that a delayed ack is never taken for a loss.
  */
 #include "stack/tcp.h"
 

@@ -2,12 +2,14 @@
 /*
  * SACK, RFC 2018, on both sides.
  *
- * Sender's scoreboard: sacked[0..sackeds), sorted, disjoint, not touching, all between
- * snd_una and snd_nxt. When it is full the range nearest to the end is forgotten: that
- * only costs a needless resend. What lies between ranges is a hole; a hole is lost when
- * more than two segments' bytes or three ranges are SACKed above it (RFC 6675, IsLost).
+ * Sender's scoreboard: sacked[0..sackeds), sorted, disjoint, not touching, all
+ * between snd_una and snd_nxt. When it is full the range nearest to the end is
+ * forgotten: that only costs a needless resend. What lies between ranges is a
+ * hole; a hole is lost when more than two segments' bytes or three ranges are
+ * SACKed above it (RFC 6675, IsLost).
  *
- * Receiver's report: sack[0..sacks), the latest change first (RFC 2018, section 4).
+ * Receiver's report: sack[0..sacks), the latest change first (RFC 2018, section
+ * 4).
  */
 #include "stack/tcp.h"
 

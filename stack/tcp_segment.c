@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One segment onto the wire: headers written in place, checksum left open, payload by
- * copy or by reference. A segment may be a super-segment of many MSS: gso_type and
- * gso_bytes tell whoever cannot take it whole where to cut.
+ * One segment onto the wire: headers written in place, checksum left open,
+ * payload by copy or by reference. A segment may be a super-segment of many
+ * MSS: gso_type and gso_bytes tell whoever cannot take it whole where to cut.
  */
 #include "stack/tcp.h"
 #include "stack/csum.h"
@@ -60,8 +60,8 @@ static frame_ix start(struct stack *st, const struct conn *c)
 		return 0;
 	f = frame_at(st->arena, ix);
 	f->l3_off = ETH_BYTES;
-	f->l4_off = ip_is_v4(&c->peer) ? ETH_BYTES + IPV4_BYTES :
-					 ETH_BYTES + IPV6_BYTES;
+	f->l4_off = ip_is_v4(&c->peer) ? ETH_BYTES + IPV4_BYTES
+				       : ETH_BYTES + IPV6_BYTES;
 	f->tx_vif = c->vif;
 	return ix;
 }
@@ -146,9 +146,9 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 	if (unlikely(got < bytes))
 		fin = false;
 	if (got > c->mss) {
-		f->gso_type = f->l4_off == ETH_BYTES + IPV4_BYTES ?
-				      FRAME_GSO_TCPV4 :
-				      FRAME_GSO_TCPV6;
+		f->gso_type = f->l4_off == ETH_BYTES + IPV4_BYTES
+				      ? FRAME_GSO_TCPV4
+				      : FRAME_GSO_TCPV6;
 		f->gso_bytes = c->mss;
 	}
 	if (got && seq + got == c->snd_end)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The send queue: chunks linked by `next`, [start, end) of each, the first byte being
- * snd_una. A cursor (cur, cur_off) stays at snd_nxt, so that sending costs the pieces
- * that are sent and not the length of the queue.
+ * The send queue: chunks linked by `next`, [start, end) of each, the first byte
+ * being snd_una. A cursor (cur, cur_off) stays at snd_nxt, so that sending
+ * costs the pieces that are sent and not the length of the queue.
  *
- * Cursor: cur == 0 means the queue was empty when it was last looked at. cur_off may equal
- * the end of its chunk: the next byte is the next one appended, here or in the next chunk.
+ * Cursor: cur == 0 means the queue was empty when it was last looked at.
+ * cur_off may equal the end of its chunk: the next byte is the next one
+ * appended, here or in the next chunk.
  *
- * Chunks go back as soon as they are acknowledged, the last one too: the allocator hands
- * out the warmest first.
+ * Chunks go back as soon as they are acknowledged, the last one too: the
+ * allocator hands out the warmest first.
  */
 #include "stack/tcp.h"
 #include "stack/undo.h"
@@ -60,8 +61,8 @@ uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
 			k = chunk_at(st->arena, fresh);
 		}
 		n = min_u32(bytes - done, CHUNK_BYTES - k->end);
-		mem_copy(chunk_bytes(st->arena, c->snd_tail) + k->end,
-			 s + done, n);
+		mem_copy(chunk_bytes(st->arena, c->snd_tail) + k->end, s + done,
+			 n);
 		k->end = (uint16_t)(k->end + n);
 		done += n;
 	}
@@ -116,8 +117,9 @@ static chunk_ix locate(struct stack *st, const struct conn *c, uint32_t seq,
 }
 
 /*
- * Gives frame @ix the payload [seq, seq + bytes): copied when it fits into the frame,
- * referred to otherwise. Returns the bytes given, fewer when the frame is full of pieces.
+ * Gives frame @ix the payload [seq, seq + bytes): copied when it fits into the
+ * frame, referred to otherwise. Returns the bytes given, fewer when the frame
+ * is full of pieces.
  */
 uint32_t tcp_sendq_attach(struct stack *st, struct conn *c, uint32_t seq,
 			  uint32_t bytes, frame_ix ix)
@@ -187,8 +189,7 @@ void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes)
 		if (c->cur == k) {
 			c->cur = h->next;
 			if (c->cur)
-				c->cur_off =
-					chunk_at(st->arena, c->cur)->start;
+				c->cur_off = chunk_at(st->arena, c->cur)->start;
 		}
 		if (!c->snd_head)
 			c->snd_tail = 0;

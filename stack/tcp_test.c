@@ -96,9 +96,8 @@ static void connects_and_closes(void **state)
 
 static void carries_bytes_of_every_size(void **state)
 {
-	static const uint32_t sizes[] = { 1,	 100,	320,	321,   1448,
-					  1449,	 4096,	4097,	65160, 65161,
-					  200000 };
+	static const uint32_t sizes[] = { 1,	100,  320,   321,   1448,  1449,
+					  4096, 4097, 65160, 65161, 200000 };
 	struct pair p = pair_new();
 	struct testnet *n = p.n;
 	uint32_t off = 0;
@@ -144,7 +143,8 @@ static void bulk_uses_super_segments(void **state)
 			testnet_wait(n, 1);
 		got += more;
 	}
-	/* 8 MiB in 64 KiB pieces: 129 frames and as many acks, and a slow start. */
+	/* 8 MiB in 64 KiB pieces: 129 frames and as many acks, and a slow
+	 * start. */
 	assert_true(n->delivered < 600);
 	conn_close(&n->st[0], p.a);
 	conn_close(&n->st[1], p.b);
@@ -202,7 +202,8 @@ static void nobody_listens(void **state)
 static void talks_to_itself(void **state)
 {
 	struct testnet *n = testnet_new(1, 4);
-	struct ip_addr any = { .d = { 0, 0 } }, to = ip_from_v4(be32(0x7f000001));
+	struct ip_addr any = { .d = { 0, 0 } },
+		       to = ip_from_v4(be32(0x7f000001));
 	struct ip_addr local;
 	conn_ix l, a, b;
 

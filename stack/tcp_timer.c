@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What happens when nothing happens: resending, probing, delayed acks, keepalive, and
- * the ends of FIN-WAIT-2 and TIME-WAIT. Three dates a connection: rtx_at (resend or
- * probe, never both), delack_at, keep_at (keepalive or one of the two ends).
+ * What happens when nothing happens: resending, probing, delayed acks,
+ * keepalive, and the ends of FIN-WAIT-2 and TIME-WAIT. Three dates a
+ * connection: rtx_at (resend or probe, never both), delack_at, keep_at
+ * (keepalive or one of the two ends).
  */
 #include "stack/tcp.h"
 
@@ -18,8 +19,7 @@ static bool give_up(struct stack *st, struct conn *c)
 static bool user_timed_out(const struct stack *st, const struct conn *c)
 {
 	return c->user_timeout_ms &&
-	       st->now_ns - c->stalled_ns >=
-		       c->user_timeout_ms * NSEC_PER_MSEC;
+	       st->now_ns - c->stalled_ns >= c->user_timeout_ms * NSEC_PER_MSEC;
 }
 
 /* The neighbour may have moved. */
@@ -61,8 +61,8 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 
 static bool resend_timer(struct stack *st, struct conn *c)
 {
-	uint32_t max = c->flags & CONN_ORPHAN ? TCP_RETRIES_ORPHAN :
-						TCP_RETRIES;
+	uint32_t max =
+		c->flags & CONN_ORPHAN ? TCP_RETRIES_ORPHAN : TCP_RETRIES;
 
 	if (c->snd_una == c->snd_nxt)
 		return true;
@@ -80,7 +80,8 @@ static bool resend_timer(struct stack *st, struct conn *c)
 	return true;
 }
 
-/* Nothing in flight, something unsent: the window is shut, or a tail is held back. */
+/* Nothing in flight, something unsent: the window is shut, or a tail is held
+ * back. */
 static bool persist_timer(struct stack *st, struct conn *c)
 {
 	uint32_t unsent = c->snd_end - c->snd_nxt;
@@ -110,8 +111,8 @@ static bool persist_timer(struct stack *st, struct conn *c)
 	} else {
 		if (!c->probes)
 			c->stalled_ns = st->now_ns;
-		if (c->probes >= (c->flags & CONN_ORPHAN ? TCP_RETRIES_ORPHAN :
-							   TCP_RETRIES) ||
+		if (c->probes >= (c->flags & CONN_ORPHAN ? TCP_RETRIES_ORPHAN
+							 : TCP_RETRIES) ||
 		    (c->probes && user_timed_out(st, c)))
 			return give_up(st, c);
 		c->probes++;
@@ -143,8 +144,8 @@ void tcp_keep_arm(struct stack *st, struct conn *c)
 
 static bool keep_timer(struct stack *st, struct conn *c)
 {
-	uint64_t heard = c->last_recv_ns > c->last_ack_ns ? c->last_recv_ns :
-							    c->last_ack_ns;
+	uint64_t heard = c->last_recv_ns > c->last_ack_ns ? c->last_recv_ns
+							  : c->last_ack_ns;
 	uint64_t idle = c->keep_idle_s * NSEC_PER_SEC;
 	uint64_t quiet = st->now_ns - heard;
 
@@ -162,9 +163,9 @@ static bool keep_timer(struct stack *st, struct conn *c)
 		c->keep_at = heard + idle;
 		return true;
 	}
-	if (c->user_timeout_ms ?
-		    c->probes && quiet >= c->user_timeout_ms * NSEC_PER_MSEC :
-		    c->probes >= c->keep_cnt) {
+	if (c->user_timeout_ms
+		    ? c->probes && quiet >= c->user_timeout_ms * NSEC_PER_MSEC
+		    : c->probes >= c->keep_cnt) {
 		tcp_send_reset(st, c);
 		return give_up(st, c);
 	}
@@ -198,7 +199,8 @@ bool tcp_timer(struct stack *st, struct conn *c)
 	}
 	if (c->rtx_at && c->rtx_at <= st->now_ns) {
 		c->rtx_at = 0;
-		if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED) {
+		if (c->state == CONN_SYN_SENT ||
+		    c->state == CONN_SYN_RECEIVED) {
 			if (!handshake_timer(st, c))
 				return false;
 		} else if (c->rtx_kind == TCP_RTX_PERSIST) {

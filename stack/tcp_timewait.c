@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TIME-WAIT: 60 seconds, RFC 9293 section 3.3.2; given up early for a later incarnation
- * of the same flow (RFC 6191), for a connect() that can tell itself apart by its
- * timestamps, and, the oldest first, when there are too many.
+ * TIME-WAIT: 60 seconds, RFC 9293 section 3.3.2; given up early for a later
+ * incarnation of the same flow (RFC 6191), for a connect() that can tell itself
+ * apart by its timestamps, and, the oldest first, when there are too many.
  */
 #include "stack/tcp.h"
 
@@ -93,8 +93,7 @@ conn_ix tcp_time_wait_recycle(struct stack *st)
 bool tcp_time_wait_yield(struct stack *st, struct conn *old, struct conn *c)
 {
 	if (old->state != CONN_TIME_WAIT || !(old->flags & CONN_ORPHAN) ||
-	    !(old->flags & CONN_TS) ||
-	    tcp_ms(st) - old->ts_recent_ms <= 1000)
+	    !(old->flags & CONN_TS) || tcp_ms(st) - old->ts_recent_ms <= 1000)
 		return false;
 	/* tcp_connect() begins above what the old one used. */
 	c->snd_end = old->snd_nxt + 65537;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the owner does to a connection and learns from it: connect, shutdown, close,
- * errors, readiness. The order of checks, and so which error wins, is Linux's.
+ * What the owner does to a connection and learns from it: connect, shutdown,
+ * close, errors, readiness. The order of checks, and so which error wins, is
+ * Linux's.
  *
- * Teardown. tcp_done() is the only way to CLOSED: it takes the connection out of every
- * chain, timer and list first, then drops the send queue. The receive queue stays for an
- * owner who may still read it. The slot is freed when there is no owner and no listener
- * that will hand it to one; nothing refers to it then, since lists hold only what is
- * neither closed nor free.
+ * Teardown. tcp_done() is the only way to CLOSED: it takes the connection out
+ * of every chain, timer and list first, then drops the send queue. The receive
+ * queue stays for an owner who may still read it. The slot is freed when there
+ * is no owner and no listener that will hand it to one; nothing refers to it
+ * then, since lists hold only what is neither closed nor free.
  */
 #include "stack/tcp.h"
 
@@ -45,12 +46,12 @@ int tcp_may_connect(const struct conn *c)
 static void start_over(struct stack *st, struct conn *c)
 {
 	tcp_recvq_free(st, c);
-	c->flags &= ~(CONN_RCV_SHUT | CONN_SND_SHUT | CONN_FIN_QUEUED |
-		      CONN_FIN_RCVD | CONN_RESET | CONN_PINGPONG |
-		      CONN_ACK_NOW | CONN_ACK_DUE | CONN_CWND_FULL |
-		      CONN_TIMED | CONN_PUSH_ALL | CONN_URG_SEND |
-		      CONN_URG_RCVD | CONN_DSACK | CONN_TS | CONN_SACK |
-		      CONN_WSCALE);
+	c->flags &=
+		~(CONN_RCV_SHUT | CONN_SND_SHUT | CONN_FIN_QUEUED |
+		  CONN_FIN_RCVD | CONN_RESET | CONN_PINGPONG | CONN_ACK_NOW |
+		  CONN_ACK_DUE | CONN_CWND_FULL | CONN_TIMED | CONN_PUSH_ALL |
+		  CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK | CONN_TS |
+		  CONN_SACK | CONN_WSCALE);
 	c->backoff = 0;
 	c->retries = 0;
 	c->probes = 0;
@@ -349,8 +350,7 @@ void tcp_send_urgent(struct stack *st, conn_ix ix)
 	c->flags |= CONN_URG_SEND | CONN_PUSH_ALL;
 }
 
-void tcp_urgent_input(struct stack *st, struct conn *c,
-		      const struct tcp_in *in)
+void tcp_urgent_input(struct stack *st, struct conn *c, const struct tcp_in *in)
 {
 	uint32_t up = in->seq + in->urgent;
 

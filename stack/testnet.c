@@ -117,8 +117,8 @@ bool testnet_idle(struct testnet *n)
 	for (conn_ix c = 1; c < slot_end(&n->conns); c++)
 		conns += testnet_conn(n, c)->state != CONN_FREE;
 	/*
-	 * Everything handed out must be in the depot or the cache: take it all, and see
-	 * whether what was taken is what was ever handed out.
+	 * Everything handed out must be in the depot or the cache: take it all,
+	 * and see whether what was taken is what was ever handed out.
 	 */
 	frames = arena_frames_end(&n->arena) - 1;
 	chunks = arena_chunks_end(&n->arena) - 1;

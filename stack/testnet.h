@@ -2,9 +2,9 @@
 /*
  * A few hosts in one arena, for tests: a perfect link, virtual time, one seed.
  *
- * Host i has 10.0.0.(i+1)/24, fd00::(i+1)/64 and MAC 02:00:00:00:00:(i+1). Frames leave
- * st[i].out when the test says so: testnet_run() until nothing moves, or the test takes
- * them out itself and does with them what it likes.
+ * Host i has 10.0.0.(i+1)/24, fd00::(i+1)/64 and MAC 02:00:00:00:00:(i+1).
+ * Frames leave st[i].out when the test says so: testnet_run() until nothing
+ * moves, or the test takes them out itself and does with them what it likes.
  */
 #ifndef TOAMI_STACK_TESTNET_H
 #define TOAMI_STACK_TESTNET_H
@@ -27,11 +27,12 @@ struct testnet {
 	uint32_t hosts;
 	uint64_t now_ns;
 	uint64_t random;
-	bool use_arp; /* ops->neighbour does not know: ask the link */
+	bool use_arp;	    /* ops->neighbour does not know: ask the link */
 	uint32_t delivered; /* frames carried by testnet_run() */
 	uint32_t lost;	    /* to nobody's address */
-	uint32_t *events; /* per connection, all since testnet_events() */
-	/* If set, runs @op(@arg), a call into host @host: it may die half way. */
+	uint32_t *events;   /* per connection, all since testnet_events() */
+	/* If set, runs @op(@arg), a call into host @host: it may die half way.
+	 */
 	void (*call)(struct testnet *n, uint32_t host, void (*op)(void *arg),
 		     void *arg);
 	/* May look at a frame under way, and swallow it (returns false). */
@@ -41,7 +42,8 @@ struct testnet {
 
 struct testnet *testnet_new(uint32_t hosts, uint64_t seed);
 
-/* testnet_free - false when frames, chunks or connections are still held somewhere */
+/* testnet_free - false when frames, chunks or connections are still held
+ * somewhere */
 bool testnet_free(struct testnet *n);
 
 /* testnet_idle - false when something is still held; prints what */

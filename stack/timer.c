@@ -2,14 +2,16 @@
 /*
  * Timers: one date per connection, kept by a hierarchical wheel.
  *
- * A connection has up to three dates (resend or probe, delayed ack, and one slow timer);
- * the wheel knows the earliest of them, or an earlier one that has passed out of use.
- * Moving a date later, or giving it up, does not touch the wheel: when the old date comes,
- * the connection is looked at and put back where it belongs. So an exchange of packets
- * costs a few wheel operations a second, whatever its rate.
+ * A connection has up to three dates (resend or probe, delayed ack, and one
+ * slow timer); the wheel knows the earliest of them, or an earlier one that has
+ * passed out of use. Moving a date later, or giving it up, does not touch the
+ * wheel: when the old date comes, the connection is looked at and put back
+ * where it belongs. So an exchange of packets costs a few wheel operations a
+ * second, whatever its rate.
  *
- * Dates are rounded up to a tick (2^20 ns), so that nothing is looked at before it is due
- * for less than a tick and next_timer_ns never lies in the past for long.
+ * Dates are rounded up to a tick (2^20 ns), so that nothing is looked at before
+ * it is due for less than a tick and next_timer_ns never lies in the past for
+ * long.
  */
 #include "stack/stack_internal.h"
 #include "stack/undo.h"
@@ -144,8 +146,8 @@ static void wheel_run(struct stack *st)
 	while ((tick = wheel_next(w, &level, &s)) <= to) {
 		w->now = tick > w->now ? tick : w->now;
 		/*
-		 * One at a time from the head: a connection looked at may end others
-		 * of the same slot (a listener's, an old TIME-WAIT).
+		 * One at a time from the head: a connection looked at may end
+		 * others of the same slot (a listener's, an old TIME-WAIT).
 		 */
 		while (w->slot[level][s]) {
 			struct conn *c = conn_at(st, w->slot[level][s]);
@@ -175,8 +177,7 @@ void stack_timers(struct stack *st)
 	wheel_run(st);
 	tick = wheel_next(&h->wheel, &level, &s);
 	next = tick == UINT64_MAX ? UINT64_MAX : tick << WHEEL_TICK_SHIFT;
-	atomic_store_explicit(&h->next_timer_ns,
-			      min_u64(next, h->aux_timer_ns),
+	atomic_store_explicit(&h->next_timer_ns, min_u64(next, h->aux_timer_ns),
 			      memory_order_release);
 }
 

@@ -2,9 +2,9 @@
 /*
  * UDP, RFC 768 and 1122: datagrams are frames, queued as they came.
  *
- * A queued frame keeps its headers; who sent it is read from there when it is taken. The
- * queue charges RCVBUF for each payload and a little for each frame, so that empty
- * datagrams have an end too.
+ * A queued frame keeps its headers; who sent it is read from there when it is
+ * taken. The queue charges RCVBUF for each payload and a little for each frame,
+ * so that empty datagrams have an end too.
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
@@ -56,10 +56,10 @@ static void deliver_all(struct stack *st, struct packet *p, uint16_t sport,
 	while ((c = bound_next(st, c, STACK_UDP, dport))) {
 		bool any = ip_is_any(&c->local);
 
-		if (any ? (p->v4 ? (c->flags & CONN_V6ONLY) != 0 :
-				   !(c->flags & CONN_INET6)) :
-			  !ip_equal(&c->local, &p->dst) && c->pport == 0 &&
-				  ip_is_multicast(&c->local))
+		if (any ? (p->v4 ? (c->flags & CONN_V6ONLY) != 0
+				 : !(c->flags & CONN_INET6))
+			: !ip_equal(&c->local, &p->dst) && c->pport == 0 &&
+				    ip_is_multicast(&c->local))
 			continue;
 		if (!any && !ip_equal(&c->local, &p->dst) &&
 		    !(c->pport && ip_equal(&c->peer, &p->src)))

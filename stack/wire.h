@@ -2,8 +2,8 @@
 /*
  * Headers as they lie on the wire, and how to read and write them in place.
  *
- * Every multi-byte field is in network byte order and may be unaligned: the structs
- * are packed and may alias anything. Constants are in host byte order.
+ * Every multi-byte field is in network byte order and may be unaligned: the
+ * structs are packed and may alias anything. Constants are in host byte order.
  */
 #ifndef TOAMI_STACK_WIRE_H
 #define TOAMI_STACK_WIRE_H
@@ -180,7 +180,7 @@ struct tcp_header {
 #define TCP_CWR 0x80
 
 /* be16() where the language wants a constant. */
-#define be16c(v) ((uint16_t)(((v) & 0xff) << 8 | (v) >> 8))
+#define be16c(v) ((uint16_t)(((v)&0xff) << 8 | (v) >> 8))
 
 struct wire16 {
 	uint16_t v;
@@ -220,8 +220,7 @@ static inline bool mac_equal(const uint8_t *a, const uint8_t *b)
 static inline void mac_copy(uint8_t *dst, const uint8_t *src)
 {
 	((struct wire32 *)dst)->v = ((const struct wire32 *)src)->v;
-	((struct wire16 *)(dst + 4))->v =
-		((const struct wire16 *)(src + 4))->v;
+	((struct wire16 *)(dst + 4))->v = ((const struct wire16 *)(src + 4))->v;
 }
 
 static inline struct ip_addr ip_from_v6(const uint64_t d[2])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Clients as they should not be, beside one that is as it should: the daemon answers that
- * one all the time, and holds nothing of the others in the end.
+ * Clients as they should not be, beside one that is as it should: the daemon
+ *answers that one all the time, and holds nothing of the others in the end.
  *
  *	clients DIR	(a daemon runs in DIR)
  */

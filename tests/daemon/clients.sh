@@ -5,8 +5,10 @@
 
 (
 	ulimit -n 400
-	"$toami" up
-)
+	exec "$TOAMI_BUILD/toamid" --foreground 2>"$work/daemon.log"
+) &
+daemon=$!
+until_ok "$toami" status
 i=0
 while [ $i -lt 40 ]; do
 	"$toami" vif add "/some-vif-with-a-long-name-$i" >/dev/null
@@ -14,7 +16,9 @@ while [ $i -lt 40 ]; do
 done
 ulimit -n 2000
 "$TOAMI_BUILD/tests/daemon/clients" "$TOAMI_DIR"
-grep -q 'out of descriptors' "$TOAMI_DIR/log" && echo "ok: it was out of descriptors"
-pid=$("$toami" status --json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
-until_ok sh -c "[ \$(ls /proc/$pid/fd | wc -l) -lt 30 ]"
+grep -q 'out of descriptors' "$work/daemon.log" && echo "ok: it was out of descriptors"
+until_ok sh -c "[ \$(ls /proc/$daemon/fd | wc -l) -lt 30 ]"
 echo "ok: no descriptor is left"
+"$toami" down
+wait $daemon
+echo "ok: it ended well"

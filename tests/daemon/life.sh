@@ -43,6 +43,11 @@ expect 11 "$("$toami" vif ls -q | wc -l)" "ten commands at once, one tree"
 expect 1 "$(grep -c 'fabric in' "$TOAMI_DIR/log")" "one daemon was started"
 expect "$(pid_of)" "$(cat "$TOAMI_DIR/lock")" "its process id is in the lock"
 
+# It keeps nothing open of whoever started it: this pipe ends although it lives on.
+"$toami" down
+expect "started" "$( (exec 9>&1 && "$toami" up >/dev/null && echo started) | cat)" \
+	"it holds no descriptor of its starter"
+
 # Another daemon in the same place is refused.
 fails 75 "$toamid" --foreground
 fails 75 "$toamid"

@@ -40,7 +40,10 @@ END
 python3 "$work/resolver.py" "$work/port" &
 started="$started $!"
 until_ok test -s "$work/port"
-"$TOAMI_BUILD/toamid" --resolver "127.0.0.1:$(cat "$work/port")"
+"$TOAMI_BUILD/toamid" --foreground --resolver "127.0.0.1:$(cat "$work/port")" \
+	2>"$work/daemon.log" &
+daemon=$!
+until_ok "$toami" status
 
 "$toami" vif add /db >/dev/null
 "$toami" vif add /web/api >/dev/null
@@ -103,3 +106,6 @@ print("ok: the wire")
 END
 on /cli python3 "$work/ask.py"
 expect_nothing_left
+"$toami" down
+wait $daemon
+echo "ok: the daemon ended well"

@@ -134,7 +134,8 @@ void fault_strike(struct testnet *n, struct wire_net *w, struct flow *flow,
 	fault_rebuild(n, w);
 }
 
-/* --- death at an instruction --------------------------------------------------- */
+/* --- death at an instruction
+ * --------------------------------------------------- */
 
 static struct {
 	struct wire_net *w;

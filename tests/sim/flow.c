@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See flow.h. The oracle of a stream is a function of salt and offset: a byte that
- * arrives is compared with what was written there. A wrong byte aborts at once, so that
- * the debugger stands where it came in.
+ * See flow.h. The oracle of a stream is a function of salt and offset: a byte
+ * that arrives is compared with what was written there. A wrong byte aborts at
+ * once, so that the debugger stands where it came in.
  */
 #include "tests/sim/flow.h"
 #include "base/random.h"
@@ -27,15 +27,15 @@ static struct stack *stack_of(struct testnet *n, const struct end *e)
 
 const char *flow_name(enum flow_kind kind)
 {
-	static const char *const names[] = {
-		"bulk", "request", "half",  "push",    "abort",
-		"slow", "cross",   "crowd", "datagram"
-	};
+	static const char *const names[] = { "bulk",  "request", "half",
+					     "push",  "abort",	 "slow",
+					     "cross", "crowd",	 "datagram" };
 
 	return names[kind];
 }
 
-/* --- the plan ----------------------------------------------------------------- */
+/* --- the plan
+ * ----------------------------------------------------------------- */
 
 static void plan(struct flow *f, uint64_t *r)
 {
@@ -211,7 +211,8 @@ void flow_start(struct testnet *n, struct flow *f, enum flow_kind kind,
 	}
 }
 
-/* --- acting -------------------------------------------------------------------- */
+/* --- acting
+ * -------------------------------------------------------------------- */
 
 /* How far this end may write, given what it has read. */
 static uint32_t may_write(const struct flow *f, const struct end *e)
@@ -220,8 +221,8 @@ static uint32_t may_write(const struct flow *f, const struct end *e)
 
 	switch (f->kind) {
 	case FLOW_REQUEST:
-		n = e->client ? (e->rx_done / e->answer + 1) * e->ask :
-				e->rx_done / e->ask * e->answer;
+		n = e->client ? (e->rx_done / e->answer + 1) * e->ask
+			      : e->rx_done / e->ask * e->answer;
 		return n < e->tx_total ? n : e->tx_total;
 	case FLOW_HALF:
 		return e->client || e->eof ? e->tx_total : 0;
@@ -307,15 +308,19 @@ static void read_all(struct testnet *n, struct end *e, const struct end *peer,
 	}
 }
 
-static void write_all(struct testnet *n, struct flow *f, struct end *e,
-		      uint64_t *r)
+static int write_all(struct testnet *n, struct flow *f, struct end *e,
+		     uint64_t *r)
 {
 	static uint8_t buf[CHUNK];
 	struct stack *st = stack_of(n, e);
 	uint32_t limit = may_write(f, e);
 
-	while (e->tx_done < limit && !tcp_send_error(st, e->c)) {
+	while (e->tx_done < limit) {
 		uint32_t want = between(r, 1, e->write_max), got;
+		int err = tcp_send_error(st, e->c);
+
+		if (err)
+			return err == -EAGAIN ? 0 : err;
 
 		want = min_u32(want, limit - e->tx_done);
 		for (uint32_t i = 0; i < want; i++)
@@ -324,8 +329,15 @@ static void write_all(struct testnet *n, struct flow *f, struct end *e,
 		e->tx_done += got;
 		tcp_push(st, e->c, false);
 		if (got < want)
-			return;
+			break;
 	}
+	return 0;
+}
+
+static bool rst_due(const struct end *e)
+{
+	return e->rst_wanted && e->rx_done >= e->rx_total / 2 &&
+	       e->tx_done >= e->tx_total / 4;
 }
 
 /* A stream's end does all it can. */
@@ -340,6 +352,14 @@ static void act(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
 		return;
 	read_all(n, e, peer, r);
 	err = tcp_recv_error(st, e->c);
+	if (err == 1)
+		e->eof = true;
+	if (err >= 0 && !rst_due(e)) {
+		int send_err = write_all(n, f, e, r);
+
+		if (send_err)
+			err = send_err;
+	}
 	if (err < 0) {
 		e->broken = true;
 		if (f->kind != FLOW_ABORT && !f->may_fail)
@@ -350,14 +370,10 @@ static void act(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
 		gone(n, e, false);
 		return;
 	}
-	if (err == 1)
-		e->eof = true;
-	if (e->rst_wanted && e->rx_done >= e->rx_total / 2 &&
-	    e->tx_done >= e->tx_total / 4) {
+	if (rst_due(e)) {
 		gone(n, e, true);
 		return;
 	}
-	write_all(n, f, e, r);
 	if (!e->shut && e->tx_done == e->tx_total &&
 	    (f->kind != FLOW_HALF || e->client || e->eof)) {
 		if (f->kind == FLOW_PUSH && e->client) {
@@ -371,7 +387,8 @@ static void act(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
 		gone(n, e, false);
 }
 
-/* --- datagrams ------------------------------------------------------------------ */
+/* --- datagrams
+ * ------------------------------------------------------------------ */
 
 /* A datagram's length follows from its number, and so do its bytes. */
 static uint32_t datagram_bytes(const struct end *e, uint32_t i)
@@ -420,8 +437,7 @@ static void take_datagrams(struct testnet *n, struct flow *f)
 			abort();
 		}
 		for (uint32_t k = 4; k < bytes; k++)
-			if (buf[k] != byte_at(peer->salt + i, k) &&
-			    !f->unsure)
+			if (buf[k] != byte_at(peer->salt + i, k) && !f->unsure)
 				abort();
 		if (f->seen[i]++ == 0)
 			e->rx_done++;
@@ -459,6 +475,9 @@ static void turn(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
 		return;
 	/* A dead program's sockets are closed by whoever notices. */
 	f->may_fail = true;
+	for (int i = 0; i < 2; i++)
+		if (f->end[i].c)
+			flow_keep(n, &f->end[i]);
 	if (e->c && testnet_conn(n, e->c)->state != CONN_FREE &&
 	    testnet_conn(n, e->c)->sock)
 		conn_abort(stack_of(n, e), e->c);
@@ -484,7 +503,8 @@ static void run_datagram(struct testnet *n, struct flow *f, uint64_t *r)
 		gone(n, s, false);
 }
 
-/* --- both ----------------------------------------------------------------------- */
+/* --- both
+ * ----------------------------------------------------------------------- */
 
 void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
 {
@@ -499,6 +519,8 @@ void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
 		if (s->c) {
 			conn_own(stack_of(n, s), s->c, 1, s->host + 1);
 			options(n, f, s, r);
+			if (f->may_fail)
+				flow_keep(n, s);
 			f->pending = false;
 			conn_close(stack_of(n, s), f->listener);
 			f->listener = 0;

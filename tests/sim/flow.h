@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Programs on the simulated hosts. A flow is a connection with a plan for both ends; an end
- * acts only when the stack has told it of an event, or when its own timer is due, so that a
- * lost wake-up shows as a flow that never ends.
+ * Programs on the simulated hosts. A flow is a connection with a plan for both
+ * ends; an end acts only when the stack has told it of an event, or when its
+ * own timer is due, so that a lost wake-up shows as a flow that never ends.
  */
 #ifndef TOAMI_TESTS_SIM_FLOW_H
 #define TOAMI_TESTS_SIM_FLOW_H
@@ -10,15 +10,15 @@
 #include "tests/sim/link.h"
 
 enum flow_kind {
-	FLOW_BULK,	/* both write all, shut down, read to the end, close */
-	FLOW_REQUEST,	/* question and answer, many times */
-	FLOW_HALF,	/* one side writes after it has heard the other's end */
-	FLOW_PUSH,	/* write, close at once: an orphan finishes */
-	FLOW_ABORT,	/* one end resets in the middle */
-	FLOW_SLOW,	/* a reader that sleeps: zero windows */
-	FLOW_CROSS,	/* both connect to each other, both close at once */
-	FLOW_CROWD,	/* many clients, a small backlog, a late accept() */
-	FLOW_DATAGRAM,	/* UDP, fragments among it */
+	FLOW_BULK,     /* both write all, shut down, read to the end, close */
+	FLOW_REQUEST,  /* question and answer, many times */
+	FLOW_HALF,     /* one side writes after it has heard the other's end */
+	FLOW_PUSH,     /* write, close at once: an orphan finishes */
+	FLOW_ABORT,    /* one end resets in the middle */
+	FLOW_SLOW,     /* a reader that sleeps: zero windows */
+	FLOW_CROSS,    /* both connect to each other, both close at once */
+	FLOW_CROWD,    /* many clients, a small backlog, a late accept() */
+	FLOW_DATAGRAM, /* UDP, fragments among it */
 	FLOW_KINDS
 };
 
@@ -46,7 +46,7 @@ struct flow {
 	bool v6;
 	bool may_fail; /* a fault has hit it */
 	bool unsure; /* FLOW_DATAGRAM: two flipped bits may cancel in the sum */
-	bool pending;  /* FLOW_CROWD: the server end is still to be accepted */
+	bool pending; /* FLOW_CROWD: the server end is still to be accepted */
 	uint8_t seen[256]; /* FLOW_DATAGRAM */
 };
 

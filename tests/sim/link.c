@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See link.h. Frames under way lie in a heap by arrival, then by order of sending. */
+/* See link.h. Frames under way lie in a heap by arrival, then by order of
+ * sending. */
 #include "tests/sim/link.h"
 #include "base/random.h"
 #include "stack/segment.h"
@@ -97,8 +98,8 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 	if (k->wire)
 		f->flags &= (uint8_t) ~(FRAME_CSUM_OK | FRAME_NEEDS_CSUM);
 	if (k->rate_Bps) {
-		uint64_t start = w->busy_until[from] > at ? w->busy_until[from] :
-							    at;
+		uint64_t start =
+			w->busy_until[from] > at ? w->busy_until[from] : at;
 
 		if ((start - at) * k->rate_Bps / NSEC_PER_SEC > k->queue_bytes)
 			goto lost;
@@ -126,8 +127,7 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 
 		if (copy)
 			heap_push(w, (struct flight){ at + k->delay_ns / 3,
-						      w->order++, from,
-						      copy });
+						      w->order++, from, copy });
 	}
 	heap_push(w, (struct flight){ at, w->order++, from, ix });
 	w->carried++;
@@ -144,7 +144,8 @@ static void send_out(struct wire_net *w, uint32_t from, frame_ix ix)
 	struct frame_list pieces = { 0, 0 };
 
 	if (mac_equal(f->header, n->host[from]->config.mac)) {
-		heap_push(w, (struct flight){ n->now_ns, w->order++, from, ix });
+		heap_push(w,
+			  (struct flight){ n->now_ns, w->order++, from, ix });
 		return;
 	}
 	if (!w->config[from].wire) {

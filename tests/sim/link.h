@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Links between the hosts of a testnet, in virtual time: rate, queue, delay, jitter, loss,
- * reordering, duplication, corruption. One link per sending host; the receiver is whoever
- * has the destination MAC. What a host sends to itself does not touch a link.
+ * Links between the hosts of a testnet, in virtual time: rate, queue, delay,
+ * jitter, loss, reordering, duplication, corruption. One link per sending host;
+ * the receiver is whoever has the destination MAC. What a host sends to itself
+ * does not touch a link.
  */
 #ifndef TOAMI_TESTS_SIM_LINK_H
 #define TOAMI_TESTS_SIM_LINK_H
@@ -10,8 +11,8 @@
 #include "stack/testnet.h"
 
 struct link_config {
-	bool wire;	     /* cut to MTU, checksums computed and verified */
-	uint64_t rate_Bps;   /* 0: infinite */
+	bool wire;	      /* cut to MTU, checksums computed and verified */
+	uint64_t rate_Bps;    /* 0: infinite */
 	uint32_t queue_bytes; /* what waits for the rate; more is dropped */
 	uint64_t delay_ns;
 	uint64_t jitter_ns; /* added, uniform; keeps the order */
@@ -40,7 +41,8 @@ struct wire_net {
 	uint64_t carried, dropped;
 };
 
-/* wire_net_collect - takes what the hosts have put out and sends it on its way */
+/* wire_net_collect - takes what the hosts have put out and sends it on its way
+ */
 void wire_net_collect(struct wire_net *w);
 
 /* wire_net_next - when the next frame arrives; UINT64_MAX: none is under way */

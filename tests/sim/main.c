@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * toami-sim: hosts, links and programs in virtual time, everything from one seed.
+ * toami-sim: hosts, links and programs in virtual time, everything from one
+ *seed.
  *
  *	toami-sim [--seed S] [--count N] [--faults] [--verbose]
  *
  * With --faults somebody dies in every seed, not only in some.
  *
- * Runs seeds S to S + N - 1. Each chooses links, flows and faults. A seed passes when
- * every stream arrived byte for byte, every connection has ended, no timer is left, and
- * every frame and chunk has come home. A failure prints the command that repeats it.
+ * Runs seeds S to S + N - 1. Each chooses links, flows and faults. A seed
+ *passes when every stream arrived byte for byte, every connection has ended, no
+ *timer is left, and every frame and chunk has come home. A failure prints the
+ *command that repeats it.
  */
 #include "tests/sim/fault.h"
 #include "tests/sim/flow.h"
@@ -63,7 +65,8 @@ static struct link_config choose_link(uint64_t *r)
 
 static void say_link(const struct link_config *k)
 {
-	printf("  link %s rate %lu delay %lu us jitter %lu us loss %u reorder %u"
+	printf("  link %s rate %lu delay %lu us jitter %lu us loss %u reorder "
+	       "%u"
 	       " duplicate %u corrupt %u ppm\n",
 	       k->wire ? "wire" : "local", (unsigned long)k->rate_Bps,
 	       (unsigned long)(k->delay_ns / 1000),
@@ -94,13 +97,12 @@ static void begin(struct sim *s, uint64_t seed)
 	if (verbose)
 		for (uint32_t i = 0; i < hosts; i++)
 			say_link(&s->w.config[i]);
-	s->flows = chance(&s->random, 500000) ? 1 :
-						between(&s->random, 2, 8);
+	s->flows = chance(&s->random, 500000) ? 1 : between(&s->random, 2, 8);
 	for (uint32_t i = 0; i < s->flows; i++) {
 		uint32_t a = between(&s->random, 0, hosts - 1);
 		uint32_t b = hosts == 1 ? 0 : (a + 1) % hosts;
-		enum flow_kind kind = (enum flow_kind)between(
-			&s->random, 0, FLOW_KINDS - 1);
+		enum flow_kind kind =
+			(enum flow_kind)between(&s->random, 0, FLOW_KINDS - 1);
 
 		flow_start(s->n, &s->flow[i], kind, a, b,
 			   (uint16_t)(1000 + 2 * i), &s->random);
@@ -235,8 +237,7 @@ static const char *finish(struct sim *s)
 	/* Orphans finish alone; TIME-WAIT passes. */
 	while (next_date(s) != UINT64_MAX &&
 	       n->now_ns - s->begin_ns < 2 * LIMIT_NS) {
-		n->now_ns = next_date(s) > n->now_ns ? next_date(s) :
-						       n->now_ns;
+		n->now_ns = next_date(s) > n->now_ns ? next_date(s) : n->now_ns;
 		step(s);
 	}
 	if (next_date(s) != UINT64_MAX)
@@ -279,7 +280,8 @@ static bool run_seed(uint64_t seed)
 	if (!testnet_free(s.n) && !bad)
 		bad = "something is still held";
 	if (bad)
-		printf("seed %lu: %s\n  repeat: toami-sim --seed %lu%s --verbose\n",
+		printf("seed %lu: %s\n  repeat: toami-sim --seed %lu%s "
+		       "--verbose\n",
 		       (unsigned long)seed, bad, (unsigned long)seed,
 		       faults ? " --faults" : "");
 	return !bad;
