@@ -2,16 +2,16 @@
 /*
  * Threads and processes.
  *
- * All signals are blocked from hook_clone() until the child and the parent are settled, each
- * in its own turn. The child gets a frame of its own beforehand and goes back to the
- * program from there:
+ * All signals are blocked from hook_clone() until the child and the parent are
+ * settled, each in its own turn. The child gets a frame of its own beforehand
+ * and goes back to the program from there:
  *
- *   thread  its own thread storage and its own stack for the hook, made ready by the parent
- *   vfork   (posix_spawn) the parent's, which waits: frames go below the parent's frame
- *   fork    copies of everything
+ *   thread  its own thread storage and its own stack for the hook, made ready
+ * by the parent vfork   (posix_spawn) the parent's, which waits: frames go
+ * below the parent's frame fork    copies of everything
  *
- * vfork(2) itself is made a fork whose parent waits: the child runs on the parent's
- * stack, and copies spare us from what it does there.
+ * vfork(2) itself is made a fork whose parent waits: the child runs on the
+ * parent's stack, and copies spare us from what it does there.
  */
 #include <errno.h>
 #include <linux/sched.h>
@@ -62,7 +62,8 @@ static int request_read(struct hook_thread *t, const struct hook_frame *f,
 	}
 }
 
-/* A thread's storage, ready for hook_clone_child(). Returns NULL: not the loader's. */
+/* A thread's storage, ready for hook_clone_child(). Returns NULL: not the
+ * loader's. */
 static struct hook_thread *thread_prepare(const struct hook_thread *t,
 					  uint64_t tls)
 {
@@ -132,7 +133,8 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 	return HOOK_CLONE;
 }
 
-/* The program's registers are complete: the frame that the child starts from. */
+/* The program's registers are complete: the frame that the child starts from.
+ */
 struct hook_frame *hook_clone_ready(struct hook_frame *f)
 {
 	struct hook_frame *c;
@@ -210,8 +212,9 @@ int hook_exit(struct hook_thread *t, struct hook_frame *f)
 }
 
 /*
- * A thread that unmaps the stack it is on is about to exit (musl's detached threads): nothing
- * can be delivered to it from then on, so both calls are made at once.
+ * A thread that unmaps the stack it is on is about to exit (musl's detached
+ * threads): nothing can be delivered to it from then on, so both calls are made
+ * at once.
  */
 int hook_munmap(struct hook_thread *t, struct hook_frame *f)
 {

@@ -2,10 +2,10 @@
 /*
  * When a site is rewritten, and how its text becomes writable for a moment.
  *
- * Only private, read-and-execute mappings of files: what a compiler in the program has
- * made (writable, anonymous) is left to the kernel's dispatch, as are a text's pages that
- * anybody else would see. The page stays executable all the while. Whoever finds another
- * thread at it leaves it for the next time.
+ * Only private, read-and-execute mappings of files: what a compiler in the
+ * program has made (writable, anonymous) is left to the kernel's dispatch, as
+ * are a text's pages that anybody else would see. The page stays executable all
+ * the while. Whoever finds another thread at it leaves it for the next time.
  */
 #include "hook/site.h"
 

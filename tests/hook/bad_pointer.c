@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A bad pointer in a call: the kernel says EFAULT, the hook faults as a function would. */
+/* A bad pointer in a call: the kernel says EFAULT, the hook faults as a
+ * function would. */
 #include "check.h"
 
 #include <setjmp.h>
