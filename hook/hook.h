@@ -76,8 +76,12 @@ bool hook_site_missed(ucontext_t *uc);
  * sandbox */
 void hook_site_freeze(void);
 
-/* hook_site_forked - in a fork's child: nobody else is rewriting */
-void hook_site_forked(void);
+/*
+ * hook_site_hold, hook_site_release - no thread is rewriting in between: a fork's child
+ * would find a site half done
+ */
+void hook_site_hold(void);
+void hook_site_release(void);
 
 /* --- text.c
  * ------------------------------------------------------------------------ */

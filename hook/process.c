@@ -128,8 +128,12 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 		hook_mask_set(f->clone_mask);
 		return HOOK_RETURN;
 	}
-	if (kind == CLONE_KIND_THREAD)
+	if (kind == CLONE_KIND_THREAD) {
 		hook_config.threads = true;
+	} else if (kind == CLONE_KIND_FORK) {
+		hook_site_hold();
+		hook_signal_hold();
+	}
 	return HOOK_CLONE;
 }
 
@@ -149,6 +153,13 @@ struct hook_frame *hook_clone_ready(struct hook_frame *f)
 	return c;
 }
 
+/* What was held over a fork, in the parent and in the child. */
+static void release(void)
+{
+	hook_signal_release();
+	hook_site_release();
+}
+
 void hook_clone_parent(struct hook_frame *f)
 {
 	struct hook_thread *t = &hook_thread;
@@ -161,6 +172,8 @@ void hook_clone_parent(struct hook_frame *f)
 		t->socket.self = f->clone_self;
 		t->socket.signal_due = 0;
 	}
+	if (f->clone_kind == CLONE_KIND_FORK)
+		release();
 	if (f->clone_thread && f->rax < 0)
 		hook_thread_fini(f->clone_thread);
 	if (f->clone_slot)
@@ -178,8 +191,7 @@ void hook_clone_child(struct hook_frame *f)
 		f->rsp = f->clone_stack;
 	if (own_memory) {
 		hook_thread_forked(t);
-		hook_signal_forked();
-		hook_site_forked();
+		release();
 		t->vfork_depth = 0;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
 		t->top = (uint64_t)f + F_CALLEE;
@@ -187,7 +199,8 @@ void hook_clone_child(struct hook_frame *f)
 	}
 	if (f->clone_slot)
 		socket_fork_child(&t->socket, f->clone_slot, own_memory);
-	hook_signal_again();
+	if (f->clone_kind != CLONE_KIND_THREAD)
+		hook_signal_again(); /* CLONE_CLEAR_SIGHAND */
 	if (hook_config.dispatch && hook_catch_arm() < 0)
 		hook_die("system call user dispatch has been switched off");
 	hook_mask_set(f->clone_mask);

@@ -101,9 +101,14 @@ int hook_signal_start(void (*sigsys)(int, siginfo_t *, void *))
 	return (int)sys_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &unblock, 0, 8);
 }
 
-void hook_signal_forked(void)
+void hook_signal_hold(void)
 {
-	atomic_store(&lock, 0);
+	table_lock();
+}
+
+void hook_signal_release(void)
+{
+	table_unlock();
 }
 
 uint64_t hook_mask_block(void)

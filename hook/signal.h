@@ -34,8 +34,9 @@ int hook_signal_start(void (*sigsys)(int, siginfo_t *, void *));
 /* hook_signal_again - the same after clone3 has cleared the child's handlers */
 void hook_signal_again(void);
 
-/* hook_signal_forked - in a fork's child: no other thread holds the table */
-void hook_signal_forked(void);
+/* hook_signal_hold, hook_signal_release - no thread has the table in between */
+void hook_signal_hold(void);
+void hook_signal_release(void);
 
 /* hook_signal - the handler of everything but SIGSYS */
 void hook_signal(int sig, siginfo_t *info, void *context);

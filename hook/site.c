@@ -20,9 +20,15 @@
 static _Atomic uint32_t busy;
 static _Atomic bool frozen;
 
-void hook_site_forked(void)
+void hook_site_hold(void)
 {
-	atomic_store(&busy, 0);
+	while (atomic_exchange_explicit(&busy, 1, memory_order_acquire))
+		__builtin_ia32_pause();
+}
+
+void hook_site_release(void)
+{
+	atomic_store_explicit(&busy, 0, memory_order_release);
 }
 
 void hook_site_freeze(void)
