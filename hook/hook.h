@@ -82,6 +82,7 @@ void hook_site_freeze(void);
  */
 void hook_site_hold(void);
 void hook_site_release(void);
+void hook_site_forked(void); /* the latter, in the child */
 
 /* --- text.c
  * ------------------------------------------------------------------------ */

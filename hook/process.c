@@ -153,13 +153,6 @@ struct hook_frame *hook_clone_ready(struct hook_frame *f)
 	return c;
 }
 
-/* What was held over a fork, in the parent and in the child. */
-static void release(void)
-{
-	hook_signal_release();
-	hook_site_release();
-}
-
 void hook_clone_parent(struct hook_frame *f)
 {
 	struct hook_thread *t = &hook_thread;
@@ -172,8 +165,10 @@ void hook_clone_parent(struct hook_frame *f)
 		t->socket.self = f->clone_self;
 		t->socket.signal_due = 0;
 	}
-	if (f->clone_kind == CLONE_KIND_FORK)
-		release();
+	if (f->clone_kind == CLONE_KIND_FORK) {
+		hook_signal_release();
+		hook_site_release();
+	}
 	if (f->clone_thread && f->rax < 0)
 		hook_thread_fini(f->clone_thread);
 	if (f->clone_slot)
@@ -191,7 +186,8 @@ void hook_clone_child(struct hook_frame *f)
 		f->rsp = f->clone_stack;
 	if (own_memory) {
 		hook_thread_forked(t);
-		release();
+		hook_signal_release();
+		hook_site_forked();
 		t->vfork_depth = 0;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
 		t->top = (uint64_t)f + F_CALLEE;

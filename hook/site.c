@@ -19,11 +19,20 @@
 
 static _Atomic uint32_t busy;
 static _Atomic bool frozen;
+static _Atomic uint32_t wanted; /* a fork waits: rewriting can wait longer */
 
 void hook_site_hold(void)
 {
+	atomic_fetch_add(&wanted, 1);
 	while (atomic_exchange_explicit(&busy, 1, memory_order_acquire))
 		__builtin_ia32_pause();
+	atomic_fetch_sub(&wanted, 1);
+}
+
+void hook_site_forked(void)
+{
+	atomic_store(&wanted, 0);
+	hook_site_release();
 }
 
 void hook_site_release(void)
@@ -118,7 +127,8 @@ void hook_site_proven(const ucontext_t *uc)
 		return;
 	if (g[REG_RAX] == SYS_rt_sigreturn) /* unwinders look at its bytes */
 		return;
-	if (atomic_exchange_explicit(&busy, 1, memory_order_acquire))
+	if (atomic_load(&wanted) ||
+	    atomic_exchange_explicit(&busy, 1, memory_order_acquire))
 		return;
 	/* Another thread may have been faster. */
 	if (s.at[0] == 0x0f && s.at[1] == 0x05 && !rewrite(&s))
