@@ -184,10 +184,11 @@ static void canonical(const struct hook_thread *t, ucontext_t *uc)
 	}
 }
 
+/* Raised by an instruction? A non-canonical address gives SI_KERNEL, above 0, too. */
 static bool is_fault(int sig, const siginfo_t *info)
 {
 	return (SIGBIT(sig) & SIGMASK_FAULTS & ~SIGMASK_SYS) &&
-	       info->si_code > 0 && info->si_code != SI_KERNEL;
+	       info->si_code > 0;
 }
 
 /* Inside: remember it, and let no other in until we are on the way out. */
