@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a hooked call costs that only returns (tests/hook/socket_stub.c), beside a plain
- * function and a call that the kernel carries out.
+ * What a hooked call costs that only returns (tests/hook/socket_stub.c), beside
+ * a plain function and a call that the kernel carries out.
  *
- * Run by bench/hook_call.sh, once a tier. Prints ns a call, the best of some rounds.
+ * Run by bench/hook_call.sh, once a tier. Prints ns a call, the best of some
+ * rounds.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ long call_read(long fd, void *p, long n);
 long call_kernel(void);
 __asm__(".text\n.balign 32\ncall_number: mov $500, %eax; syscall; ret\n"
 	".balign 32\ncall_kernel: mov $39, %eax; syscall; ret\n"
-	".balign 32\ncall_read: xor %eax, %eax; syscall; ret\n.balign 16, 0xcc\n");
+	".balign 32\ncall_read: xor %eax, %eax; syscall; ret\n.balign 16, "
+	"0xcc\n");
 
 static __attribute__((noinline)) long plain(long a)
 {
@@ -91,9 +93,11 @@ int main(void)
 		syscall(505, fd[1]); /* ours from now on */
 		printf("  returning %6.1f", measure(number, 1, 300000));
 		printf("  read() %6.1f", measure(library_read, fd[1], 300000));
-		printf("  write() %6.1f", measure(library_write, fd[1], 300000));
+		printf("  write() %6.1f",
+		       measure(library_write, fd[1], 300000));
 	} else {
-		printf("  returning %6s  read() %6s  write() %6s", "-", "-", "-");
+		printf("  returning %6s  read() %6s  write() %6s", "-", "-",
+		       "-");
 	}
 	printf("  kernel getpid %6.1f", measure(kernel, 0, 300000));
 	printf("  kernel write() %6.1f\n", measure(kernel_write, sink, 300000));

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/find.h"
 #include "cli/probe.h"
+#include "hook/probe.h"
 #include "daemon/dir.h"
 
 #include <errno.h>
@@ -51,37 +52,26 @@ static void say(struct finding *f, enum verdict verdict, const char *remedy,
 	va_end(ap);
 }
 
-/* How calls of a program are caught, best first; hook/README.md explains the
- * tiers. */
+/* How calls of a program are caught; hook/README.md explains the tiers. */
 static void check_hook(struct finding *f)
 {
-	long min = probe_number("/proc/sys/vm/mmap_min_addr");
 	const char *vif = getenv("TOAMI_VIF");
+	struct hook_probe p;
 
 	/* On a fabric, the hook keeps its own means to itself. */
-	if (vif && *vif)
+	if (vif && *vif) {
 		say(f, GOOD, "", "this command is itself on VIF %.128s", vif);
-	else if (!probe_dispatch())
+		return;
+	}
+	hook_probe(&p);
+	if (!p.tier)
 		say(f, BAD,
 		    "use Linux 5.11 or later, with CONFIG_GENERIC_ENTRY, "
-		    "outside "
-		    "of sandboxes that forbid prctl(2)",
-		    "none: the kernel has no system call user dispatch");
-	else if (probe_page0())
-		say(f, GOOD, "",
-		    "page0: proven calls go through address 0, the rest "
-		    "through "
-		    "the kernel's dispatch");
+		    "outside of sandboxes that forbid prctl(2)",
+		    "none: %s", p.dispatch_text);
 	else
-		say(f, WORSE,
-		    "for the fastest calls, as root: sysctl -w "
-		    "vm.mmap_min_addr=0",
-		    "jump: proven calls are near jumps where there is room, "
-		    "the "
-		    "rest go through the kernel's dispatch; address 0 cannot "
-		    "be "
-		    "mapped (vm.mmap_min_addr is %ld)",
-		    min);
+		say(f, GOOD, "", "%s: %s; %s", p.tier, p.tier_text,
+		    p.page0_text);
 }
 
 static void check_hook_file(struct finding *f)

@@ -10,36 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#ifndef PR_SET_SYSCALL_USER_DISPATCH
-#define PR_SET_SYSCALL_USER_DISPATCH 59
-#define PR_SYS_DISPATCH_OFF	     0
-#endif
-
 /* What a fabric takes of the address space, roughly. */
 #define FABRIC_BYTES (UINT64_C(4) << 30)
-
-bool probe_dispatch(void)
-{
-	return !prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0,
-		      0);
-}
-
-bool probe_page0(void)
-{
-	void *at =
-		mmap(NULL, 4096, PROT_NONE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	if (at == MAP_FAILED)
-		return errno == EEXIST; /* by a hook that we run under */
-	munmap(at, 4096);
-	return !at;
-}
 
 bool probe_kernel(int major, int minor, char release[65])
 {

@@ -7,12 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* probe_dispatch - has the kernel system call user dispatch? */
-bool probe_dispatch(void);
-
-/* probe_page0 - may a program of this user map address 0? */
-bool probe_page0(void);
-
 /* probe_kernel - is it at least @major.@minor? @release gets its name */
 bool probe_kernel(int major, int minor, char release[65]);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System call user dispatch: the kernel answers each system call outside our own text
- * with SIGSYS, wherever the instruction is and however it came to be there.
+ * System call user dispatch: the kernel answers each system call outside our
+ * own text with SIGSYS, wherever the instruction is and however it came to be
+ * there.
  *
- * The handler does next to nothing: it lets the program continue at hook_entry(), with its
- * registers as they were. So a call is carried out in one place, outside any handler,
- * whichever way it came. The selector is absent, which means "block" and can not be
- * overwritten by the program.
+ * The handler does next to nothing: it lets the program continue at
+ * hook_entry(), with its registers as they were. So a call is carried out in
+ * one place, outside any handler, whichever way it came. The selector is
+ * absent, which means "block" and can not be overwritten by the program.
  */
 #include <errno.h>
 
@@ -17,9 +18,9 @@
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
-#define DISPATCH_ON 1
-#define SYS_USER_DISPATCH_CODE 2 /* si_code */
-#define ARCH_X86_64 0xc000003e	 /* AUDIT_ARCH_X86_64 */
+#define DISPATCH_ON	       1
+#define SYS_USER_DISPATCH_CODE 2	  /* si_code */
+#define ARCH_X86_64	       0xc000003e /* AUDIT_ARCH_X86_64 */
 
 /* Is it a 32-bit call for sockets? They would be the host's. */
 static bool is_socket32(long nr)

@@ -2,8 +2,8 @@
 /*
  * What to do with a call: a table by number, then the socket layer.
  *
- * A call that no socket of ours can be concerned with goes straight on to the kernel; one
- * that names a descriptor does so unless that descriptor is ours.
+ * A call that no socket of ours can be concerned with goes straight on to the
+ * kernel; one that names a descriptor does so unless that descriptor is ours.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -35,26 +35,80 @@ enum call_class {
 #endif
 
 static const uint8_t classes[CALLS] = {
-	FD(read), FD(write), FD(readv), FD(writev), FD(pread64), FD(pwrite64),
-	FD(preadv), FD(pwritev), FD(preadv2), FD(pwritev2), FD(close),
-	FD(ioctl), FD(fcntl), FD(dup), FD(shutdown), FD(bind), FD(listen),
-	FD(accept), FD(accept4), FD(getsockname), FD(getpeername),
-	FD(setsockopt), FD(getsockopt), FD(sendto), FD(recvfrom), FD(sendmsg),
-	FD(recvmsg), FD(sendmmsg), FD(recvmmsg), FD(epoll_wait), FD(lseek),
+	FD(read),
+	FD(write),
+	FD(readv),
+	FD(writev),
+	FD(pread64),
+	FD(pwrite64),
+	FD(preadv),
+	FD(pwritev),
+	FD(preadv2),
+	FD(pwritev2),
+	FD(close),
+	FD(ioctl),
+	FD(fcntl),
+	FD(dup),
+	FD(shutdown),
+	FD(bind),
+	FD(listen),
+	FD(accept),
+	FD(accept4),
+	FD(getsockname),
+	FD(getpeername),
+	FD(setsockopt),
+	FD(getsockopt),
+	FD(sendto),
+	FD(recvfrom),
+	FD(sendmsg),
+	FD(recvmsg),
+	FD(sendmmsg),
+	FD(recvmmsg),
+	FD(epoll_wait),
+	FD(lseek),
 
-	OFFER(socket), OFFER(socketpair), OFFER(poll), OFFER(select),
-	OFFER(dup2), OFFER(dup3), OFFER(sendfile), OFFER(splice), OFFER(tee),
-	OFFER(vmsplice), OFFER(copy_file_range), OFFER(epoll_create),
-	OFFER(epoll_create1), OFFER(epoll_ctl), OFFER(close_range),
-	OFFER(io_uring_setup), OFFER(io_uring_enter), OFFER(io_uring_register),
+	OFFER(socket),
+	OFFER(socketpair),
+	OFFER(poll),
+	OFFER(select),
+	OFFER(dup2),
+	OFFER(dup3),
+	OFFER(sendfile),
+	OFFER(splice),
+	OFFER(tee),
+	OFFER(vmsplice),
+	OFFER(copy_file_range),
+	OFFER(epoll_create),
+	OFFER(epoll_create1),
+	OFFER(epoll_ctl),
+	OFFER(close_range),
+	OFFER(io_uring_setup),
+	OFFER(io_uring_enter),
+	OFFER(io_uring_register),
 
-	SPECIAL(connect), SPECIAL(ppoll), SPECIAL(pselect6),
-	SPECIAL(epoll_pwait), SPECIAL(epoll_pwait2), SPECIAL(rt_sigaction),
-	SPECIAL(rt_sigprocmask), SPECIAL(rt_sigreturn), SPECIAL(rt_sigsuspend),
-	SPECIAL(clone), SPECIAL(fork), SPECIAL(vfork), SPECIAL(clone3),
-	SPECIAL(execve), SPECIAL(execveat), SPECIAL(exit), SPECIAL(munmap),
-	SPECIAL(prctl), SPECIAL(arch_prctl), SPECIAL(open), SPECIAL(openat),
-	SPECIAL(openat2), SPECIAL(seccomp),
+	SPECIAL(connect),
+	SPECIAL(ppoll),
+	SPECIAL(pselect6),
+	SPECIAL(epoll_pwait),
+	SPECIAL(epoll_pwait2),
+	SPECIAL(rt_sigaction),
+	SPECIAL(rt_sigprocmask),
+	SPECIAL(rt_sigreturn),
+	SPECIAL(rt_sigsuspend),
+	SPECIAL(clone),
+	SPECIAL(fork),
+	SPECIAL(vfork),
+	SPECIAL(clone3),
+	SPECIAL(execve),
+	SPECIAL(execveat),
+	SPECIAL(exit),
+	SPECIAL(munmap),
+	SPECIAL(prctl),
+	SPECIAL(arch_prctl),
+	SPECIAL(open),
+	SPECIAL(openat),
+	SPECIAL(openat2),
+	SPECIAL(seccomp),
 #ifdef TOAMI_TEST
 	[500 ... 505] = CLASS_OFFER, /* tests/hook/socket_stub.c */
 #endif
@@ -132,9 +186,9 @@ static int prctl(struct hook_frame *f)
 	if ((int)f->args[0] == PR_SET_SECCOMP)
 		hook_site_freeze();
 	/* As a kernel without it. */
-	return (int)f->args[0] == PR_SET_SYSCALL_USER_DISPATCH ?
-		       refuse(f, -EINVAL) :
-		       HOOK_PASS;
+	return (int)f->args[0] == PR_SET_SYSCALL_USER_DISPATCH
+		       ? refuse(f, -EINVAL)
+		       : HOOK_PASS;
 }
 
 /* A thread that leaves the loader's thread storage leaves the hook's, too. */
@@ -206,9 +260,9 @@ static __attribute__((noinline)) int special(struct hook_thread *t,
 }
 
 /*
- * A call of address 0 that is no system call of ours: the program called a null pointer.
- * It gets what it would have got without a page there: SIGSEGV at address 0, the
- * return address on its stack.
+ * A call of address 0 that is no system call of ours: the program called a null
+ * pointer. It gets what it would have got without a page there: SIGSEGV at
+ * address 0, the return address on its stack.
  */
 static __attribute__((noinline)) int null_call(struct hook_thread *t,
 					       struct hook_frame *f)
@@ -219,8 +273,8 @@ static __attribute__((noinline)) int null_call(struct hook_thread *t,
 		t->due_mask = mask & ~SIGBIT(SIGSEGV);
 		t->socket.signal_due = 1;
 	}
-	t->due_info = (siginfo_t){ .si_signo = SIGSEGV,
-				   .si_code = SEGV_MAPERR };
+	t->due_info =
+		(siginfo_t){ .si_signo = SIGSEGV, .si_code = SEGV_MAPERR };
 	f->ret = 0;
 	f->rsp -= 8;
 	f->via = VIA_JUMP;
@@ -235,8 +289,8 @@ int hook_dispatch(struct hook_frame *f)
 	if (f->via == VIA_PAGE0 && unlikely(!hook_site_known(f->ret)))
 		return null_call(t, f);
 	if (unlikely(nr >= CALLS)) /* x32 has sockets of its own */
-		return nr & X32_BIT && !(nr >> 32) ? refuse(f, -ENOSYS) :
-						     HOOK_PASS;
+		return nr & X32_BIT && !(nr >> 32) ? refuse(f, -ENOSYS)
+						   : HOOK_PASS;
 	switch (classes[nr]) {
 	case CLASS_FD:
 		if (!socket_owns(&t->socket, (uint32_t)f->args[0]))

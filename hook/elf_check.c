@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A preloaded object comes in through the program's loader (PT_INTERP), and only if the
- * kernel does not tell the loader to distrust its environment (AT_SECURE).
+ * A preloaded object comes in through the program's loader (PT_INTERP), and
+ * only if the kernel does not tell the loader to distrust its environment
+ * (AT_SECURE).
  */
 #include "hook/elf_check.h"
 
@@ -47,8 +48,8 @@ static bool is_secure(long fd)
 	uint32_t new_gid = (uint32_t)sys_call(SYS_getegid);
 	char caps[32];
 
-	if (sys_call(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS,
-		     &st) < 0)
+	if (sys_call(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) <
+	    0)
 		return false;
 	if (st.stx_mode & 04000)
 		new_uid = st.stx_uid;
@@ -61,7 +62,8 @@ static bool is_secure(long fd)
 			       sizeof(caps)) > 0;
 }
 
-/* A loader started as a program ("ld.so program"), or musl's, which is its libc. */
+/* A loader started as a program ("ld.so program"), or musl's, which is its
+ * libc. */
 static bool is_loader(const char *path)
 {
 	const char *name = path;
@@ -70,7 +72,8 @@ static bool is_loader(const char *path)
 		if (*p == '/')
 			name = p + 1;
 	}
-	if (name[0] == 'l' && name[1] == 'd' && (name[2] == '-' || name[2] == '.'))
+	if (name[0] == 'l' && name[1] == 'd' &&
+	    (name[2] == '-' || name[2] == '.'))
 		return true;
 	for (int i = 0; name[i] == "libc.so"[i]; i++) {
 		if (!name[i])
@@ -128,7 +131,7 @@ static int check(const char *path, int depth, char *text, size_t size)
 	long fd, n;
 	int ret = 0;
 
-	fd = sys_call(SYS_openat, AT_FDCWD, path, 
+	fd = sys_call(SYS_openat, AT_FDCWD, path,
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A new program must come back hooked, even if its environment has been cleared: our
- * object leads LD_PRELOAD, and the variables that say where to attach are there unless
- * the program has set its own.
+ * A new program must come back hooked, even if its environment has been
+ * cleared: our object leads LD_PRELOAD, and the variables that say where to
+ * attach are there unless the program has set its own.
  */
 #include "hook/exec.h"
 
@@ -19,7 +19,8 @@
 #define PATH_BYTES 4096
 #define PRELOAD	   "LD_PRELOAD="
 
-/* "NAME=value", kept since programs overwrite their environment (setproctitle). */
+/* "NAME=value", kept since programs overwrite their environment (setproctitle).
+ */
 enum { DIR, VIF, TIER, VARIABLES };
 static const char *const names[VARIABLES] = { "TOAMI_DIR=", "TOAMI_VIF=",
 					      "TOAMI_HOOK=" };
@@ -56,7 +57,8 @@ int hook_exec_start(char **env)
 			mem_copy(kept[i], *env, n);
 		}
 	}
-	if (!hook_map_find((uint64_t)&hook_exec_start, &m, self, sizeof(self)) &&
+	if (!hook_map_find((uint64_t)&hook_exec_start, &m, self,
+			   sizeof(self)) &&
 	    self[0] == '/')
 		return 0;
 	/* No /proc: we are the first in the list, as exec() puts it. */
@@ -90,7 +92,8 @@ const char *hook_exec_tier(void)
 	return value(TIER);
 }
 
-/* --- reading the program's arguments -------------------------------------------- */
+/* --- reading the program's arguments
+ * -------------------------------------------- */
 
 /* Copies a string; returns its length, or -EFAULT, -ENAMETOOLONG. */
 static long get_string(char *to, const char *from, size_t size)
@@ -147,7 +150,8 @@ static int path_at(const struct hook_frame *f, char *path)
 	return 0;
 }
 
-/* --- the new environment ------------------------------------------------------ */
+/* --- the new environment
+ * ------------------------------------------------------ */
 
 /* Is our file among the list of files (separated by ':' or ' ') in @s? */
 static bool lists_self(const char *s)
@@ -187,8 +191,8 @@ static char *exec_memory(struct hook_thread *t, size_t size)
 }
 
 /*
- * The environment @env with ours. Returns NULL: out of memory; strings that cannot be read are
- * left to the kernel to refuse.
+ * The environment @env with ours. Returns NULL: out of memory; strings that
+ * cannot be read are left to the kernel to refuse.
  */
 static char **environment(struct hook_thread *t, char *const *env, long count)
 {

@@ -3,7 +3,8 @@
 #ifndef TOAMI_HOOK_EXEC_H
 #define TOAMI_HOOK_EXEC_H
 
-/* hook_exec_start - remembers what @env says, for programs that clear it. 0 or -errno. */
+/* hook_exec_start - remembers what @env says, for programs that clear it. 0 or
+ * -errno. */
 int hook_exec_start(char **env);
 
 /* What the environment said, or NULL. */

@@ -14,10 +14,10 @@ extern const char etext[] __attribute__((visibility("hidden")));
 
 /* Chosen at start (start.c). */
 struct hook_config {
-	bool dispatch;	/* the kernel brings us every call */
-	bool page0;	/* proven sites become calls of address 0.. */
-	bool jump;	/* ..or near jumps */
-	bool threads;	/* there has been more than one thread */
+	bool dispatch; /* the kernel brings us every call */
+	bool page0;    /* proven sites become calls of address 0.. */
+	bool jump;     /* ..or near jumps */
+	bool threads;  /* there has been more than one thread */
 };
 extern struct hook_config hook_config;
 
@@ -32,13 +32,16 @@ int hook_copy_user(void *to, const void *from, size_t n);
 /* hook_dispatch - a call of the program's; returns HOOK_* */
 int hook_dispatch(struct hook_frame *f);
 
-/* --- catch.c: the kernel's system call user dispatch ----------------------------- */
+/* --- catch.c: the kernel's system call user dispatch
+ * ----------------------------- */
 
-/* hook_catch_arm - from now on this thread's calls come to hook_sigsys(). 0 or -errno. */
+/* hook_catch_arm - from now on this thread's calls come to hook_sigsys(). 0 or
+ * -errno. */
 int hook_catch_arm(void);
 void hook_sigsys(int sig, siginfo_t *info, void *context);
 
-/* --- process.c ------------------------------------------------------------------ */
+/* --- process.c
+ * ------------------------------------------------------------------ */
 
 int hook_clone(struct hook_thread *t, struct hook_frame *f);
 int hook_exit(struct hook_thread *t, struct hook_frame *f);
@@ -47,7 +50,8 @@ struct hook_frame *hook_clone_ready(struct hook_frame *f);
 void hook_clone_parent(struct hook_frame *f);
 void hook_clone_child(struct hook_frame *f);
 
-/* --- exec.c, names.c --------------------------------------------------------------- */
+/* --- exec.c, names.c
+ * --------------------------------------------------------------- */
 
 int hook_exec(struct hook_thread *t, struct hook_frame *f);
 int hook_open(struct hook_thread *t, struct hook_frame *f);
@@ -55,7 +59,8 @@ int hook_open(struct hook_thread *t, struct hook_frame *f);
 /* hook_names_hides - connect() to @addr would ask the host's name service */
 bool hook_names_hides(const void *addr, long size);
 
-/* --- site.c: rewriting of proven sites ----------------------------------------- */
+/* --- site.c: rewriting of proven sites
+ * ----------------------------------------- */
 
 /* hook_site_proven - the kernel has delivered a call from @uc's place */
 void hook_site_proven(const ucontext_t *uc);
@@ -63,18 +68,27 @@ void hook_site_proven(const ucontext_t *uc);
 /* hook_site_known - @ret follows a site rewritten to a call */
 bool hook_site_known(uint64_t ret);
 
-/* hook_site_missed - @uc's fault is a rewritten call with a number off the sled: mended */
+/* hook_site_missed - @uc's fault is a rewritten call with a number off the
+ * sled: mended */
 bool hook_site_missed(ucontext_t *uc);
 
-/* hook_site_freeze - no more rewriting: the program has put itself into a sandbox */
+/* hook_site_freeze - no more rewriting: the program has put itself into a
+ * sandbox */
 void hook_site_freeze(void);
 
-/* hook_site_forked - in a fork's child: nobody else is rewriting */
-void hook_site_forked(void);
+/*
+ * hook_site_hold, hook_site_release - no thread is rewriting in between: a fork's child
+ * would find a site half done
+ */
+void hook_site_hold(void);
+void hook_site_release(void);
+void hook_site_forked(void); /* the latter, in the child */
 
-/* --- text.c ------------------------------------------------------------------------ */
+/* --- text.c
+ * ------------------------------------------------------------------------ */
 
-/* hook_say - one line on standard error: "toami: " and up to four pieces, then NULL */
+/* hook_say - one line on standard error: "toami: " and up to four pieces, then
+ * NULL */
 void hook_say(const char *piece, ...) __attribute__((sentinel));
 
 /* hook_die - says so and ends the process */

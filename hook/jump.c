@@ -2,27 +2,29 @@
 /*
  * A jump in the place of the instruction before the system call.
  *
- * Most sites read `mov $number, %eax; syscall`. The mov is five bytes, and so is a jump: one
- * instruction gives way to one of the same length, and the system call stays where it is. A
- * thread that is between the two, or comes there by another way, makes its call through
- * the kernel as before. The stub does what the mov did:
+ * Most sites read `mov $number, %eax; syscall`. The mov is five bytes, and so
+ * is a jump: one instruction gives way to one of the same length, and the
+ * system call stays where it is. A thread that is between the two, or comes
+ * there by another way, makes its call through the kernel as before. The stub
+ * does what the mov did:
  *
  *   mov $number, %eax; movabs $after, %rcx; jmp *hook_entry
  *
- * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short jump, to the
- * padding behind a `ret` nearby, which holds the jump to the stub.
+ * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short
+ * jump, to the padding behind a `ret` nearby, which holds the jump to the stub.
  *
- * A third form occurs where the number was loaded earlier: a `mov 8(%rsp), %reg` of five bytes
- * before the call moves into the stub as it is.
+ * A third form occurs where the number was loaded earlier: a `mov 8(%rsp),
+ * %reg` of five bytes before the call moves into the stub as it is.
  *
- * Other threads may be running the five bytes. Where no processor fetches them in two
- * parts one store will do. Elsewhere the first two bytes become a jump to themselves: who
- * comes there waits. membarrier() makes the rest certain: no thread is going by the old
- * bytes any more when the last three change, and none has a mixture when the first two do.
+ * Other threads may be running the five bytes. Where no processor fetches them
+ * in two parts one store will do. Elsewhere the first two bytes become a jump
+ * to themselves: who comes there waits. membarrier() makes the rest certain: no
+ * thread is going by the old bytes any more when the last three change, and
+ * none has a mixture when the first two do.
  *
- * Nothing is pushed, no register changes, address 0 stays unmapped. How do we know
- * that the bytes before the call are that instruction, and not the tail of a longer one? The
- * register has the value that the instruction gives it.
+ * Nothing is pushed, no register changes, address 0 stays unmapped. How do we
+ * know that the bytes before the call are that instruction, and not the tail of
+ * a longer one? The register has the value that the instruction gives it.
  */
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -40,14 +42,16 @@
 #define FETCH	   16 /* bytes that every processor fetches at once */
 #define REACH	   0x7fff0000L
 
-/* Stubs lie where a near jump reaches them: one area serves what is mapped around it. */
+/* Stubs lie where a near jump reaches them: one area serves what is mapped
+ * around it. */
 static struct area {
 	uint8_t *start;
 	uint32_t used; /* bytes */
 } areas[AREAS];
 static int area_count;
 
-/* The first: ours, so that libraries mapped with us have one, whatever is mapped later. */
+/* The first: ours, so that libraries mapped with us have one, whatever is
+ * mapped later. */
 static uint8_t own_area[AREA_BYTES] __attribute__((aligned(4096)));
 
 int hook_jump_start(void)
@@ -79,7 +83,8 @@ static bool area_at(uint64_t hint)
 	return true;
 }
 
-/* A new area near @s: on either side of its mapping, but away from a low program's heap. */
+/* A new area near @s: on either side of its mapping, but away from a low
+ * program's heap. */
 static struct area *area_near(const struct hook_site *s)
 {
 	const uint64_t step = UINT64_C(1) << 26;
@@ -158,7 +163,8 @@ static bool within(const uint8_t *p, int n, uint64_t unit)
 	return (uint64_t)p % unit + (uint64_t)n <= unit;
 }
 
-/* All threads of the process pass a serializing instruction. False: unknown here. */
+/* All threads of the process pass a serializing instruction. False: unknown
+ * here. */
 static bool synchronize(void)
 {
 	long ret = sys_call(SYS_membarrier,
@@ -173,8 +179,8 @@ static bool synchronize(void)
 }
 
 /*
- * The padding that assemblers put before an aligned address, five bytes or more, behind
- * an instruction that never goes on to it. NULL: none near.
+ * The padding that assemblers put before an aligned address, five bytes or
+ * more, behind an instruction that never goes on to it. NULL: none near.
  */
 static uint8_t *padding_near(const struct hook_site *s)
 {
@@ -226,7 +232,8 @@ static uint8_t *put_jump(uint8_t *from, const void *to)
 }
 
 /* A stub that starts with the @n bytes that it stands for. NULL: no room. */
-static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first, int n)
+static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first,
+			  int n)
 {
 	struct area *a = area_for(s);
 	uint64_t after = (uint64_t)s->at + 2, entry = (uint64_t)hook_entry;

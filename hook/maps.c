@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two ways: a query of one address (PROCMAP_QUERY, Linux 6.11), and reading the text from
- * the start, which takes some 50 us.
+ * Two ways: a query of one address (PROCMAP_QUERY, Linux 6.11), and reading the
+ * text from the start, which takes some 50 us.
  */
 #include "hook/maps.h"
 
@@ -12,14 +12,16 @@
 
 struct procmap_query {
 	uint64_t size, query_flags, query_addr;
-	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset,
+		inode;
 	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
 	uint64_t vma_name_addr, build_id_addr;
 };
 
 /* _IOWR('f', 17, struct procmap_query) */
-#define PROCMAP_QUERY \
-	(3u << 30 | (unsigned)sizeof(struct procmap_query) << 16 | 'f' << 8 | 17)
+#define PROCMAP_QUERY                                                         \
+	(3u << 30 | (unsigned)sizeof(struct procmap_query) << 16 | 'f' << 8 | \
+	 17)
 #define VMA_READ   1
 #define VMA_WRITE  2
 #define VMA_EXEC   4
@@ -49,7 +51,8 @@ static int query(long fd, uint64_t addr, struct hook_map *m, char *name,
 	return 0;
 }
 
-/* A line's fields are read one character at a time: no line has to fit anywhere. */
+/* A line's fields are read one character at a time: no line has to fit
+ * anywhere. */
 struct reader {
 	long fd;
 	long n, at;

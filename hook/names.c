@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names are answered by the fabric: every VIF has one, and the host's own resolvers
- * know nothing of them.
+ * Names are answered by the fabric: every VIF has one, and the host's own
+ * resolvers know nothing of them.
  *
  * A program that opens /etc/resolv.conf finds the gateway there, and "toami" to
- * search in, so that `db` and `db.toami` are the same to the resolvers of glibc, musl and
- * c-ares. The caches that would answer from the host's network are not found.
+ * search in, so that `db` and `db.toami` are the same to the resolvers of
+ * glibc, musl and c-ares. The caches that would answer from the host's network
+ * are not found.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A call of address 0 in the place of the system call (zpoline's idea): `syscall` and
- * `call *%rax` are two bytes each, and %rax holds the number of the call, so the call lands
- * on the page at address 0, on a sled of jumps:
+ * A call of address 0 in the place of the system call (zpoline's idea):
+ * `syscall` and `call *%rax` are two bytes each, and %rax holds the number of
+ * the call, so the call lands on the page at address 0, on a sled of jumps:
  *
- *   0..511    eb 64 eb 64 ..  102 bytes on from an even address; from an odd one it
- *                             reads 64 eb 64, with a prefix that means nothing, and goes on
- *                             by 103: always to an even address
- *   512..615  eb xx           to 616
- *   616       pop %rcx; movabs $hook_entry_page0, %r11; jmp *%r11
+ *   0..511    eb 64 eb 64 ..  102 bytes on from an even address; from an odd
+ * one it reads 64 eb 64, with a prefix that means nothing, and goes on by 103:
+ * always to an even address 512..615  eb xx           to 616 616       pop
+ * %rcx; movabs $hook_entry_page0, %r11; jmp *%r11
  *
- * The call has written its return address to the program's stack: redzone.c says where
- * that does no harm. It is taken off at once.
+ * The call has written its return address to the program's stack: redzone.c
+ * says where that does no harm. It is taken off at once.
  *
- * With a page there, a program's call of a null pointer gets to us as well; it is told
- * by the return address, which follows no site of ours. Reading address 0 is an error still where
- * the processor has protection keys, since the page is for execution only.
+ * With a page there, a program's call of a null pointer gets to us as well; it
+ * is told by the return address, which follows no site of ours. Reading address
+ * 0 is an error still where the processor has protection keys, since the page
+ * is for execution only.
  */
 #include <errno.h>
 #include <linux/mman.h>

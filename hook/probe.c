@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Each facility is tried, not guessed from versions: kernels are built in many ways. */
+/* Each facility is tried, not guessed from versions: kernels are built in many
+ * ways. */
 #include "hook/probe.h"
 
 #include <errno.h>
@@ -87,9 +88,8 @@ static void probe_membarrier(struct hook_probe *p)
 {
 	long known = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
 
-	p->membarrier =
-		known > 0 &&
-		(known & MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE);
+	p->membarrier = known > 0 &&
+			(known & MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE);
 }
 
 void hook_probe(struct hook_probe *p)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What this machine lets the hook do. For `toami doctor`; uses the C library. */
+/* What this machine lets the hook do. For `toami doctor`; uses the C library.
+ */
 #ifndef TOAMI_HOOK_PROBE_H
 #define TOAMI_HOOK_PROBE_H
 
 #include <stdbool.h>
 
 struct hook_probe {
-	bool dispatch; /* system call user dispatch: nothing is missed */
-	bool page0;    /* address 0 can be mapped */
-	bool keys;     /* protection keys: ..for execution only */
+	bool dispatch;	 /* system call user dispatch: nothing is missed */
+	bool page0;	 /* address 0 can be mapped */
+	bool keys;	 /* protection keys: ..for execution only */
 	bool membarrier; /* sites can be rewritten under running threads */
 	/* The tier that is chosen by itself, as in TOAMI_HOOK, NULL: none. */
 	const char *tier;

@@ -2,16 +2,16 @@
 /*
  * Threads and processes.
  *
- * All signals are blocked from hook_clone() until the child and the parent are settled, each
- * in its own turn. The child gets a frame of its own beforehand and goes back to the
- * program from there:
+ * All signals are blocked from hook_clone() until the child and the parent are
+ * settled, each in its own turn. The child gets a frame of its own beforehand
+ * and goes back to the program from there:
  *
- *   thread  its own thread storage and its own stack for the hook, made ready by the parent
- *   vfork   (posix_spawn) the parent's, which waits: frames go below the parent's frame
- *   fork    copies of everything
+ *   thread  its own thread storage and its own stack for the hook, made ready
+ * by the parent vfork   (posix_spawn) the parent's, which waits: frames go
+ * below the parent's frame fork    copies of everything
  *
- * vfork(2) itself is made a fork whose parent waits: the child runs on the parent's
- * stack, and copies spare us from what it does there.
+ * vfork(2) itself is made a fork whose parent waits: the child runs on the
+ * parent's stack, and copies spare us from what it does there.
  */
 #include <errno.h>
 #include <linux/sched.h>
@@ -62,7 +62,8 @@ static int request_read(struct hook_thread *t, const struct hook_frame *f,
 	}
 }
 
-/* A thread's storage, ready for hook_clone_child(). Returns NULL: not the loader's. */
+/* A thread's storage, ready for hook_clone_child(). Returns NULL: not the
+ * loader's. */
 static struct hook_thread *thread_prepare(const struct hook_thread *t,
 					  uint64_t tls)
 {
@@ -127,12 +128,17 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 		hook_mask_set(f->clone_mask);
 		return HOOK_RETURN;
 	}
-	if (kind == CLONE_KIND_THREAD)
+	if (kind == CLONE_KIND_THREAD) {
 		hook_config.threads = true;
+	} else if (kind == CLONE_KIND_FORK) {
+		hook_site_hold();
+		hook_signal_hold();
+	}
 	return HOOK_CLONE;
 }
 
-/* The program's registers are complete: the frame that the child starts from. */
+/* The program's registers are complete: the frame that the child starts from.
+ */
 struct hook_frame *hook_clone_ready(struct hook_frame *f)
 {
 	struct hook_frame *c;
@@ -159,6 +165,10 @@ void hook_clone_parent(struct hook_frame *f)
 		t->socket.self = f->clone_self;
 		t->socket.signal_due = 0;
 	}
+	if (f->clone_kind == CLONE_KIND_FORK) {
+		hook_signal_release();
+		hook_site_release();
+	}
 	if (f->clone_thread && f->rax < 0)
 		hook_thread_fini(f->clone_thread);
 	if (f->clone_slot)
@@ -176,7 +186,7 @@ void hook_clone_child(struct hook_frame *f)
 		f->rsp = f->clone_stack;
 	if (own_memory) {
 		hook_thread_forked(t);
-		hook_signal_forked();
+		hook_signal_release();
 		hook_site_forked();
 		t->vfork_depth = 0;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
@@ -185,7 +195,8 @@ void hook_clone_child(struct hook_frame *f)
 	}
 	if (f->clone_slot)
 		socket_fork_child(&t->socket, f->clone_slot, own_memory);
-	hook_signal_again();
+	if (f->clone_kind != CLONE_KIND_THREAD)
+		hook_signal_again(); /* CLONE_CLEAR_SIGHAND */
 	if (hook_config.dispatch && hook_catch_arm() < 0)
 		hook_die("system call user dispatch has been switched off");
 	hook_mask_set(f->clone_mask);
@@ -210,8 +221,9 @@ int hook_exit(struct hook_thread *t, struct hook_frame *f)
 }
 
 /*
- * A thread that unmaps the stack it is on is about to exit (musl's detached threads): nothing
- * can be delivered to it from then on, so both calls are made at once.
+ * A thread that unmaps the stack it is on is about to exit (musl's detached
+ * threads): nothing can be delivered to it from then on, so both calls are made
+ * at once.
  */
 int hook_munmap(struct hook_thread *t, struct hook_frame *f)
 {

@@ -2,23 +2,24 @@
 /*
  * Is the top of the red zone free at a site?
  *
- * A call to address 0 writes 8 bytes below the stack pointer. A function that calls
- * nobody may keep a variable there. So the code after the site is followed along every branch,
- * as far as the function's next `ret`, `call` or `push`, from where on those bytes mean
- * nothing or have been written. On the way no operand may lie below the stack pointer. A
- * register that points there already says that something is kept there.
+ * A call to address 0 writes 8 bytes below the stack pointer. A function that
+ * calls nobody may keep a variable there. So the code after the site is
+ * followed along every branch, as far as the function's next `ret`, `call` or
+ * `push`, from where on those bytes mean nothing or have been written. On the
+ * way no operand may lie below the stack pointer. A register that points there
+ * already says that something is kept there.
  *
- * Only the instructions that compilers put behind a system call are known. Anything else, or
- * too long a way, is an answer as well: not free.
+ * Only the instructions that compilers put behind a system call are known.
+ * Anything else, or too long a way, is an answer as well: not free.
  */
 #include "base/types.h"
 #include "hook/site.h"
 
-#define STEPS	 256
-#define BRANCHES 24
+#define STEPS		256
+#define BRANCHES	24
 #define INSTRUCTION_MAX 15
-#define RED_ZONE 128
-#define FAR_UP	 4096 /* the frame is gone: any offset below it is negative */
+#define RED_ZONE	128
+#define FAR_UP		4096 /* the frame is gone: any offset below it is negative */
 
 struct walk {
 	const uint8_t *todo[BRANCHES]; /* targets, those before `done` walked */
@@ -30,30 +31,34 @@ struct walk {
 enum step { STEP_ON, STEP_END, STEP_UNKNOWN };
 
 /* Opcodes with a ModRM byte: bit per opcode of the two maps. */
-#define RANGE(first, last) [(first)... (last)] = 1
+#define RANGE(first, last) [(first)...(last)] = 1
 
 static const uint8_t modrm1[256] = {
 	RANGE(0x00, 0x03), RANGE(0x08, 0x0b), RANGE(0x10, 0x13),
 	RANGE(0x18, 0x1b), RANGE(0x20, 0x23), RANGE(0x28, 0x2b),
-	RANGE(0x30, 0x33), RANGE(0x38, 0x3b), [0x63] = 1, [0x69] = 1,
-	[0x6b] = 1, [0x80] = 1, [0x81] = 1, RANGE(0x83, 0x8b), [0x8d] = 1,
-	[0xc0] = 1, [0xc1] = 1, [0xc6] = 1, [0xc7] = 1, RANGE(0xd0, 0xd3),
-	[0xf6] = 1, [0xf7] = 1, [0xfe] = 1, [0xff] = 1,
+	RANGE(0x30, 0x33), RANGE(0x38, 0x3b), [0x63] = 1,
+	[0x69] = 1,	   [0x6b] = 1,	      [0x80] = 1,
+	[0x81] = 1,	   RANGE(0x83, 0x8b), [0x8d] = 1,
+	[0xc0] = 1,	   [0xc1] = 1,	      [0xc6] = 1,
+	[0xc7] = 1,	   RANGE(0xd0, 0xd3), [0xf6] = 1,
+	[0xf7] = 1,	   [0xfe] = 1,	      [0xff] = 1,
 };
 static const uint8_t modrm2[256] = {
-	RANGE(0x10, 0x17), [0x18] = 1, [0x1e] = 1, [0x1f] = 1, [0x28] = 1,
-	[0x29] = 1, [0x2e] = 1, [0x2f] = 1, RANGE(0x40, 0x4f), [0x57] = 1,
-	[0x6e] = 1, [0x6f] = 1, [0x7e] = 1, [0x7f] = 1, RANGE(0x90, 0x9f),
-	[0xa3] = 1, [0xab] = 1, [0xaf] = 1, [0xb0] = 1, [0xb1] = 1, [0xb6] = 1,
-	[0xb7] = 1, [0xba] = 1, [0xbe] = 1, [0xbf] = 1, [0xc0] = 1, [0xc1] = 1,
-	[0xd6] = 1, [0xef] = 1,
+	RANGE(0x10, 0x17), [0x18] = 1, [0x1e] = 1,	  [0x1f] = 1,
+	[0x28] = 1,	   [0x29] = 1, [0x2e] = 1,	  [0x2f] = 1,
+	RANGE(0x40, 0x4f), [0x57] = 1, [0x6e] = 1,	  [0x6f] = 1,
+	[0x7e] = 1,	   [0x7f] = 1, RANGE(0x90, 0x9f), [0xa3] = 1,
+	[0xab] = 1,	   [0xaf] = 1, [0xb0] = 1,	  [0xb1] = 1,
+	[0xb6] = 1,	   [0xb7] = 1, [0xba] = 1,	  [0xbe] = 1,
+	[0xbf] = 1,	   [0xc0] = 1, [0xc1] = 1,	  [0xd6] = 1,
+	[0xef] = 1,
 };
 
 /* One instruction, taken apart. */
 struct instruction {
 	const uint8_t *p; /* what has not been read yet */
 	uint8_t op, rex, mod, reg, rm;
-	bool two; /* of the map behind 0x0f */
+	bool two;  /* of the map behind 0x0f */
 	bool word; /* prefix 0x66 */
 	bool memory;
 };
@@ -68,8 +73,8 @@ static int32_t immediate(const uint8_t *p, int n)
 }
 
 /*
- * Reads ModRM, SIB and displacement. Returns false if the operand may lie below the
- * stack pointer.
+ * Reads ModRM, SIB and displacement. Returns false if the operand may lie below
+ * the stack pointer.
  */
 static bool operand(struct instruction *in, const struct walk *w, int64_t up)
 {
@@ -111,12 +116,24 @@ static int immediate_size(const struct instruction *in)
 	if (op < 0x40)
 		return (op & 7) == 4 ? 1 : (op & 7) == 5 ? z : 0;
 	switch (op) {
-	case 0x68: case 0x69: case 0x81: case 0xa9: case 0xc7:
+	case 0x68:
+	case 0x69:
+	case 0x81:
+	case 0xa9:
+	case 0xc7:
 		return z;
-	case 0xe8: case 0xe9:
+	case 0xe8:
+	case 0xe9:
 		return 4;
-	case 0x6a: case 0x6b: case 0x80: case 0x83: case 0xa8: case 0xc0:
-	case 0xc1: case 0xc6: case 0xeb:
+	case 0x6a:
+	case 0x6b:
+	case 0x80:
+	case 0x83:
+	case 0xa8:
+	case 0xc0:
+	case 0xc1:
+	case 0xc6:
+	case 0xeb:
 		return 1;
 	case 0xc2:
 		return 2;
@@ -179,7 +196,8 @@ static enum step effect(struct walk *w, const struct instruction *in,
 	if (op >= 0x50 && op <= 0x57)
 		op = 0x68;
 	switch (op) {
-	case 0x68: case 0x6a: /* push */
+	case 0x68:
+	case 0x6a: /* push */
 		if (!*up)
 			return STEP_END; /* written */
 		*up -= 8;
@@ -191,9 +209,14 @@ static enum step effect(struct walk *w, const struct instruction *in,
 			w->rbp = FAR_UP; /* the caller's */
 		*up += 8;
 		return STEP_ON;
-	case 0xc2: case 0xc3: case 0xcc: case 0xe8: case 0xf4:
+	case 0xc2:
+	case 0xc3:
+	case 0xcc:
+	case 0xe8:
+	case 0xf4:
 		return STEP_END;
-	case 0xe9: case 0xeb:
+	case 0xe9:
+	case 0xeb:
 		branch(w, in->p + imm, *up);
 		return STEP_END;
 	case 0x70 ... 0x7f:
@@ -203,7 +226,8 @@ static enum step effect(struct walk *w, const struct instruction *in,
 		*up = FAR_UP;
 		w->rbp = FAR_UP;
 		return STEP_ON;
-	case 0x81: case 0x83:
+	case 0x81:
+	case 0x83:
 		if (!to_rsp || (in->reg & 7) == 7)
 			return STEP_ON;
 		*up += imm;
@@ -212,7 +236,11 @@ static enum step effect(struct walk *w, const struct instruction *in,
 		if ((in->reg & 7) == 2)
 			return STEP_END; /* call */
 		return (in->reg & 7) < 2 ? STEP_ON : STEP_UNKNOWN;
-	case 0x8b: case 0x8d: case 0x03: case 0x63: case 0x89:
+	case 0x8b:
+	case 0x8d:
+	case 0x03:
+	case 0x63:
+	case 0x89:
 		/* To %rsp, or a copy of it. */
 		return in->reg == 4 || to_rsp ? STEP_UNKNOWN : STEP_ON;
 	default:

@@ -25,7 +25,8 @@ extern const char hook_int80_after[], hook_int80_end[];
 extern const char hook_copy_begin[], hook_copy_end[], hook_copy_fault[];
 void hook_restorer(void);
 
-/* The program's view. Guarded by `lock`, which is never held where a signal is let in. */
+/* The program's view. Guarded by `lock`, which is never held where a signal is
+ * let in. */
 static struct hook_sigaction actions[SIGNALS + 1];
 static _Atomic uint32_t lock;
 static void (*sigsys_handler)(int, siginfo_t *, void *);
@@ -100,9 +101,14 @@ int hook_signal_start(void (*sigsys)(int, siginfo_t *, void *))
 	return (int)sys_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &unblock, 0, 8);
 }
 
-void hook_signal_forked(void)
+void hook_signal_hold(void)
 {
-	atomic_store(&lock, 0);
+	table_lock();
+}
+
+void hook_signal_release(void)
+{
+	table_unlock();
 }
 
 uint64_t hook_mask_block(void)
@@ -123,7 +129,8 @@ bool hook_signal_restarts(int sig)
 	return actions[sig].flags & SA_RESTART;
 }
 
-/* --- contexts ---------------------------------------------------------------- */
+/* --- contexts ----------------------------------------------------------------
+ */
 
 /* The program's registers from a frame, as they were at its call. */
 static void registers_from(greg_t *g, const struct hook_frame *f)
@@ -140,7 +147,8 @@ static void registers_from(greg_t *g, const struct hook_frame *f)
 	g[REG_RCX] = (greg_t)f->ret;
 }
 
-/* Makes a context in one of entry.S's open places look like the program's own. */
+/* Makes a context in one of entry.S's open places look like the program's own.
+ */
 static void canonical(const struct hook_thread *t, ucontext_t *uc)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
@@ -154,8 +162,9 @@ static void canonical(const struct hook_thread *t, ucontext_t *uc)
 	     at < hook_entry_page0_end)) {
 		g[REG_RIP] = g[REG_RCX] - 2;
 	} else if ((at >= hook_pass_begin && at < hook_pass_after) ||
-	    (at >= hook_pass_page0_begin && at < hook_pass_page0_after) ||
-	    (at >= (const char *)hook_int80 && at < hook_int80_after)) {
+		   (at >= hook_pass_page0_begin &&
+		    at < hook_pass_page0_after) ||
+		   (at >= (const char *)hook_int80 && at < hook_int80_after)) {
 		g[REG_RIP] = (greg_t)t->ret - 2;
 	} else if ((at >= hook_leave_begin && at < hook_leave_page0_end) ||
 		   (at >= hook_pass_after && at < hook_pass_page0_end) ||
@@ -175,10 +184,11 @@ static void canonical(const struct hook_thread *t, ucontext_t *uc)
 	}
 }
 
+/* Raised by an instruction? A non-canonical address gives SI_KERNEL, above 0, too. */
 static bool is_fault(int sig, const siginfo_t *info)
 {
 	return (SIGBIT(sig) & SIGMASK_FAULTS & ~SIGMASK_SYS) &&
-	       info->si_code > 0 && info->si_code != SI_KERNEL;
+	       info->si_code > 0;
 }
 
 /* Inside: remember it, and let no other in until we are on the way out. */
@@ -212,8 +222,8 @@ void hook_signal_requeue(struct hook_frame *f)
 		sys_call(SYS_tgkill, pid, tid, sig);
 	t->socket.signal_due = 0;
 	/*
-	 * It interrupted a call that had its own mask, perhaps: let it in whatever
-	 * the program's mask says. canonical() restores that.
+	 * It interrupted a call that had its own mask, perhaps: let it in
+	 * whatever the program's mask says. canonical() restores that.
 	 */
 	t->mask_copy = t->due_mask & ~bit;
 	t->alt_nr = SYS_rt_sigprocmask;
@@ -229,7 +239,8 @@ void hook_signal_undelivered(void)
 		hook_mask_set(hook_thread.due_mask);
 }
 
-/* --- handlers ---------------------------------------------------------------- */
+/* --- handlers ----------------------------------------------------------------
+ */
 
 /* The program's action for @sig, as it is to be carried out now. */
 static struct hook_sigaction action_take(int sig)
@@ -248,11 +259,10 @@ static struct hook_sigaction action_take(int sig)
 }
 
 /*
- * SIGSEGV or SIGBUS without a handler of the program's. A fault happens again, now with
- * the kernel's own answer; a signal that was sent is sent again.
+ * SIGSEGV or SIGBUS without a handler of the program's. A fault happens again,
+ * now with the kernel's own answer; a signal that was sent is sent again.
  */
-static void by_default(int sig, const struct hook_sigaction *a,
-		       siginfo_t *info)
+static void by_default(int sig, const struct hook_sigaction *a, siginfo_t *info)
 {
 	bool fault = info->si_code > 0;
 
@@ -278,9 +288,9 @@ static void run(int sig, siginfo_t *info, ucontext_t *uc,
 }
 
 /*
- * A fault inside the hook: the program passed a bad pointer. Its handler sees the fault
- * at its own system call, which gives EFAULT if the handler returns. The handler runs
- * on our stack, above which nothing is alive any more.
+ * A fault inside the hook: the program passed a bad pointer. Its handler sees
+ * the fault at its own system call, which gives EFAULT if the handler returns.
+ * The handler runs on our stack, above which nothing is alive any more.
  */
 static void fault_inside(struct hook_thread *t, int sig, siginfo_t *info,
 			 ucontext_t *uc)
@@ -311,7 +321,8 @@ void hook_signal(int sig, siginfo_t *info, void *context)
 	const char *at = (const char *)g[REG_RIP];
 	struct hook_sigaction a;
 
-	if (at >= hook_copy_begin && at < hook_copy_end && is_fault(sig, info)) {
+	if (at >= hook_copy_begin && at < hook_copy_end &&
+	    is_fault(sig, info)) {
 		g[REG_RIP] = (greg_t)hook_copy_fault;
 		return;
 	}
@@ -348,12 +359,13 @@ void hook_signal_sys(int sig, siginfo_t *info, ucontext_t *uc)
 		run(sig, info, uc, &a);
 	} else if ((void *)a.handler != (void *)SIG_IGN || info->si_code > 0) {
 		kernel_default(sig);
-		sys_call(SYS_tgkill, sys_call(SYS_getpid),
-			 sys_call(SYS_gettid), sig);
+		sys_call(SYS_tgkill, sys_call(SYS_getpid), sys_call(SYS_gettid),
+			 sig);
 	}
 }
 
-/* --- the program's calls ----------------------------------------------------- */
+/* --- the program's calls -----------------------------------------------------
+ */
 
 int hook_sigaction(struct hook_thread *t, struct hook_frame *f)
 {
@@ -397,8 +409,7 @@ int hook_sigaction(struct hook_thread *t, struct hook_frame *f)
 
 bool hook_mask_strip(struct hook_thread *t, long *args, int at)
 {
-	if (!args[at] ||
-	    hook_copy_user(&t->mask_copy, (void *)args[at], 8))
+	if (!args[at] || hook_copy_user(&t->mask_copy, (void *)args[at], 8))
 		return false;
 	if (!(t->mask_copy & SIGMASK_SYS))
 		return false;
@@ -407,7 +418,8 @@ bool hook_mask_strip(struct hook_thread *t, long *args, int at)
 	return true;
 }
 
-/* A call with the frame's arguments but for those that the caller then changes. */
+/* A call with the frame's arguments but for those that the caller then changes.
+ */
 static long *alt(struct hook_thread *t, const struct hook_frame *f)
 {
 	t->alt_nr = f->rax;
@@ -459,14 +471,16 @@ int hook_sigsuspend(struct hook_thread *t, struct hook_frame *f)
 	return hook_mask_strip(t, t->alt, 0) ? HOOK_ALT : HOOK_PASS;
 }
 
-/* The program returns from a handler by its own means: the frame is on its stack. */
+/* The program returns from a handler by its own means: the frame is on its
+ * stack. */
 int hook_sigreturn(struct hook_thread *t, struct hook_frame *f)
 {
 	uint64_t mask;
 	ucontext_t *uc = (ucontext_t *)f->rsp;
 
 	(void)t;
-	if (!hook_copy_user(&mask, &uc->uc_sigmask, 8) && (mask & SIGMASK_SYS)) {
+	if (!hook_copy_user(&mask, &uc->uc_sigmask, 8) &&
+	    (mask & SIGMASK_SYS)) {
 		mask &= ~SIGMASK_SYS;
 		hook_copy_user(&uc->uc_sigmask, &mask, 8);
 	}

@@ -2,10 +2,10 @@
 /*
  * When a site is rewritten, and how its text becomes writable for a moment.
  *
- * Only private, read-and-execute mappings of files: what a compiler in the program has
- * made (writable, anonymous) is left to the kernel's dispatch, as are a text's pages that
- * anybody else would see. The page stays executable all the while. Whoever finds another
- * thread at it leaves it for the next time.
+ * Only private, read-and-execute mappings of files: what a compiler in the
+ * program has made (writable, anonymous) is left to the kernel's dispatch, as
+ * are a text's pages that anybody else would see. The page stays executable all
+ * the while. Whoever finds another thread at it leaves it for the next time.
  */
 #include "hook/site.h"
 
@@ -19,10 +19,25 @@
 
 static _Atomic uint32_t busy;
 static _Atomic bool frozen;
+static _Atomic uint32_t wanted; /* a fork waits: rewriting can wait longer */
+
+void hook_site_hold(void)
+{
+	atomic_fetch_add(&wanted, 1);
+	while (atomic_exchange_explicit(&busy, 1, memory_order_acquire))
+		__builtin_ia32_pause();
+	atomic_fetch_sub(&wanted, 1);
+}
 
 void hook_site_forked(void)
 {
-	atomic_store(&busy, 0);
+	atomic_store(&wanted, 0);
+	hook_site_release();
+}
+
+void hook_site_release(void)
+{
+	atomic_store_explicit(&busy, 0, memory_order_release);
 }
 
 void hook_site_freeze(void)
@@ -112,7 +127,8 @@ void hook_site_proven(const ucontext_t *uc)
 		return;
 	if (g[REG_RAX] == SYS_rt_sigreturn) /* unwinders look at its bytes */
 		return;
-	if (atomic_exchange_explicit(&busy, 1, memory_order_acquire))
+	if (atomic_load(&wanted) ||
+	    atomic_exchange_explicit(&busy, 1, memory_order_acquire))
 		return;
 	/* Another thread may have been faster. */
 	if (s.at[0] == 0x0f && s.at[1] == 0x05 && !rewrite(&s))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sites: places in the program's text with a system call instruction that the kernel
- * has proven by delivering a call from there.
+ * Sites: places in the program's text with a system call instruction that the
+ * kernel has proven by delivering a call from there.
  *
- * A site is rewritten once, so that its later calls come to hook_entry() without the kernel.
- * jump.c knows how without touching the program's stack; page0.c is for the rest.
+ * A site is rewritten once, so that its later calls come to hook_entry()
+ * without the kernel. jump.c knows how without touching the program's stack;
+ * page0.c is for the rest.
  */
 #ifndef TOAMI_HOOK_SITE_H
 #define TOAMI_HOOK_SITE_H
@@ -18,38 +19,42 @@
 #define HOOK_SITE_AFTER	 128
 
 struct hook_site {
-	uint8_t *at; /* the system call instruction */
-	const greg_t *g; /* the registers there */
+	uint8_t *at;			/* the system call instruction */
+	const greg_t *g;		/* the registers there */
 	const uint8_t *text, *text_end; /* the mapping it is in */
-	bool alone; /* the process has this thread only */
+	bool alone;			/* the process has this thread only */
 };
 
-/* hook_site_write - stores @n <= 8 bytes that lie within a cache line, at once */
+/* hook_site_write - stores @n <= 8 bytes that lie within a cache line, at once
+ */
 void hook_site_write(uint8_t *at, const void *bytes, int n);
 
-/* --- jump.c ------------------------------------------------------------------- */
+/* --- jump.c
+ * ------------------------------------------------------------------- */
 
 /* hook_jump_start - makes room for stubs. 0 or -errno. */
 int hook_jump_start(void);
 
 /*
- * hook_jump_fits - can a jump take the place of what comes before the instruction?
- * hook_jump_write - does it. The text is writable.
+ * hook_jump_fits - can a jump take the place of what comes before the
+ * instruction? hook_jump_write - does it. The text is writable.
  */
 bool hook_jump_fits(const struct hook_site *s);
 bool hook_jump_write(const struct hook_site *s);
 
-/* --- page0.c ------------------------------------------------------------------- */
+/* --- page0.c
+ * ------------------------------------------------------------------- */
 
 int hook_page0_start(void);
 bool hook_page0_fits(const struct hook_site *s);
 bool hook_page0_write(const struct hook_site *s);
 
-/* --- redzone.c ----------------------------------------------------------------- */
+/* --- redzone.c
+ * ----------------------------------------------------------------- */
 
 /*
- * hook_redzone_free - do the 8 bytes below the stack pointer mean nothing to the code
- * after the site? False if in doubt.
+ * hook_redzone_free - do the 8 bytes below the stack pointer mean nothing to
+ * the code after the site? False if in doubt.
  */
 bool hook_redzone_free(const struct hook_site *s);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The start: before any other code of the program (-z initfirst), so that nothing has
- * been done yet that the hook would have to know of.
+ * The start: before any other code of the program (-z initfirst), so that
+ * nothing has been done yet that the hook would have to know of.
  *
- * Without TOAMI_DIR and TOAMI_VIF the object stays passive. With them it must succeed:
- * a program never runs on the host's network because something failed here.
+ * Without TOAMI_DIR and TOAMI_VIF the object stays passive. With them it must
+ * succeed: a program never runs on the host's network because something failed
+ * here.
  */
 #include <errno.h>
 
@@ -39,8 +40,10 @@ static void attach(const char *dir, const char *vif)
 	if (text[0])
 		hook_say("cannot attach to ", vif, ": ", text, NULL);
 	else if (ret == -EPROTO)
-		hook_say("the daemon in ", dir, " is of another version; "
-			 "stop it and start it again", NULL);
+		hook_say("the daemon in ", dir,
+			 " is of another version; "
+			 "stop it and start it again",
+			 NULL);
 	else if (ret == -ENOENT || ret == -ECONNREFUSED)
 		hook_say("no daemon answers in ", dir, NULL);
 	else
@@ -53,7 +56,8 @@ static bool same(const char *a, const char *b)
 	return a && !strcmp(a, b);
 }
 
-/* With protection keys the kernel makes memory that can be executed, not read. */
+/* With protection keys the kernel makes memory that can be executed, not read.
+ */
 static bool execute_only(void)
 {
 	long key = sys_call(SYS_pkey_alloc, 0, 0);
@@ -65,8 +69,9 @@ static bool execute_only(void)
 }
 
 /*
- * Unasked, page 0 is mapped only where reading a null pointer goes on being an error: there are
- * programs that live by it (Java's null checks), and near jumps serve most sites.
+ * Unasked, page 0 is mapped only where reading a null pointer goes on being an
+ * error: there are programs that live by it (Java's null checks), and near
+ * jumps serve most sites.
  */
 static void choose(const char *tier)
 {
@@ -107,7 +112,8 @@ __attribute__((constructor, used)) static void start(int argc, char **argv,
 
 	(void)argc;
 	(void)argv;
-	/* musl passes no arguments, but has set environ; glibc has it the other way round. */
+	/* musl passes no arguments, but has set environ; glibc has it the other
+	 * way round. */
 	if (&environ && environ)
 		env = environ;
 	ret = hook_exec_start(env);

@@ -15,7 +15,8 @@ void hook_say(const char *piece, ...)
 	va_list ap;
 
 	va_start(ap, piece);
-	for (const char *p = "toami: "; p; p = piece, piece = va_arg(ap, char *)) {
+	for (const char *p = "toami: "; p;
+	     p = piece, piece = va_arg(ap, char *)) {
 		while (*p && n < sizeof(line) - 1)
 			line[n++] = *p++;
 		if (!piece)

@@ -46,7 +46,8 @@ static struct hook_stack *stack_take(void)
 		    atomic_compare_exchange_strong(&s->busy, &idle, 1))
 			return s;
 	}
-	p = sys_call(SYS_mmap, 0, HOOK_STACK_SIZE + 4096, PROT_READ | PROT_WRITE,
+	p = sys_call(SYS_mmap, 0, HOOK_STACK_SIZE + 4096,
+		     PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p < 0)
 		return NULL;

@@ -2,19 +2,20 @@
 /*
  * What the hook knows of a thread, and the frame that a hooked call leaves.
  *
- * The first half of both structs is known to entry.S by number; thread.c checks the
- * numbers. A thread's struct lives in its static thread-local storage, where %fs finds it
- * without a call. Its `magic` is initialised data, so storage that was not made by
- * the program's loader is told from ours before it is written to.
+ * The first half of both structs is known to entry.S by number; thread.c checks
+ * the numbers. A thread's struct lives in its static thread-local storage,
+ * where %fs finds it without a call. Its `magic` is initialised data, so
+ * storage that was not made by the program's loader is told from ours before it
+ * is written to.
  *
- * Each thread has a stack of its own for the hook: a program's stack may be as small as
- * it likes, since a kernel uses none of it.
+ * Each thread has a stack of its own for the hook: a program's stack may be as
+ * small as it likes, since a kernel uses none of it.
  */
 #ifndef TOAMI_HOOK_THREAD_H
 #define TOAMI_HOOK_THREAD_H
 
 /* struct hook_frame */
-#define F_ARGS	 0  /* rdi rsi rdx r10 r8 r9 */
+#define F_ARGS	 0 /* rdi rsi rdx r10 r8 r9 */
 #define F_RAX	 48
 #define F_RET	 56
 #define F_FLAGS	 64
@@ -42,7 +43,8 @@
 
 /* How a call came here, and so how it goes back. */
 #define VIA_JUMP 0 /* by a signal or a jump: nothing on the stack */
-#define VIA_PAGE0 1 /* by a `call`: return with `ret`, for the predictor's sake */
+#define VIA_PAGE0 \
+	1 /* by a `call`: return with `ret`, for the predictor's sake */
 
 #ifndef __ASSEMBLER__
 
@@ -58,9 +60,9 @@
 #define SIGBIT(n)   (UINT64_C(1) << ((n)-1))
 #define SIGMASK_SYS SIGBIT(SIGSYS)
 /* Signals that an instruction raises: blocked, they would kill. */
-#define SIGMASK_FAULTS                                                \
-	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGFPE) |          \
-	 SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGMASK_SYS)
+#define SIGMASK_FAULTS                                                        \
+	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGFPE) | SIGBIT(SIGILL) | \
+	 SIGBIT(SIGTRAP) | SIGMASK_SYS)
 
 enum hook_clone_kind {
 	CLONE_KIND_THREAD, /* own thread-local storage, memory shared */
@@ -68,7 +70,8 @@ enum hook_clone_kind {
 	CLONE_KIND_FORK,   /* own memory */
 };
 
-/* A call on its way: the program's registers. At the top of the hook's stack. */
+/* A call on its way: the program's registers. At the top of the hook's stack.
+ */
 struct hook_frame {
 	long args[6];
 	long rax;     /* number, then result */
@@ -78,9 +81,9 @@ struct hook_frame {
 	uint64_t via;
 	/* From here on only valid for HOOK_CLONE. */
 	uint64_t callee[6];
-	uint32_t clone_kind; /* enum hook_clone_kind */
-	proc_ix clone_slot;  /* of the child, unless a thread */
-	uint64_t clone_mask; /* of signals, before all were blocked */
+	uint32_t clone_kind;  /* enum hook_clone_kind */
+	proc_ix clone_slot;   /* of the child, unless a thread */
+	uint64_t clone_mask;  /* of signals, before all were blocked */
 	uint64_t clone_stack; /* the child's, 0: as it is */
 	struct hook_thread *clone_thread; /* of a new thread */
 	proc_ix clone_self; /* the parent's socket.self and vfork_depth */
@@ -97,9 +100,9 @@ struct hook_stack {
 
 struct hook_thread {
 	uint64_t magic;
-	uint64_t top; /* frames begin here, downwards */
-	uint64_t user_rsp; /* while a frame is being made */
-	uint64_t ret; /* while a frame is being left */
+	uint64_t top;		  /* frames begin here, downwards */
+	uint64_t user_rsp;	  /* while a frame is being made */
+	uint64_t ret;		  /* while a frame is being left */
 	struct hook_frame *frame; /* of a HOOK_ALT call */
 	long alt_nr;
 	long alt[6];
@@ -111,12 +114,14 @@ struct hook_thread {
 	siginfo_t due_info;
 
 	struct hook_stack *stack;
-	uint32_t vfork_depth; /* borrowed by that many children, one in another */
+	uint32_t vfork_depth; /* borrowed by that many children, one in another
+			       */
 	uint32_t sys_blocked; /* the program believes SIGSYS is blocked */
-	uint64_t mask_copy; /* a mask of the program's without SIGSYS */
-	long pair_copy[2]; /* pselect6: its address and size */
-	long *alt_oldset;     /* where HOOK_ALT wrote a mask that lacks it, or NULL */
-	char *exec_memory;    /* environment of the last exec */
+	uint64_t mask_copy;   /* a mask of the program's without SIGSYS */
+	long pair_copy[2];    /* pselect6: its address and size */
+	long *alt_oldset;  /* where HOOK_ALT wrote a mask that lacks it, or NULL
+			    */
+	char *exec_memory; /* environment of the last exec */
 	size_t exec_size;
 };
 

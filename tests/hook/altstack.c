@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Handlers on an alternate stack, for signals during calls and for a stack overflow. */
+/* Handlers on an alternate stack, for signals during calls and for a stack
+ * overflow. */
 #include "check.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A bad pointer in a call: the kernel says EFAULT, the hook faults as a function would. */
+/* A bad pointer in a call: the kernel says EFAULT, the hook faults as a
+ * function would. */
 #include "check.h"
 
 #include <setjmp.h>
@@ -35,6 +36,11 @@ int main(void)
 	      errno == EFAULT);
 	CHECK(syscall(SYS_execve, bad, bad, bad) < 0 && errno == EFAULT);
 	CHECK(syscall(SYS_open, bad, 0) < 0 && errno == EFAULT);
+	CHECK(syscall(SYS_open, 1l << 63, 0) < 0 && errno == EFAULT);
+	pid = fork();
+	if (!pid)
+		raw(NR_READ, 1l << 62, 0, 0); /* no address at all */
+	CHECK(status_of(pid) == 1000 + SIGSEGV);
 	pid = fork();
 	if (!pid)
 		raw(NR_READ, bad, 0, 0);

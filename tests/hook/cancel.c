@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A thread can be cancelled while it waits in the kernel: unwinding goes through us. */
+/* A thread can be cancelled while it waits in the kernel: unwinding goes
+ * through us. */
 #include "check.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the hook's tests share: calls that only the hook answers (socket_stub.c). */
+/* What the hook's tests share: calls that only the hook answers
+ * (socket_stub.c). */
 #ifndef TOAMI_TESTS_HOOK_CHECK_H
 #define TOAMI_TESTS_HOOK_CHECK_H
 
@@ -10,20 +11,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NR_PLUS	   500 /* (a): a + 1 */
-#define NR_WAIT	   501 /* sleeps for a signal; restarts as SA_RESTART says */
-#define NR_WAIT_1  502 /* sleeps for a signal; EINTR always */
-#define NR_READ	   503 /* (p): *p */
-#define NR_SPIN	   504 /* (n): spins inside, says whether a signal was put off */
-#define NR_OWN	   505 /* (fd): fd is ours; read and write give n + 1 */
+#define NR_PLUS	  500 /* (a): a + 1 */
+#define NR_WAIT	  501 /* sleeps for a signal; restarts as SA_RESTART says */
+#define NR_WAIT_1 502 /* sleeps for a signal; EINTR always */
+#define NR_READ	  503 /* (p): *p */
+#define NR_SPIN	  504 /* (n): spins inside, says whether a signal was put off */
+#define NR_OWN	  505 /* (fd): fd is ours; read and write give n + 1 */
 
-#define CHECK(condition)                                                   \
-	do {                                                               \
-		if (!(condition)) {                                        \
-			fprintf(stderr, "%s:%d: not so: %s (errno %d)\n",  \
-				__FILE__, __LINE__, #condition, errno);    \
-			_exit(1);                                          \
-		}                                                          \
+#define CHECK(condition)                                                  \
+	do {                                                              \
+		if (!(condition)) {                                       \
+			fprintf(stderr, "%s:%d: not so: %s (errno %d)\n", \
+				__FILE__, __LINE__, #condition, errno);   \
+			_exit(1);                                         \
+		}                                                         \
 	} while (0)
 
 /* A site of its own wherever it is inlined. */
@@ -54,8 +55,8 @@ static inline int status_of(pid_t pid)
 		if (errno != EINTR)
 			return -1;
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   1000 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status)
+				 : 1000 + WTERMSIG(status);
 }
 
 #endif

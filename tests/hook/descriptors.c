@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Calls on our descriptors come to the socket layer, on the kernel's to the kernel. */
+/* Calls on our descriptors come to the socket layer, on the kernel's to the
+ * kernel. */
 #include "check.h"
 
 #include <arpa/inet.h>

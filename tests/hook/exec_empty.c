@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program stays hooked through exec, with no environment, and with one of its own. */
+/* A program stays hooked through exec, with no environment, and with one of its
+ * own. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -18,7 +19,8 @@ int main(int argc, char **argv)
 	char *none[] = { NULL };
 	char preload[] = "LD_PRELOAD=/nowhere.so", vif[] = "TOAMI_VIF=/other";
 	char a[] = "A=B", *own[] = { preload, vif, a, NULL };
-	char *step1[] = { argv[0], (char *)"1", NULL }, *step2[] = { argv[0], (char *)"2", NULL };
+	char *step1[] = { argv[0], (char *)"1", NULL },
+	     *step2[] = { argv[0], (char *)"2", NULL };
 	char *step3[] = { argv[0], (char *)"3", NULL };
 	int fd;
 
@@ -33,14 +35,16 @@ int main(int argc, char **argv)
 		execve("/proc/self/exe", step2, own);
 		break;
 	case 2:
-		CHECK(has("LD_PRELOAD", "hook") && has("LD_PRELOAD", "nowhere"));
+		CHECK(has("LD_PRELOAD", "hook") &&
+		      has("LD_PRELOAD", "nowhere"));
 		CHECK(has("TOAMI_VIF", "/other") && has("A", "B"));
 		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		fexecve(fd, step3, none);
 		break;
 	default:
 		CHECK(execve("/nowhere", step1, none) < 0 && errno == ENOENT);
-		CHECK(execve("/etc/passwd", step1, none) < 0 && errno == EACCES);
+		CHECK(execve("/etc/passwd", step1, none) < 0 &&
+		      errno == EACCES);
 		return 0;
 	}
 	return 1;

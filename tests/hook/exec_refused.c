@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program that cannot be hooked is refused with a sentence, directly or as interpreter. */
+/* A program that cannot be hooked is refused with a sentence, directly or as
+ * interpreter. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -49,8 +50,10 @@ int main(int argc, char **argv)
 	}
 	unlink(path);
 	if (!geteuid()) {
-		snprintf(line, sizeof(line), "cp /bin/true %s && chown 1 %s && "
-			 "chmod 4755 %s", path, path, path);
+		snprintf(line, sizeof(line),
+			 "cp /bin/true %s && chown 1 %s && "
+			 "chmod 4755 %s",
+			 path, path, path);
 		CHECK(!system(line));
 		CHECK(try(path, text, sizeof(text)) == EPERM);
 		CHECK(strstr(text, "set-user-ID"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Code that comes to be after the start is hooked: made in memory, and mapped from a file. */
+/* Code that comes to be after the start is hooked: made in memory, and mapped
+ * from a file. */
 #include "check.h"
 
 #include <sys/mman.h>

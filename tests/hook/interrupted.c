@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signals during calls that wait, in the hook and in the kernel: EINTR without SA_RESTART, and
- * going on with it; none is lost between looking and waiting.
+ * Signals during calls that wait, in the hook and in the kernel: EINTR without
+ * SA_RESTART, and going on with it; none is lost between looking and waiting.
  */
 #include "check.h"
 

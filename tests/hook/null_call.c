@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A call of a null pointer is still a fault at address 0, with or without a handler. */
+/* A call of a null pointer is still a fault at address 0, with or without a
+ * handler. */
 #include "check.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* 32-bit and x32 calls from 64-bit code work as ever, but get no sockets of the host's. */
+/* 32-bit and x32 calls from 64-bit code work as ever, but get no sockets of the
+ * host's. */
 #include "check.h"
 
 #include <sys/syscall.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A signal that comes while a thread is inside the hook is delivered on the way out. */
+/* A signal that comes while a thread is inside the hook is delivered on the way
+ * out. */
 #include "check.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A hooked call changes rax, rcx and r11, and nothing else: no flag, no vector. */
+/* A hooked call changes rax, rcx and r11, and nothing else: no flag, no vector.
+ */
 #include "check.h"
 
 #include <stdint.h>
@@ -9,9 +10,10 @@ struct state {
 	uint64_t xmm[16][2];
 };
 
-/* Loads everything from rdi, calls, stores everything to rsi. One site of each form. */
-#define ROUND(name, prepare)                                                  \
-	void name(const struct state *in, struct state *out);                 \
+/* Loads everything from rdi, calls, stores everything to rsi. One site of each
+ * form. */
+#define ROUND(name, prepare)                                                   \
+	void name(const struct state *in, struct state *out);                  \
 	__asm__(".text\n.globl " #name "\n" #name ":\n"                        \
 		"push %rbx; push %rbp; push %r12; push %r13; push %r14\n"      \
 		"push %r15; push %rsi; mov %rdi, %rax\n"                       \
@@ -21,9 +23,9 @@ struct state {
 		"mov 0(%rax),%rbx; mov 8(%rax),%rbp; mov 16(%rax),%r8\n"       \
 		"mov 24(%rax),%r9; mov 32(%rax),%r10; mov 40(%rax),%r12\n"     \
 		"mov 48(%rax),%r13; mov 56(%rax),%r14; mov 64(%rax),%r15\n"    \
-		"mov 72(%rax),%rdi; mov 80(%rax),%rsi; mov 88(%rax),%rdx\n"    \
-		prepare "; syscall\n"                                          \
-		"pushfq; cld; push %rax; mov 16(%rsp), %rax\n"                \
+		"mov 72(%rax),%rdi; mov 80(%rax),%rsi; mov "                   \
+		"88(%rax),%rdx\n" prepare "; syscall\n"                        \
+		"pushfq; cld; push %rax; mov 16(%rsp), %rax\n"                 \
 		"mov %rbx,0(%rax); mov %rbp,8(%rax); mov %r8,16(%rax)\n"       \
 		"mov %r9,24(%rax); mov %r10,32(%rax); mov %r12,40(%rax)\n"     \
 		"mov %r13,48(%rax); mov %r14,56(%rax); mov %r15,64(%rax)\n"    \

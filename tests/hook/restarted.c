@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A call in the hook goes on after a handler with SA_RESTART, until one without. */
+/* A call in the hook goes on after a handler with SA_RESTART, until one
+ * without. */
 #include "check.h"
 
 #include <signal.h>

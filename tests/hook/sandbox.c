@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program that locks itself up: nothing but what it does itself is asked of the kernel. */
+/* A program that locks itself up: nothing but what it does itself is asked of
+ * the kernel. */
 #include "check.h"
 
 #include <linux/filter.h>
@@ -8,8 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#define ALLOW(nr)                                                   \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1),            \
+#define ALLOW(nr)                                        \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 int main(void)
@@ -17,8 +18,11 @@ int main(void)
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 			 offsetof(struct seccomp_data, nr)),
-		ALLOW(SYS_write), ALLOW(SYS_read), ALLOW(SYS_exit_group),
-		ALLOW(SYS_rt_sigreturn), ALLOW(SYS_getuid),
+		ALLOW(SYS_write),
+		ALLOW(SYS_read),
+		ALLOW(SYS_exit_group),
+		ALLOW(SYS_rt_sigreturn),
+		ALLOW(SYS_getuid),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 	};
 	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGSYS blocked, ignored or handled by the program: calls go on, and its own arrive. */
+/* SIGSYS blocked, ignored or handled by the program: calls go on, and its own
+ * arrive. */
 #include "check.h"
 
 #include <poll.h>

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A socket layer for the hook's tests: no fabric, nothing is ours but a few numbers that
- * no kernel has given out, so a test can tell a call that came through the hook.
+ * A socket layer for the hook's tests: no fabric, nothing is ours but a few
+ * numbers that no kernel has given out, so a test can tell a call that came
+ * through the hook.
  *
  *   500 (a)     returns a + 1
  *   501 ()      sleeps until a signal is due, then SOCKET_RESTART
  *   502 ()      sleeps until a signal is due, then -EINTR
  *   503 (p)     reads *p
- *   504 (n)     spins for n turns inside the hook; returns whether a signal was put off
- *   505 (fd)    from now on fd is ours; 0 or more calls on it give what 500 gives
+ *   504 (n)     spins for n turns inside the hook; returns whether a signal was
+ * put off 505 (fd)    from now on fd is ours; 0 or more calls on it give what
+ * 500 gives
  */
 #include <errno.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posix_spawn says why it failed; what it starts is hooked; handlers stay the parent's. */
+/* posix_spawn says why it failed; what it starts is hooked; handlers stay the
+ * parent's. */
 #include "check.h"
 
 #include <signal.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two signals at a high rate while calls of every kind go on: nothing is lost or mixed up. */
+/* Two signals at a high rate while calls of every kind go on: nothing is lost
+ * or mixed up. */
 #include "check.h"
 
 #include <poll.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads are hooked from their first instruction on, and leave nothing behind. */
+/* Threads are hooked from their first instruction on, and leave nothing behind.
+ */
 #include "check.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* vfork: the parent waits, then returns to where it was, whatever the child did below. */
+/* vfork: the parent waits, then returns to where it was, whatever the child did
+ * below. */
 #include "check.h"
 
 static __attribute__((noinline)) void scribble(void)
