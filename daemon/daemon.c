@@ -6,8 +6,8 @@
  * gateway, then what answers others: members, names, attach, control. A socket
  * that is there answers.
  *
- * Order of ending: no newcomers; hosts go, so that whoever waits on a
- * connection learns; `down` is set for those who look; then names, members,
+ * Order of ending: no newcomers; hosts without members go, the others'
+ * connections fail, so that whoever waits on one learns; then names, members,
  * loop, fabric. The lock is released before the last control connections are
  * closed: a client that has asked for the end and sees its connection close may
  * start a new daemon at once.
@@ -219,6 +219,7 @@ void daemon_free(struct daemon *d)
 		atomic_store(&f->header->down, 1);
 		if (d->members)
 			hosts_down(d);
+		socket_down(&d->thread);
 	}
 	dns_service_free(d->dns);
 	members_free(d->members);

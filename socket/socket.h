@@ -134,6 +134,12 @@ int socket_host_up(struct socket_thread *t, vif_ix vif,
 /* socket_host_down - resets its connections, frees the slot. -EBUSY: try again soon. */
 int socket_host_down(struct socket_thread *t, host_ix host);
 
+/*
+ * socket_down - the fabric ends with members still on it: nobody keeps time or names any
+ * more. Their connections fail with ENETDOWN, and no address is found.
+ */
+void socket_down(struct socket_thread *t);
+
 /**
  * socket_timers - runs every host's timers that are due
  *

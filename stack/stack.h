@@ -326,6 +326,12 @@ frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 /* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
 int udp_readable(const struct stack *st, conn_ix c);
 
+/*
+ * stack_fail - the network is gone: every connection that has an owner gets @err. Listeners
+ * stay, silent; a UDP socket reports @err once.
+ */
+void stack_fail(struct stack *st, int err);
+
 /* --- death ------------------------------------------------------------------- */
 
 /**
