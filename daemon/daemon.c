@@ -216,7 +216,6 @@ void daemon_free(struct daemon *d)
 	if (d->control)
 		control_deaf(d->control);
 	if (f->header) {
-		atomic_store(&f->header->down, 1);
 		if (d->members)
 			hosts_down(d);
 		socket_down(&d->thread);
