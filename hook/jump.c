@@ -10,11 +10,11 @@
  *
  *   mov $number, %eax; movabs $after, %rcx; jmp *hook_entry
  *
+ * Where other instructions lie between the mov and the call, they stay, and the
+ * stub has them once more.
+ *
  * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short
  * jump, to the padding behind a `ret` nearby, which holds the jump to the stub.
- *
- * A third form occurs where the number was loaded earlier: a `mov 8(%rsp),
- * %reg` of five bytes before the call moves into the stub as it is.
  *
  * Other threads may be running the five bytes. Where no processor fetches them
  * in two parts one store will do. Elsewhere the first two bytes become a jump
@@ -32,10 +32,12 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "hook/decode.h"
 #include "hook/hook.h"
 #include "hook/site.h"
 
-#define STUB_BYTES 32
+#define STUB_BYTES 64
+#define MOVED_MAX  (HOOK_SITE_BEFORE - 1)
 #define AREA_BYTES (64 * 1024)
 #define AREAS	   16
 #define LINE	   64
@@ -112,50 +114,80 @@ static struct area *area_for(const struct hook_site *s)
 
 enum form {
 	FORM_NONE,
-	FORM_NUMBER, /* b8 imm32 */
-	FORM_ZERO,   /* 31 c0 */
-	FORM_LOAD,   /* 48|4c 8b modrm 24 disp8 */
+	FORM_MOVED, /* an instruction of five bytes, and what follows it */
+	FORM_ZERO,  /* 31 c0 */
 };
 
-static uint32_t get32(const uint8_t *p)
+/* What gives way, and how it is called. */
+struct plan {
+	enum form form;
+	uint8_t *at; /* from here to the system call moves into the stub */
+};
+
+static int32_t get32(const uint8_t *p)
 {
-	return ((const struct mem_word *)p)->v & 0xffffffff;
+	return (int32_t)((const struct mem_word *)p)->v;
 }
 
-/* Does `mov disp8(%rsp), %reg` at @p give the register what it has? */
-static bool is_load(const uint8_t *p, const greg_t *g)
+/* Do whole instructions that run anywhere lie between @p and the site? */
+static bool moves(const struct hook_site *s, const uint8_t *p)
 {
-	static const uint8_t reg[16] = {
-		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-		REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-		REG_R12, REG_R13, REG_R14, REG_R15,
-	};
-	int n = (p[0] & 4 ? 8 : 0) | (p[2] >> 3 & 7);
-	uint64_t value;
+	struct instruction in;
 
-	if ((p[0] != 0x48 && p[0] != 0x4c) || p[1] != 0x8b ||
-	    (p[2] & 0xc7) != 0x44 || p[3] != 0x24)
-		return false;
-	if (n == 1 || n == 4 || n == 11 || p[4] >= 0x80)
-		return false;
-	value = *(const uint64_t *)(g[REG_RSP] + p[4]);
-	/* Small values agree by chance. */
-	return value > 0xffff && value == (uint64_t)g[reg[n]];
+	while (p < s->at) {
+		if (!hook_decode(p, &in) || !hook_decode_moves(&in))
+			return false;
+		p = in.next;
+	}
+	return p == s->at;
 }
 
-static enum form form_of(const struct hook_site *s)
+/* `mov $number, %eax`, right before the site or with little in between. */
+static uint8_t *number_before(const struct hook_site *s)
 {
-	const uint8_t *p = s->at - 5;
 	uint64_t rax = (uint64_t)s->g[REG_RAX];
 
-	/* b8 after a REX prefix loads another register. */
-	if (p[0] == 0xb8 && get32(p + 1) == rax && (p[-1] & 0xf0) != 0x40)
-		return FORM_NUMBER;
-	if (!rax && p[3] == 0x31 && p[4] == 0xc0)
-		return FORM_ZERO;
-	if (is_load(p, s->g))
-		return FORM_LOAD;
-	return FORM_NONE;
+	for (uint8_t *p = s->at - 5; p >= s->at - MOVED_MAX; p--) {
+		/* b8 after a REX prefix loads another register. */
+		if (p[0] == 0xb8 && (uint64_t)(int64_t)get32(p + 1) == rax &&
+		    (p[-1] & 0xf0) != 0x40 && moves(s, p + 5))
+			return p;
+	}
+	return NULL;
+}
+
+/* The C library's syscall(): its last move before the call has five bytes, too.
+ */
+static bool is_syscall_function(const struct hook_site *s)
+{
+	static const uint8_t body[] = {
+		0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89,
+		0xd6, 0x48, 0x89, 0xca, 0x4d, 0x89, 0xc2, 0x4d,
+		0x89, 0xc8, 0x4c, 0x8b, 0x4c, 0x24, 0x08,
+	};
+
+	static_assert(sizeof(body) <= MOVED_MAX, "within reach");
+	return !memcmp(s->at - sizeof(body), body, sizeof(body));
+}
+
+static struct plan plan_for(const struct hook_site *s)
+{
+	struct plan plan = { 0 };
+
+	if (s->at - s->text < HOOK_SITE_BEFORE)
+		return plan;
+	plan.form = FORM_MOVED;
+	plan.at = number_before(s);
+	if (plan.at)
+		return plan;
+	plan.at = s->at - 5;
+	if (is_syscall_function(s))
+		return plan;
+	plan.at = s->at - 2;
+	plan.form = !s->g[REG_RAX] && plan.at[0] == 0x31 && plan.at[1] == 0xc0
+			    ? FORM_ZERO
+			    : FORM_NONE;
+	return plan;
 }
 
 static bool within(const uint8_t *p, int n, uint64_t unit)
@@ -209,14 +241,13 @@ static uint8_t *padding_near(const struct hook_site *s)
 
 bool hook_jump_fits(const struct hook_site *s)
 {
-	if (s->at - s->text < HOOK_SITE_BEFORE)
-		return false;
-	switch (form_of(s)) {
-	case FORM_NUMBER:
-	case FORM_LOAD:
-		return s->alone || within(s->at - 5, 2, LINE);
+	struct plan plan = plan_for(s);
+
+	switch (plan.form) {
+	case FORM_MOVED:
+		return s->alone || within(plan.at, 2, LINE);
 	case FORM_ZERO:
-		return within(s->at - 2, 2, LINE) && padding_near(s);
+		return within(plan.at, 2, LINE) && padding_near(s);
 	default:
 		return false;
 	}
@@ -293,24 +324,23 @@ static bool replace(const struct hook_site *s, uint8_t *at,
 
 bool hook_jump_write(const struct hook_site *s)
 {
-	bool zero = form_of(s) == FORM_ZERO;
-	uint8_t *at = zero ? s->at - 2 : s->at - 5;
-	uint8_t *stub = stub_make(s, at, (int)(s->at - at));
+	struct plan plan = plan_for(s);
+	uint8_t *stub = stub_make(s, plan.at, (int)(s->at - plan.at));
 	uint8_t jump[5], *pad;
 	int32_t distance;
 
 	if (!stub)
 		return false;
-	if (zero) {
+	if (plan.form == FORM_ZERO) {
 		pad = padding_near(s);
 		put_jump(pad, stub);
 		jump[0] = 0xeb;
 		jump[1] = (uint8_t)(pad - s->at);
-		hook_site_write(at, jump, 2);
+		hook_site_write(plan.at, jump, 2);
 		return true;
 	}
-	distance = (int32_t)(stub - s->at);
+	distance = (int32_t)(stub - (plan.at + 5));
 	jump[0] = 0xe9;
 	mem_copy(jump + 1, &distance, 4);
-	return replace(s, at, jump);
+	return replace(s, plan.at, jump);
 }

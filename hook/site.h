@@ -15,7 +15,7 @@
 #include <ucontext.h>
 
 /* How far around the instruction a rewrite looks and writes. */
-#define HOOK_SITE_BEFORE 6
+#define HOOK_SITE_BEFORE 26
 #define HOOK_SITE_AFTER	 128
 
 struct hook_site {
