@@ -41,10 +41,8 @@ int cli_down(int argc, char **argv)
 			json_integer_value(json_object_get(result, "programs"));
 		if (programs)
 			cli_complain(0,
-				     "%lld program%s left on a fabric that "
-				     "nobody keeps: end %s",
-				     programs, programs == 1 ? " is" : "s are",
-				     programs == 1 ? "it" : "them");
+				     "%lld program%s lost the network",
+				     programs, programs == 1 ? "" : "s");
 		json_decref(result);
 	}
 	toami_control_close(control);

@@ -18,7 +18,7 @@ static const struct cli_verb verbs[] = {
 };
 
 static const char about[] =
-	"  toami run -v /db -- redis-server --save ''\n"
+	"  toami run -v /db -- redis-server --protected-mode no\n"
 	"  toami run -v /cli -- redis-benchmark -h db\n"
 	"  toami vif ls\n"
 	"\n"

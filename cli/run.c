@@ -68,6 +68,14 @@ static int find_all(struct order *o)
 				    "install Toami completely, or set "
 				    "TOAMI_HOOK_FILE",
 				    TOAMI_LIBDIR);
+	/* The loader would split such a name, and the program run without its
+	 * hook. */
+	if (strpbrk(o->hook, ": "))
+		return cli_complain(EX_UNAVAILABLE,
+				    "LD_PRELOAD cannot carry the name '%s': "
+				    "install Toami where names have no ':' or "
+				    "blank, or set TOAMI_HOOK_FILE",
+				    o->hook);
 	return 0;
 }
 

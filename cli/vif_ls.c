@@ -23,18 +23,31 @@ static const char help[] = "usage: toami vif ls [--json | -q] [PATH]\n"
 
 #define PROGRAMS_MOST 30
 
-/* The address of the VIF at @path in @list. */
-static const char *address_of(const json_t *list, const char *path)
+/* The host that the last lane belonged to: the next lane's, mostly. */
+struct lane_host {
+	const char *path;
+	const char *address;
+};
+
+/* The address of the VIF at @path in @list; NULL: it is not in there. */
+static const char *address_of(const json_t *list, const char *path,
+			      struct lane_host *last)
 {
 	size_t i;
 	json_t *v;
 
+	if (last->path && !strcmp(last->path, path))
+		return last->address;
 	json_array_foreach(list, i, v)
 	{
 		const char *p = json_string_value(json_object_get(v, "path"));
 
-		if (p && !strcmp(p, path))
-			return json_string_value(json_object_get(v, "address"));
+		if (!p || strcmp(p, path))
+			continue;
+		last->path = p;
+		last->address =
+			json_string_value(json_object_get(v, "address"));
+		return last->address;
 	}
 	return NULL;
 }
@@ -57,7 +70,8 @@ static int print_table(const json_t *list)
 					    "RX BYTES", "DROPS" };
 	struct table t = { .columns = 8, .right = 0xf8 };
 	char(*row)[TABLE_CELL] = table_add(&t);
-	const char *lane_address = "";
+	struct lane_host last = { 0 };
+	const char *address;
 	struct toami_vif v;
 	size_t i;
 	json_t *item;
@@ -71,10 +85,10 @@ static int print_table(const json_t *list)
 			break;
 		client_vif(item, &v);
 		snprintf(row[0], TABLE_CELL, "%s", v.path);
-		lane_address =
-			*v.address ? v.address : address_of(list, v.lane_of);
+		address = *v.address ? v.address
+				     : address_of(list, v.lane_of, &last);
 		snprintf(row[1], TABLE_CELL, *v.address ? "%s" : "(%s)",
-			 lane_address ? lane_address : v.lane_of);
+			 address ? address : v.lane_of);
 		text_programs(json_object_get(item, "programs"), PROGRAMS_MOST,
 			      row[2]);
 		figures(row, &v);

@@ -97,6 +97,7 @@ static int join(struct applicant *a, const struct attach_request *q,
 	int pidfd, err;
 	vif_ix vif;
 
+	members_settle(d->members);
 	/* Its parent may have filled a slot for it a moment ago. */
 	members_scan(d->members);
 	reply->proc = members_find(d->members, a->peer.pid);

@@ -6,8 +6,8 @@
  * gateway, then what answers others: members, names, attach, control. A socket
  * that is there answers.
  *
- * Order of ending: no newcomers; hosts go, so that whoever waits on a
- * connection learns; `down` is set for those who look; then names, members,
+ * Order of ending: no newcomers; hosts without members go, the others'
+ * connections fail, so that whoever waits on one learns; then names, members,
  * loop, fabric. The lock is released before the last control connections are
  * closed: a client that has asked for the end and sees its connection close may
  * start a new daemon at once.
@@ -95,6 +95,7 @@ static int make_fabric(struct daemon *d, struct refusal *why)
 	snprintf(self->name, sizeof(self->name), "toamid");
 	socket_adopt(&d->process, ix);
 	socket_thread_init(&d->thread, &d->process);
+	d->thread.impatient = true;
 	d->started_ns = fabric_now(f);
 	return 0;
 }
@@ -215,9 +216,9 @@ void daemon_free(struct daemon *d)
 	if (d->control)
 		control_deaf(d->control);
 	if (f->header) {
-		atomic_store(&f->header->down, 1);
 		if (d->members)
 			hosts_down(d);
+		socket_down(&d->thread);
 	}
 	dns_service_free(d->dns);
 	members_free(d->members);

@@ -14,6 +14,7 @@
 #include "fabric/wake.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,7 @@ static void reap(struct members *m, proc_ix ix)
 	int err;
 
 	snprintf(name, sizeof(name), "%s", p->name);
+	loop_close(&m->daemon->loop, &m->watch[ix].pidfd);
 	atomic_store(&p->watched, 0);
 	err = socket_reap(&m->daemon->thread, ix, &r);
 	if (err == -EBUSY) {
@@ -131,19 +133,30 @@ static void find_orphans(struct members *m, proc_ix parent)
 		}
 }
 
-/* A member is dead: from here on nobody but the daemon may change its slot. */
-static void bury(struct members *m, proc_ix ix)
+/*
+ * A member is dead: from here on nobody but the daemon may change its slot.
+ * True when it has been marked so, now or before.
+ */
+static bool mark_dead(struct members *m, proc_ix ix)
 {
 	uint32_t state = state_of(m, ix);
 
 	do {
-		if (state != FABRIC_PROC_FORKING && state != FABRIC_PROC_ALIVE)
-			return;
+		if (state == FABRIC_PROC_DEAD)
+			return true;
+		if (state == FABRIC_PROC_FREE)
+			return false;
 	} while (!atomic_compare_exchange_weak(&proc_at(m, ix)->state, &state,
 					       FABRIC_PROC_DEAD));
 	m->watch[ix].orphan_until_ns = 0;
 	find_orphans(m, ix);
-	reap(m, ix);
+	return true;
+}
+
+static void bury(struct members *m, proc_ix ix)
+{
+	if (mark_dead(m, ix))
+		reap(m, ix);
 }
 
 /* A child that was never seen: gone, unless it has come alive in this moment.
@@ -256,6 +269,26 @@ static void on_retry(struct loop_timer *t)
 	members_scan(m);
 }
 
+/* Has the process at the other end of @pidfd ended? */
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = { pidfd, POLLIN, 0 };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+void members_settle(struct members *m)
+{
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX && !never_used(m, ix); ix++) {
+		struct loop_source *pidfd = &m->watch[ix].pidfd;
+
+		if (state_of(m, ix) == FABRIC_PROC_DEAD)
+			reap(m, ix);
+		else if (pidfd->fd >= 0 && has_ended(pidfd->fd))
+			on_death(pidfd, 0);
+	}
+}
+
 struct members *members_new(struct daemon *d)
 {
 	struct members *m = calloc(1, sizeof(*m));
@@ -273,8 +306,9 @@ struct members *members_new(struct daemon *d)
 		};
 	m->wake.ready = on_wake;
 	m->wake.fd = wake_open(daemon_fabric(d), WAKE_DAEMON);
-	if (m->wake.fd >= 0 && !loop_add(&d->loop, &m->wake, EPOLLIN))
+	if (m->wake.fd >= 0 && !loop_add(&d->loop, &m->wake, EPOLLIN)) {
 		return m;
+	}
 	if (m->wake.fd >= 0)
 		close(m->wake.fd);
 	free(m);

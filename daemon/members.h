@@ -38,6 +38,14 @@ proc_ix members_find(struct members *m, pid_t pid);
 int members_join(struct members *m, pid_t pid, int pidfd, uid_t uid, vif_ix vif,
 		 const char *name, proc_ix *ix);
 
+/*
+ * members_settle - reaps whoever has died by now
+ *
+ * A program that is started anew after its predecessor was killed and waited
+ * for finds the port free, as it would with the kernel.
+ */
+void members_settle(struct members *m);
+
 /* members_scan - finds members that others have made */
 void members_scan(struct members *m);
 

@@ -121,9 +121,9 @@ static json_t *do_status(struct call *c)
 	add_census(d, status);
 	/* What the segment's slots in use, and once used, cost in pages. */
 	if (!fstat(d->memfd, &st))
-		json_object_set_new(status, "memory_bytes",
-				    json_integer((json_int_t)st.st_blocks *
-						 512));
+		json_object_set_new(
+			status, "memory_bytes",
+			json_integer((json_int_t)st.st_blocks * 512));
 	return status;
 }
 

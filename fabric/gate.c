@@ -149,8 +149,11 @@ static void wait_lock(struct fabric *f, struct fabric_lock *lock)
 }
 
 int fabric_enter_lock(struct fabric *f, proc_ix proc, ctx_ix *hint,
-		      struct fabric_lock *lock, struct fabric_inside *in)
+		      struct fabric_lock *lock, uint64_t patience_ns,
+		      struct fabric_inside *in)
 {
+	uint64_t since = 0;
+
 	for (;;) {
 		int err = fabric_enter(f, proc, hint, in);
 
@@ -159,6 +162,10 @@ int fabric_enter_lock(struct fabric *f, proc_ix proc, ctx_ix *hint,
 		if (likely(fabric_trylock(in, lock)))
 			return 0;
 		fabric_leave(in);
+		if (!since)
+			since = fabric_now(f);
+		else if (fabric_now(f) - since > patience_ns)
+			return -EBUSY;
 		wait_lock(f, lock);
 	}
 }

@@ -46,13 +46,18 @@ bool fabric_trylock(struct fabric_inside *in, struct fabric_lock *lock);
 /* fabric_unlock - wakes those who wait outside */
 void fabric_unlock(struct fabric_inside *in, struct fabric_lock *lock);
 
+#define FABRIC_PATIENT UINT64_MAX
+
 /**
  * fabric_enter_lock - enters with @lock taken, waiting outside for both
+ * @patience_ns: how long to wait for the lock at the most. Whoever repairs what the dead
+ *               have left must not wait for ever: the holder may be one of them
  *
- * Returns 0 or -ENOBUFS as fabric_enter().
+ * Returns 0, -EBUSY, or -ENOBUFS as fabric_enter().
  */
 int fabric_enter_lock(struct fabric *f, proc_ix proc, ctx_ix *hint,
-		      struct fabric_lock *lock, struct fabric_inside *in);
+		      struct fabric_lock *lock, uint64_t patience_ns,
+		      struct fabric_inside *in);
 
 /**
  * fabric_stop - the daemon has the fabric to itself

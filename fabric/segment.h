@@ -156,7 +156,6 @@ struct fabric_header {
 	_Atomic uint32_t ctx_end;  /* one above the highest context used */
 	_Atomic uint32_t host_end; /* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */
-	_Atomic uint32_t down;		/* the daemon is gone for good */
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;

@@ -133,7 +133,8 @@ static void *add_up(void *arg)
 		struct fabric_inside in;
 
 		assert_int_equal(fabric_enter_lock(shared.f, 1, &hint,
-						   shared.lock, &in),
+						   shared.lock,
+						   FABRIC_PATIENT, &in),
 				 0);
 		shared.sum++;
 		fabric_unlock(&in, shared.lock);
@@ -193,7 +194,8 @@ static void the_dead_inside_do_not_stop_the_stopping(void **state)
 		struct fabric_inside in;
 		ctx_ix hint = 0;
 
-		fabric_enter_lock(f, 2, &hint, &f->hosts[h].lock, &in);
+		fabric_enter_lock(f, 2, &hint, &f->hosts[h].lock,
+				  FABRIC_PATIENT, &in);
 		kill(getpid(), SIGKILL);
 	}
 	waitpid(pid, &status, 0);

@@ -107,8 +107,8 @@ static int check_elf(long fd, const char *path, const Elf64_Ehdr *e, char *text,
 	if (e->e_type == ET_DYN && is_loader(path))
 		return 0;
 	return refuse(text, size, path,
-		      "is statically linked and cannot be hooked; "
-		      "toami run --stack kernel runs it");
+		      "is statically linked and cannot be hooked: "
+		      "use a dynamically linked build of it");
 }
 
 /* The interpreter named by "#!", cut out of the head in place. */

@@ -81,14 +81,24 @@ void descriptor_ref(struct fabric *f, uint32_t entry)
 }
 
 /* The last descriptor of a sock is gone. */
-static void sock_end(struct socket_thread *t, sock_ix ix)
+static int sock_end(struct socket_thread *t, sock_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
 	struct sock *s = sock_at(f, ix);
+	host_ix host = s->host;
 	struct work w;
+	int err = work_begin(&w, t, host);
 
-	if (work_begin(&w, t, s->host))
-		return; /* every context in use: the reaper finds it */
+	if (err) {
+		atomic_fetch_add(&s->refs, 1);
+		return err;
+	}
+	/* While we waited, a repair may have ended it, and somebody have taken the slot. */
+	if (atomic_load(&s->state) != SOCK_USED || s->host != host ||
+	    atomic_load(&s->refs)) {
+		work_end(&w);
+		return 0;
+	}
 	pset_forget(&w, s);
 	conn_close(&w.stack, s->conn);
 	s->conn = 0;
@@ -97,18 +107,20 @@ static void sock_end(struct socket_thread *t, sock_ix ix)
 	work_wake_sock(&w, s);
 	slot_free(&f->table[FABRIC_TABLE_SOCK], ix);
 	work_end(&w);
+	return 0;
 }
 
-void descriptor_unref(struct socket_thread *t, uint32_t entry)
+int descriptor_unref(struct socket_thread *t, uint32_t entry)
 {
 	struct fabric *f = &t->process->fabric;
 
 	if (!entry || entry == FD_HIDDEN)
-		return;
+		return 0;
 	if (entry & FABRIC_FD_PSET)
-		pset_put(t, entry & ~FABRIC_FD_PSET);
-	else if (atomic_fetch_sub(&sock_at(f, entry)->refs, 1) == 1)
-		sock_end(t, entry);
+		return pset_put(t, entry & ~FABRIC_FD_PSET);
+	if (atomic_fetch_sub(&sock_at(f, entry)->refs, 1) == 1)
+		return sock_end(t, entry);
+	return 0;
 }
 
 long descriptor_close(struct socket_thread *t, long fd)

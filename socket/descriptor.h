@@ -33,9 +33,14 @@ int descriptor_placeholder(bool cloexec);
 int descriptor_hide(struct socket_thread *t, int fd);
 void descriptor_close_hidden(struct socket_thread *t, int fd);
 
-/* descriptor_ref, descriptor_unref - of what @entry stands for; the last one ends it */
+/*
+ * descriptor_ref, descriptor_unref - of what @entry stands for; the last one ends it
+ *
+ * descriptor_unref returns 0; or -EAGAIN for an impatient thread, -ENOBUFS when every
+ * context is in use: the reference is still there.
+ */
 void descriptor_ref(struct fabric *f, uint32_t entry);
-void descriptor_unref(struct socket_thread *t, uint32_t entry);
+int descriptor_unref(struct socket_thread *t, uint32_t entry);
 
 /* Calls; each SOCKET_PASS where nothing of ours is concerned. */
 long descriptor_close(struct socket_thread *t, long fd);

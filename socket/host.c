@@ -88,6 +88,24 @@ int socket_host_down(struct socket_thread *t, host_ix host)
 	return 0;
 }
 
+void socket_down(struct socket_thread *t)
+{
+	struct fabric *f = &t->process->fabric;
+	uint32_t end = atomic_load(&f->header->host_end);
+
+	for (host_ix ix = 1; ix < end; ix++) {
+		struct work w;
+
+		if (atomic_load(&f->hosts[ix].state) != FABRIC_HOST_UP)
+			continue;
+		fabric_address_remove(f, ix);
+		if (work_begin(&w, t, ix))
+			continue;
+		stack_fail(&w.stack, ENETDOWN);
+		work_end(&w);
+	}
+}
+
 uint64_t socket_timers(struct socket_thread *t)
 {
 	struct fabric *f = &t->process->fabric;

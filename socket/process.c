@@ -26,6 +26,7 @@ void socket_thread_init(struct socket_thread *t, struct socket_process *p)
 	t->self = p->self;
 	t->hint = 0;
 	t->signal_due = 0;
+	t->impatient = false;
 	t->spin_failed = 0;
 	t->preemptions = 0;
 	t->crowded_until_ns = 0;

@@ -323,7 +323,8 @@ int pset_harvest(struct socket_thread *t, pset_ix ix, struct epoll_event *ev,
 
 	if (!pset_pending(p))
 		return 0;
-	if (fabric_enter_lock(f, t->self, &t->hint, &p->lock, &in))
+	if (fabric_enter_lock(f, t->self, &t->hint, &p->lock, FABRIC_PATIENT,
+			      &in))
 		return 0;
 	take_ready(f, p);
 	/* Once around: what was last when we began is the end. */
@@ -380,7 +381,7 @@ void pset_kick(struct socket_thread *t, pset_ix ix)
 }
 
 /* Removes every watch of the pset: by a scan, since a pset does not list them. */
-static void remove_watches(struct socket_thread *t, pset_ix ix)
+static int remove_watches(struct socket_thread *t, pset_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
 	uint32_t end = slot_end(watches(f));
@@ -390,31 +391,49 @@ static void remove_watches(struct socket_thread *t, pset_ix ix)
 		sock_ix six = wt->sock;
 		struct work work;
 		struct sock *s;
+		int err;
 
 		if (wt->pset != ix || !six)
 			continue;
 		s = sock_at(f, six);
-		if (!s->host || work_begin(&work, t, s->host))
+		if (!s->host)
 			continue;
+		err = work_begin(&work, t, s->host);
+		if (err)
+			return err;
 		if (wt->pset == ix && wt->sock == six) {
 			unlink_watch(f, s, w);
 			retire(f, w);
 		}
 		work_end(&work);
 	}
+	return 0;
 }
 
-void pset_put(struct socket_thread *t, pset_ix ix)
+int pset_put(struct socket_thread *t, pset_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
 	struct epoll_event none;
-	int fd;
+	struct work w;
+	bool last;
+	int fd, err = work_enter(&w, t);
 
-	if (atomic_fetch_sub(&p->refs, 1) != 1)
-		return;
+	if (err)
+		return err;
+	last = atomic_fetch_sub(&p->refs, 1) == 1;
+	/* No descriptor names it now: a repair must find that we are at it. */
+	if (last)
+		p->owner = t->self;
+	work_end(&w);
+	if (!last)
+		return 0;
 	fd = p->wake_fd;
-	remove_watches(t, ix);
+	err = remove_watches(t, ix);
+	if (err) {
+		atomic_fetch_add(&p->refs, 1);
+		return err;
+	}
 	/* A last look takes off the lists what was queued, and frees it. */
 	while (pset_pending(p) && pset_harvest(t, ix, &none, 1))
 		;
@@ -423,4 +442,5 @@ void pset_put(struct socket_thread *t, pset_ix ix)
 		descriptor_close_hidden(t, fd);
 	atomic_store(&p->state, SOCK_FREE);
 	slot_free(&f->table[FABRIC_TABLE_PSET], ix);
+	return 0;
 }

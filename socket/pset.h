@@ -19,8 +19,12 @@
 /* pset_new - a poll set with one reference, or 0: the table is full */
 pset_ix pset_new(struct socket_thread *t, bool temporary);
 
-/* pset_put - one reference less; the last one removes its watches and frees it */
-void pset_put(struct socket_thread *t, pset_ix ix);
+/*
+ * pset_put - one reference less; the last one removes its watches and frees it
+ *
+ * Returns 0; or -EAGAIN for an impatient thread, which has the reference still.
+ */
+int pset_put(struct socket_thread *t, pset_ix ix);
 
 /**
  * pset_add - watches the sock that @fd names

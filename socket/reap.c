@@ -479,8 +479,11 @@ static bool died_inside(struct fabric *f, proc_ix dead)
 	return false;
 }
 
-/* Closes what the dead process had open, as it would have. */
-static void close_all(struct socket_thread *t, proc_ix dead)
+/*
+ * Closes what the dead process had open, as it would have. -EAGAIN: a lock is taken, maybe
+ * by another of the dead; what has been closed is closed, the rest is left to the next try.
+ */
+static int close_all(struct socket_thread *t, proc_ix dead)
 {
 	struct fabric *f = &t->process->fabric;
 	struct fabric_proc *p = &f->procs[dead];
@@ -489,13 +492,23 @@ static void close_all(struct socket_thread *t, proc_ix dead)
 	struct socket_thread as = *t;
 
 	as.self = dead;
-	for (uint32_t fd = 0; fd < end && fd < FABRIC_FD_MAX; fd++)
-		descriptor_unref(&as, atomic_exchange(&p->fd[fd], 0));
+	as.impatient = true;
+	for (uint32_t fd = 0; fd < end && fd < FABRIC_FD_MAX; fd++) {
+		int err = descriptor_unref(&as, atomic_load(&p->fd[fd]));
+
+		if (err)
+			return err;
+		atomic_store(&p->fd[fd], 0);
+	}
 	for (pset_ix ix = 1; ix < psets; ix++) {
 		struct pset *ps = pset_at(f, ix);
 
-		if (atomic_load(&ps->state) == SOCK_USED && ps->owner == dead)
-			pset_put(&as, ix);
+		if (atomic_load(&ps->state) != SOCK_USED || ps->owner != dead)
+			continue;
+		/* Temporary, or one that it died closing. */
+		atomic_store(&ps->refs, 1);
+		if (pset_put(&as, ix))
+			return -EAGAIN;
 	}
 	atomic_fetch_sub(&f->header->spinners,
 			 atomic_exchange(&p->spinning, 0));
@@ -503,6 +516,7 @@ static void close_all(struct socket_thread *t, proc_ix dead)
 	atomic_store(&p->pid, 0);
 	atomic_store(&p->watched, 0);
 	t->hint = as.hint;
+	return 0;
 }
 
 int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
@@ -518,7 +532,8 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
 		if (err)
 			return err;
 	}
-	close_all(t, dead);
+	if (close_all(t, dead))
+		return -EBUSY;
 	atomic_store(&p->state, FABRIC_PROC_FREE);
 	return 0;
 }

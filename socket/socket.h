@@ -52,6 +52,11 @@ struct socket_thread {
 	 * out: waiting calls then return. See sys_sleep() in base/sys.h.
 	 */
 	volatile uint8_t signal_due;
+	/*
+	 * The daemon's: no waiting for locks beyond a few milliseconds, for it may be a
+	 * dead process that holds them, and nobody else mends that. Calls then give -EAGAIN.
+	 */
+	bool impatient;
 	/* socket/wait.c's memory of how spinning went */
 	uint8_t spin_failed;
 	long preemptions;
@@ -129,6 +134,12 @@ int socket_host_up(struct socket_thread *t, vif_ix vif,
 /* socket_host_down - resets its connections, frees the slot. -EBUSY: try again soon. */
 int socket_host_down(struct socket_thread *t, host_ix host);
 
+/*
+ * socket_down - the fabric ends with members still on it: nobody keeps time or names any
+ * more. Their connections fail with ENETDOWN, and no address is found.
+ */
+void socket_down(struct socket_thread *t);
+
 /**
  * socket_timers - runs every host's timers that are due
  *
@@ -149,8 +160,8 @@ struct socket_reaped {
 /**
  * socket_reap - process @dead is gone: give back everything that was its
  *
- * Stops the world for it. Returns 0; -EBUSY: somebody is stopped inside the fabric,
- * try again later.
+ * Stops the world where that is needed. Returns 0; -EBUSY: somebody is stopped inside the
+ * fabric, or another of the dead holds a lock: reap the others, try again later.
  */
 int socket_reap(struct socket_thread *t, proc_ix dead,
 		struct socket_reaped *r);

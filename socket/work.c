@@ -15,6 +15,9 @@
 /* How long work_lock_soon() spins: a few times a usual stay under the lock. */
 #define SOON_NS 3000
 
+/* What an impatient thread waits for a lock: its holder may have lost its core. */
+#define IMPATIENT_NS (5 * NSEC_PER_MSEC)
+
 static struct work *work_of(struct stack *st)
 {
 	return st->user;
@@ -97,9 +100,11 @@ int work_begin(struct work *w, struct socket_thread *t, host_ix host)
 
 	work_init(w, t);
 	err = fabric_enter_lock(w->fabric, t->self, &t->hint,
-				&w->fabric->hosts[host].lock, &w->in);
+				&w->fabric->hosts[host].lock,
+				t->impatient ? IMPATIENT_NS : FABRIC_PATIENT,
+				&w->in);
 	if (err)
-		return err;
+		return err == -EBUSY ? -EAGAIN : err;
 	bind_stack(w, host);
 	return 0;
 }

@@ -34,7 +34,10 @@ struct work {
 	uint64_t wake[WORK_WAKES];   /* address of the futex, or the name */
 };
 
-/* work_begin - 0 or -ENOBUFS; @host is up while the caller's process is on it */
+/*
+ * work_begin - 0 or -ENOBUFS; for an impatient thread -EAGAIN, too. @host is up while
+ * the caller's process is on it
+ */
 int work_begin(struct work *w, struct socket_thread *t, host_ix host);
 
 /* work_enter - inside without a lock: to allocate and copy first */

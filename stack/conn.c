@@ -233,7 +233,7 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		return;
 	outer = writing_begin(st, c->self);
 	if (proto == STACK_TCP) {
-		tcp_icmp(st, c, seq, err, hard, mtu);
+		tcp_icmp(st, c, seq, err, mtu);
 	} else if (hard && c->pport && !mtu) {
 		/* Only a connected socket can know what it is about. */
 		c->error = (uint16_t)err;
@@ -242,4 +242,26 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		c->mtu = (uint16_t)mtu;
 	}
 	writing_end(st, outer);
+}
+
+void stack_fail(struct stack *st, int err)
+{
+	for (conn_ix ix = 1, end = slot_end(st->conns); ix < end; ix++) {
+		struct conn *c = conn_at(st, ix);
+		conn_ix outer;
+
+		if (c->state == CONN_FREE || !c->sock ||
+		    c->host != st->host->config.self ||
+		    c->state == CONN_LISTEN ||
+		    (c->proto == STACK_TCP && c->state == CONN_CLOSED))
+			continue;
+		outer = writing_begin(st, ix);
+		if (c->proto == STACK_TCP) {
+			tcp_fail(st, c, err);
+		} else {
+			c->error = (uint16_t)err;
+			conn_event(st, c, STACK_ERR);
+		}
+		writing_end(st, outer);
+	}
 }

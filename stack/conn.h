@@ -90,8 +90,8 @@ enum tcp_rtx {
 	TCP_RTX_PERSIST, /* zero window probe, or a held-back tail */
 };
 
-#define TCP_SACKED_MAX 8 /* ranges the sender remembers */
-#define TCP_SACK_MAX   4 /* ranges the receiver reports */
+#define TCP_SACKED_MAX 14 /* ranges the sender remembers */
+#define TCP_SACK_MAX   4  /* ranges the receiver reports */
 
 struct tcp_range {
 	uint32_t start, end;
@@ -179,6 +179,7 @@ struct conn {
 	uint16_t timer_slot;
 	uint8_t retries;
 	uint8_t keep_cnt;
+	uint8_t reno; /* NewReno's growth instead of CUBIC's */
 	uint64_t last_recv_ns, last_send_ns;
 	uint64_t last_ack_ns; /* anything acceptable was heard */
 	uint64_t stalled_ns;  /* when the oldest unanswered resend or probe left

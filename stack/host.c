@@ -37,12 +37,25 @@ static bool for_me(const struct stack *st, const uint8_t *mac)
 	return mac_equal(mac, st->host->config.mac) || (mac[0] & 1);
 }
 
+/* Lengths that the frame can have; what it claims beyond is never read. */
+static bool plausible(const struct frame *f)
+{
+	return f->header_bytes <= FRAME_HEADER_ROOM &&
+	       ((f->flags & FRAME_REFS) ? f->refs <= FRAME_REFS_MAX
+					: f->payload <= FRAME_INLINE_MAX);
+}
+
 void stack_input(struct stack *st, frame_ix ix)
 {
 	struct frame *f = frame_at(st->arena, ix);
 	const struct eth_header *e = (const struct eth_header *)f->header;
 
 	f->payload_off = 0;
+	if (unlikely(!plausible(f))) {
+		f->refs = 0;
+		count(st, Eth_InBad);
+		goto drop;
+	}
 	if (unlikely(f->header_bytes < ETH_BYTES &&
 		     frame_header_set(st->arena, ix, ETH_BYTES))) {
 		count(st, Eth_InBad);

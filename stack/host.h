@@ -96,6 +96,7 @@ struct stack_host {
 
 	uint32_t neigh_gen;    /* moves when `neigh` changes */
 	uint32_t port_salt;    /* RFC 6056, algorithm 3: the counter */
+	bool port_odd;	       /* connect() looks among odd ports first */
 	uint32_t accept_order; /* numbers pending connections */
 	uint16_t ip_id;	       /* of datagrams that may be fragmented */
 	uint32_t ip6_frag_id;

@@ -129,6 +129,8 @@ void ipv4_write(struct frame *f, const struct ip_out *o, uint32_t l4_bytes,
 {
 	struct eth_header *e = (struct eth_header *)f->header;
 	struct ipv4_header *h = (struct ipv4_header *)(f->header + ETH_BYTES);
+	const struct wire32 *w = (const struct wire32 *)h;
+	uint64_t sum;
 
 	e->type = be16(ETH_IPV4);
 	h->ver_ihl = 0x45;
@@ -141,7 +143,9 @@ void ipv4_write(struct frame *f, const struct ip_out *o, uint32_t l4_bytes,
 	h->csum = 0;
 	h->src = o->src->w[3];
 	h->dst = o->dst->w[3];
-	h->csum = (uint16_t)~csum_fold(csum_add(0, h, IPV4_BYTES));
+	/* Five words: once per frame, so not by way of csum_add(). */
+	sum = (uint64_t)w[0].v + w[1].v + w[2].v + w[3].v + w[4].v;
+	h->csum = (uint16_t)~csum_fold(sum);
 }
 
 static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,

@@ -116,6 +116,11 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 	case CONN_MULTICAST_LOOP:
 		flag_set(c, CONN_F_MLOOP, v);
 		return 0;
+	case CONN_CONGESTION:
+		if (in_range(v, 0, 1))
+			return -EINVAL;
+		c->reno = (uint8_t)v;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -197,6 +202,9 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		break;
 	case CONN_MULTICAST_LOOP:
 		v = !!(c->flags & CONN_F_MLOOP);
+		break;
+	case CONN_CONGESTION:
+		v = c->reno;
 		break;
 	default:
 		return -EINVAL;

@@ -142,7 +142,10 @@ int port_choose(struct stack *st, struct conn *c)
 			      c->pport };
 	uint32_t offset = (uint32_t)siphash(st->host->config.secret, words, 4);
 
-	for (uint32_t kind = 0; kind < 2; kind++) {
+	/* Whichever kind had one last time is tried first. */
+	for (uint32_t pass = 0; pass < 2; pass++) {
+		uint32_t kind = st->host->port_odd;
+
 		for (uint32_t i = 0; i < PORT_COUNT; i += 2) {
 			uint32_t n = st->host->port_salt;
 			uint16_t p;
@@ -156,6 +159,7 @@ int port_choose(struct stack *st, struct conn *c)
 				return 0;
 			}
 		}
+		st->host->port_odd = !kind;
 	}
 	return -EADDRNOTAVAIL;
 }

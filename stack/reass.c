@@ -86,8 +86,6 @@ static int insert(struct stack *st, struct reass *r, frame_ix ix, uint32_t off,
 
 		if (n->note[0] + n->payload > off)
 			return -1;
-		if (!next && !more && n->note[0] + n->payload > r->total)
-			return -1;
 	}
 	if (next) {
 		const struct frame *n = frame_at(st->arena, next);

@@ -111,9 +111,13 @@ static void accept_sorted(struct stack *st, struct conn *l, struct conn *c)
 	l->accepts++;
 }
 
+/* Nobody owns it and it will not end by itself. */
 static bool abandoned(struct stack *st, const struct conn *c)
 {
-	return !c->sock && !(c->flags & CONN_ORPHAN) && !listener_of(st, c);
+	if (c->sock || listener_of(st, c))
+		return false;
+	return !(c->flags & CONN_ORPHAN) || c->state == CONN_CLOSED ||
+	       c->state == CONN_LISTEN;
 }
 
 /* Puts @c back where it belongs. */

@@ -136,7 +136,7 @@ conn_ix script_accept(struct script *s, bool ts_sack, conn_ix *listener)
 {
 	static const uint8_t plain[] = { 2, 4, 0x05, 0xb4 };
 	uint8_t full[] = { 2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0,
-			   0, 0, 0, 0, 0, 0, 1, 3, 3, 0 };
+			   0, 0, 0,    0,    0, 0, 1, 3,  3, 0 };
 	struct ip_addr any = { .d = { 0, 0 } };
 	struct stack *st = &s->n->st[0];
 	struct seen synack;

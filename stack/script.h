@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A scripted peer for tests: the test speaks for host 1 of a testnet, segment by segment,
- * and looks at what host 0 answers. Host 1's own stack never hears of it.
+ * A scripted peer for tests: the test speaks for host 1 of a testnet, segment
+ * by segment, and looks at what host 0 answers. Host 1's own stack never hears
+ * of it.
  */
 #ifndef TOAMI_STACK_SCRIPT_H
 #define TOAMI_STACK_SCRIPT_H
@@ -45,7 +46,8 @@ void script_send(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack,
 /* script_next - the next frame that host 0 has put out */
 struct seen script_next(struct script *s);
 
-/* script_wait - virtual time passes; what host 0 sends waits for script_next() */
+/* script_wait - virtual time passes; what host 0 sends waits for script_next()
+ */
 void script_wait(struct script *s, uint64_t us);
 
 /* script_accept - host 0 listens and accepts the peer's connection on @lport */

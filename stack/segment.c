@@ -91,6 +91,11 @@ static void rewrite(struct arena *a, struct frame *f, const struct plan *p,
 		t->seq = be32(be32(t->seq) + off);
 		if (i)
 			t->flags &= (uint8_t)~TCP_CWR;
+		/* The mark lies in this piece, behind it, or was before it. */
+		if ((t->flags & TCP_URG) && be16(t->urgent) > off)
+			t->urgent = be16((uint16_t)(be16(t->urgent) - off));
+		else
+			t->flags &= (uint8_t)~TCP_URG;
 		if (!last)
 			t->flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	} else {

@@ -178,6 +178,7 @@ enum conn_option {
 	CONN_BROADCAST,
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
+	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
 };
 
 int conn_set(struct stack *st, conn_ix c, enum conn_option opt, int value);
@@ -238,6 +239,17 @@ void tcp_push(struct stack *st, conn_ix c, bool more);
 /* tcp_send_urgent - marks the last byte appended as urgent (RFC 6093) */
 void tcp_send_urgent(struct stack *st, conn_ix c);
 
+/**
+ * tcp_urgent - the urgent byte (MSG_OOB), which stays in the stream (SO_OOBINLINE)
+ * @peek: STACK_PRI stays set
+ *
+ * Returns 0 and *byte; -EAGAIN: announced, but not here yet; -EINVAL: none, or read.
+ */
+int tcp_urgent(struct stack *st, conn_ix c, uint8_t *byte, bool peek);
+
+/* tcp_at_mark - the urgent byte is the next to be read (SIOCATMARK) */
+bool tcp_at_mark(const struct stack *st, conn_ix c);
+
 /*
  * tcp_send_error - 0 when sending is allowed; -EPIPE after shutdown or reset, -ENOTCONN,
  * or the pending error, which is taken. -EAGAIN: still connecting.
@@ -253,8 +265,8 @@ int tcp_recv_error(struct stack *st, conn_ix c);
 /**
  * tcp_take - detaches whole frames from the receive queue
  * @max:  at most so many bytes
- * @list: gets the frames; the caller owns them. The first frame's payload_off bytes
- *        have been read before
+ * @list: gets the frames; the caller owns them. The first payload_off bytes of each are
+ *        not part of it: read before, or a repetition
  *
  * Returns the bytes detached, which may be less than is readable (a frame is not cut).
  * The window moves with tcp_consumed().
@@ -313,6 +325,12 @@ frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 
 /* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
 int udp_readable(const struct stack *st, conn_ix c);
+
+/*
+ * stack_fail - the network is gone: every connection that has an owner gets @err. Listeners
+ * stay, silent; a UDP socket reports @err once.
+ */
+void stack_fail(struct stack *st, int err);
 
 /* --- death ------------------------------------------------------------------- */
 

@@ -44,7 +44,6 @@ struct tcp_in {
 	uint32_t window; /* not scaled */
 	uint16_t urgent;
 	uint8_t flags;
-	uint8_t header; /* bytes */
 	bool has_ts, has_sackok, has_wscale;
 	uint8_t wscale;
 	uint8_t sacks;
@@ -112,7 +111,7 @@ uint32_t tcp_options_syn(const struct stack *st, const struct conn *c,
 			 uint8_t *opt, bool answer);
 uint32_t tcp_options(const struct stack *st, struct conn *c, uint8_t *opt);
 void tcp_options_agree(struct stack *st, struct conn *c,
-		       const struct tcp_in *in, bool answer);
+		       const struct tcp_in *in);
 uint32_t tcp_advertised_mss(const struct conn *c);
 /* tcp_mss_update - c->mss after the MTU, the peer's wish and the options */
 void tcp_mss_update(struct conn *c);
@@ -153,6 +152,12 @@ static inline bool tcp_writeable(const struct conn *c)
 	return c->snd_queued < c->sndbuf - c->sndbuf / 3;
 }
 
+/* The sequence number of the first byte that waits for the reader. */
+static inline uint32_t tcp_unread(const struct conn *c)
+{
+	return c->rcv_nxt - !!(c->flags & CONN_FIN_RCVD) - c->rcv_queued;
+}
+
 /* tcp_recvq.c */
 void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
 	      frame_ix ix);
@@ -162,10 +167,12 @@ uint16_t tcp_window(struct conn *c);
 void tcp_quick_ack(struct stack *st, struct conn *c);
 void tcp_recvq_free(struct stack *st, struct conn *c);
 void tcp_ack_policy(struct stack *st, struct conn *c);
+
+/* tcp_urgent.c */
 void tcp_urgent_input(struct stack *st, struct conn *c,
 		      const struct tcp_in *in);
 
-/* tcp_fin.c part of tcp_input: the peer has said all */
+/* tcp_input.c: the peer has said all */
 void tcp_fin_input(struct stack *st, struct conn *c);
 
 /* tcp_ack.c */
@@ -231,6 +238,6 @@ bool tcp_done(struct stack *st, struct conn *c);
 /* tcp_fail - tcp_done with an error for the owner */
 bool tcp_fail(struct stack *st, struct conn *c, int err);
 void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
-	      bool hard, uint32_t mtu);
+	      uint32_t mtu);
 
 #endif

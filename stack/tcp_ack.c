@@ -130,12 +130,20 @@ static void leave_recovery(struct conn *c)
 	c->high_rxt = c->snd_una;
 }
 
-/* The original's echo: it was late, not lost. */
-static bool spurious(const struct conn *c, const struct tcp_in *in)
+/*
+ * The first ack that moves snd_una after the first resend echoes the resend's timestamp,
+ * or that of an original which was late, not lost.
+ */
+static bool spurious(struct conn *c, const struct tcp_in *in)
 {
-	return (c->flags & CONN_TS) && in->has_ts && in->tsecr &&
-	       seq_gt(c->high_rxt, c->snd_una - 1) &&
-	       seq_lt(in->tsecr, c->ts_echo_min);
+	bool first = c->prior_cwnd != 0;
+
+	if (!first || !(c->flags & CONN_TS) || !in->has_ts || !in->tsecr)
+		return false;
+	if (seq_lt(in->tsecr, c->ts_echo_min))
+		return true;
+	c->prior_cwnd = 0;
+	return false;
 }
 
 /* snd_una has moved while something was being repaired. */

@@ -84,6 +84,11 @@ static void avoid(struct stack *st, struct conn *c, uint32_t acked)
 {
 	uint32_t target, add;
 
+	if (c->reno) {
+		add = (uint32_t)((uint64_t)acked * c->mss / c->cwnd);
+		c->cwnd = min_u32(c->cwnd + max_u32(add, 1), CWND_MAX);
+		return;
+	}
 	if (!c->epoch_ns)
 		epoch_start(st, c);
 	target = cubic_target(st, c);
@@ -99,11 +104,14 @@ static void avoid(struct stack *st, struct conn *c, uint32_t acked)
 
 void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked)
 {
-	if (!(c->flags & CONN_CWND_FULL))
+	uint32_t flight = c->snd_nxt - c->snd_una + acked;
+	bool start = c->cwnd < c->ssthresh;
+
+	/* In slow start a window half used is used (as Linux has it). */
+	if (!(c->flags & CONN_CWND_FULL) &&
+	    !(start && c->cwnd / 2 < flight))
 		return;
-	if (c->snd_nxt == c->snd_end)
-		c->flags &= ~CONN_CWND_FULL;
-	if (c->cwnd < c->ssthresh) {
+	if (start) {
 		uint32_t room = c->ssthresh - c->cwnd;
 		uint32_t add = min_u32(acked, room);
 
@@ -119,6 +127,8 @@ uint32_t tcp_cc_loss(struct stack *st, struct conn *c)
 {
 	(void)st;
 	c->epoch_ns = 0;
+	if (c->reno)
+		return max_u32(c->cwnd / 2, 2u * c->mss);
 	/* Fast convergence: RFC 9438, section 4.7. */
 	if (c->cwnd < c->w_max)
 		c->w_max = (uint32_t)((uint64_t)c->cwnd * (1024 + BETA_NUM) /

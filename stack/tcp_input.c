@@ -32,10 +32,12 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 		return false;
 	t = (const struct tcp_header *)(f->header + f->l4_off);
 	bytes = (t->off >> 4) * 4u;
-	if (unlikely(bytes < TCP_BYTES || bytes > p->l4_bytes ||
-		     frame_header_set(st->arena, p->ix, f->l4_off + bytes)))
+	if (unlikely(bytes < TCP_BYTES || bytes > p->l4_bytes))
 		return false;
-	if (unlikely(!l4_csum_ok(st, p))) {
+	if (unlikely(f->header_bytes != f->l4_off + bytes) &&
+	    frame_header_set(st->arena, p->ix, f->l4_off + bytes))
+		return false;
+	if (!(f->flags & FRAME_CSUM_OK) && !l4_csum_ok(st, p)) {
 		count(st, Tcp_InCsumErrors);
 		return false;
 	}
@@ -45,9 +47,11 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 	in->window = be16(t->window);
 	in->urgent = be16(t->urgent);
 	in->flags = t->flags;
-	in->header = (uint8_t)bytes;
 	in->has_ts = false;
+	in->has_sackok = false;
+	in->has_wscale = false;
 	in->sacks = 0;
+	in->mss = 0;
 	if (bytes == TCP_BYTES)
 		return true;
 	opt = f->header + f->l4_off + TCP_BYTES;
@@ -57,9 +61,6 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 		in->tsecr = get32(opt + 8);
 		return true;
 	}
-	in->has_sackok = false;
-	in->has_wscale = false;
-	in->mss = 0;
 	return tcp_options_parse(opt, bytes - TCP_BYTES, in);
 }
 
@@ -84,7 +85,9 @@ static void respond(struct stack *st, struct conn *c)
 
 static inline bool predicted(const struct conn *c, const struct tcp_in *in)
 {
-	return c->state == CONN_ESTABLISHED &&
+	/* After the peer's FIN only acks can come. */
+	return (c->state == CONN_ESTABLISHED ||
+		(c->state == CONN_CLOSE_WAIT && !in->bytes)) &&
 	       (in->flags & ~(TCP_PSH | TCP_ECE | TCP_CWR)) == TCP_ACK &&
 	       in->seq == c->rcv_nxt && !c->ooo_first &&
 	       in->bytes <= c->rcv_adv - c->rcv_nxt &&
@@ -141,7 +144,7 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 	c->rcv_nxt = in->seq + 1;
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_adv += c->rcv_nxt; /* held the SYN's window so far */
-	tcp_options_agree(st, c, in, false);
+	tcp_options_agree(st, c, in);
 	c->snd_wnd = in->window;
 	c->max_wnd = in->window;
 	c->snd_wl1 = in->seq;

@@ -147,6 +147,7 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->keep_idle_s = l->keep_idle_s;
 	c->keep_intvl_s = l->keep_intvl_s;
 	c->keep_cnt = l->keep_cnt;
+	c->reno = l->reno;
 	c->user_timeout_ms = l->user_timeout_ms;
 }
 
@@ -193,7 +194,7 @@ void tcp_listen_input(struct stack *st, struct conn *l, struct packet *p,
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_wscale = TCP_WSCALE;
 	c->ts_offset = tcp_ts_offset(st, c);
-	tcp_options_agree(st, c, in, true);
+	tcp_options_agree(st, c, in);
 	c->snd_una = tcp_isn(st, c);
 	c->snd_nxt = c->snd_una + 1;
 	c->snd_end = c->snd_nxt;

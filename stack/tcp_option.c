@@ -175,7 +175,7 @@ uint32_t tcp_options(const struct stack *st, struct conn *c, uint8_t *opt)
 
 /* The peer's SYN tells what both may use. */
 void tcp_options_agree(struct stack *st, struct conn *c,
-		       const struct tcp_in *in, bool answer)
+		       const struct tcp_in *in)
 {
 	c->mss_peer = in->mss ? in->mss : TCP_MSS_DEFAULT;
 	c->flags &= ~(CONN_TS | CONN_SACK | CONN_WSCALE);
@@ -193,7 +193,6 @@ void tcp_options_agree(struct stack *st, struct conn *c,
 		c->snd_wscale = 0;
 		c->rcv_wscale = 0;
 	}
-	(void)answer;
 	tcp_mss_update(c);
 	tcp_cc_init(c);
 }

@@ -95,6 +95,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	if (c->snd_nxt == c->snd_una && c->last_send_ns &&
 	    c->snd_end != c->snd_nxt)
 		tcp_cc_idle(st, c);
+	c->flags &= ~CONN_CWND_FULL;
 	while (!tcp_fin_sent(c)) {
 		uint32_t bytes = 0;
 
@@ -110,7 +111,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		      c->snd_nxt + bytes == c->snd_end &&
 		      seq_lt(c->snd_end, c->snd_una + c->snd_wnd);
 		n = tcp_send_data(st, c, c->snd_nxt, bytes, fin);
-		if (n < 0)
+		if (n < 0 || (!n && !fin))
 			break;
 		sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
 	}

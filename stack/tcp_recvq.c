@@ -191,7 +191,8 @@ static void dsack(struct stack *st, struct conn *c, uint32_t start,
 		count(st, TcpExt_TCPDSACKOldSent);
 }
 
-/* Trims the front of @ix by what @prev holds; false when nothing new remains. */
+/* Trims the front of @ix by what @prev holds; false when nothing new remains.
+ */
 static bool trim_front(struct stack *st, struct conn *c, struct frame *f,
 		       struct frame *p)
 {

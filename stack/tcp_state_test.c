@@ -25,20 +25,20 @@ static struct conn *conn(struct script *s, conn_ix c)
 }
 
 /* What host 0 sent, relative to its ISN and the peer's sequence. */
-#define expect(s, want_flags, want_seq, want_bytes)                          \
-	do {                                                                 \
-		struct seen e_ = script_next(s);                             \
-		assert_true(e_.any);                                         \
-		assert_int_equal(e_.flags, want_flags);                      \
-		assert_int_equal((uint32_t)(e_.seq - (s)->iss), want_seq);   \
-		assert_int_equal(e_.bytes, want_bytes);                      \
+#define expect(s, want_flags, want_seq, want_bytes)                        \
+	do {                                                               \
+		struct seen e_ = script_next(s);                           \
+		assert_true(e_.any);                                       \
+		assert_int_equal(e_.flags, want_flags);                    \
+		assert_int_equal((uint32_t)(e_.seq - (s)->iss), want_seq); \
+		assert_int_equal(e_.bytes, want_bytes);                    \
 	} while (0)
-#define expect_ack(s, want_ack)                             \
-	do {                                                \
-		struct seen e_ = script_next(s);            \
-		assert_true(e_.any);                        \
-		assert_int_equal(e_.flags, TCP_ACK);        \
-		assert_int_equal(e_.bytes, 0);              \
+#define expect_ack(s, want_ack)                                 \
+	do {                                                    \
+		struct seen e_ = script_next(s);                \
+		assert_true(e_.any);                            \
+		assert_int_equal(e_.flags, TCP_ACK);            \
+		assert_int_equal(e_.bytes, 0);                  \
 		assert_int_equal(e_.ack, (uint32_t)(want_ack)); \
 	} while (0)
 #define expect_nothing(s) assert_false(script_next(s).any)
@@ -123,15 +123,15 @@ static void strange_segments_are_challenged(void **state)
 		int32_t seq, ack;
 		bool answered, ends;
 	} cases[] = {
-		{ TCP_RST, 1, 0, true, false },	    /* RST within the window */
+		{ TCP_RST, 1, 0, true, false },	     /* RST within the window */
 		{ TCP_RST, -1000, 0, false, false }, /* RST below */
 		{ TCP_RST, 1 << 20, 0, false, false }, /* RST above */
 		{ TCP_SYN, 0, 0, true, false },
 		{ TCP_SYN, 5000, 0, true, false },
 		{ TCP_SYN | TCP_ACK, 0, 0, true, false },
-		{ TCP_ACK, 0, 100000, true, false }, /* acks what never was */
+		{ TCP_ACK, 0, 100000, true, false },  /* acks what never was */
 		{ TCP_ACK, 1 << 20, 0, true, false }, /* beyond the window */
-		{ TCP_ACK, -100, 0, true, false }, /* below it */
+		{ TCP_ACK, -100, 0, true, false },    /* below it */
 		{ 0, 0, 0, false, false },
 		{ TCP_FIN, 0, 0, false, false }, /* no ACK, no meaning */
 		{ TCP_RST, 0, 0, false, true },
@@ -142,8 +142,7 @@ static void strange_segments_are_challenged(void **state)
 		struct script s = script_new();
 		conn_ix l = 0, c = script_accept(&s, false, &l);
 
-		script_send(&s, cases[i].flags,
-			    s.seq + (uint32_t)cases[i].seq,
+		script_send(&s, cases[i].flags, s.seq + (uint32_t)cases[i].seq,
 			    s.ack + (uint32_t)cases[i].ack, 0, 65535, NULL, 0);
 		assert_int_equal(script_next(&s).any, cases[i].answered);
 		assert_int_equal(conn(&s, c)->state == CONN_CLOSED,
@@ -537,7 +536,8 @@ static void a_full_backlog_drops_syns(void **state)
 	(void)state;
 	c[0] = script_accept(&s, false, &l);
 	tcp_listen(host(&s), l, 1);
-	/* Two may wait for accept(): Linux lets one more in than it was told. */
+	/* Two may wait for accept(): Linux lets one more in than it was told.
+	 */
 	for (int i = 0; i < 2; i++) {
 		struct seen e;
 
@@ -602,6 +602,7 @@ static void simultaneous_open_and_close(void **state)
 
 static void urgent_data_is_announced(void **state)
 {
+	uint8_t byte = 0, buf[8];
 	struct script s = script_new();
 	conn_ix l = 0, c = script_accept(&s, false, &l);
 
@@ -610,6 +611,26 @@ static void urgent_data_is_announced(void **state)
 	tcp_send_urgent(host(&s), c);
 	tcp_push(host(&s), c, false);
 	expect(&s, PSH_ACK | TCP_URG, 1, 3);
+	s.ack += 3;
+	assert_int_equal(tcp_urgent(host(&s), c, &byte, false), -EINVAL);
+	{
+		/* Five bytes, the third of them urgent. */
+		struct conn *k = conn(&s, c);
+
+		say(&s, PSH_ACK, 5);
+		k->rcv_up = s.seq - 2;
+		k->flags |= CONN_URG_RCVD;
+	}
+	assert_true(conn_ready(host(&s), c) & STACK_PRI);
+	assert_int_equal(tcp_urgent(host(&s), c, &byte, true), 0);
+	assert_int_equal(byte, (uint8_t)(s.seq - 3));
+	assert_false(tcp_at_mark(host(&s), c));
+	assert_int_equal(tcp_copy(host(&s), c, 0, buf, 2, false), 2);
+	assert_true(tcp_at_mark(host(&s), c));
+	assert_int_equal(tcp_copy(host(&s), c, 0, buf, 1, false), 1);
+	assert_false(conn_ready(host(&s), c) & STACK_PRI);
+	assert_int_equal(tcp_urgent(host(&s), c, &byte, false), -EINVAL);
+	tcp_copy(host(&s), c, 0, buf, 2, false);
 	end(&s, c, l);
 }
 

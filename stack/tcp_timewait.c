@@ -59,6 +59,13 @@ static bool drop_oldest(struct stack *st)
 	return false;
 }
 
+/* The table belongs to all hosts: one may fill an eighth of it with the past.
+ */
+static uint32_t most(const struct stack *st)
+{
+	return min_u32(TCP_TIME_WAIT_MAX, st->conns->pool->capacity / 8);
+}
+
 void tcp_time_wait_enter(struct stack *st, struct conn *c)
 {
 	tcp_sendq_free(st, c);
@@ -67,7 +74,7 @@ void tcp_time_wait_enter(struct stack *st, struct conn *c)
 	c->delack_at = 0;
 	c->state = CONN_TIME_WAIT;
 	count(st, TcpExt_TW);
-	if (st->host->tw_count >= TCP_TIME_WAIT_MAX) {
+	if (st->host->tw_count >= most(st)) {
 		count(st, TcpExt_TCPTimeWaitOverflow);
 		drop_oldest(st);
 	}
@@ -89,7 +96,10 @@ conn_ix tcp_time_wait_recycle(struct stack *st)
 	return slot_alloc(st->conns);
 }
 
-/* Linux's tcp_tw_reuse: safe where timestamps tell old from new. */
+/*
+ * Linux's tcp_tw_reuse: safe where timestamps tell old from new, once the peer
+ * has had the time to resend its FIN.
+ */
 bool tcp_time_wait_yield(struct stack *st, struct conn *old, struct conn *c)
 {
 	if (old->state != CONN_TIME_WAIT || !(old->flags & CONN_ORPHAN) ||

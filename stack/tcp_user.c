@@ -146,7 +146,8 @@ uint32_t tcp_ready(const struct conn *c)
 			ready |= STACK_IN;
 		if ((c->flags & CONN_SND_SHUT) || tcp_writeable(c))
 			ready |= STACK_OUT;
-		if (c->flags & CONN_URG_RCVD)
+		if ((c->flags & CONN_URG_RCVD) &&
+		    seq_gt(c->rcv_up, tcp_unread(c)))
 			ready |= STACK_PRI;
 	}
 	if (c->error)
@@ -341,33 +342,10 @@ int tcp_recv_error(struct stack *st, conn_ix ix)
 	return 0;
 }
 
-void tcp_send_urgent(struct stack *st, conn_ix ix)
-{
-	struct conn *c = conn_at(st, ix);
-
-	/* RFC 6093: the pointer names the byte behind the urgent one. */
-	c->snd_up = c->snd_end;
-	c->flags |= CONN_URG_SEND | CONN_PUSH_ALL;
-}
-
-void tcp_urgent_input(struct stack *st, struct conn *c, const struct tcp_in *in)
-{
-	uint32_t up = in->seq + in->urgent;
-
-	if (!in->urgent || seq_le(up, c->rcv_nxt))
-		return;
-	if ((c->flags & CONN_URG_RCVD) && seq_le(up, c->rcv_up))
-		return;
-	c->rcv_up = up;
-	c->flags |= CONN_URG_RCVD;
-	conn_event(st, c, STACK_PRI);
-}
-
 /* RFC 5927: only what quotes bytes in flight is believed. */
 void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
-	      bool hard, uint32_t mtu)
+	      uint32_t mtu)
 {
-	(void)hard;
 	if (c->state == CONN_LISTEN || c->state == CONN_CLOSED ||
 	    c->state == CONN_TIME_WAIT)
 		return;

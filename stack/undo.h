@@ -28,9 +28,10 @@
 static inline conn_ix undo_begin(struct stack *st, struct conn *c)
 {
 	struct undo *u = &st->host->undo;
-	conn_ix outer = writing_begin(st, c->self);
 
-	if (likely(!outer)) {
+	/* The copy before the mark: killed in between, nothing has changed yet. */
+	if (likely(!atomic_load_explicit(&st->host->writing,
+					 memory_order_relaxed))) {
 		mem_copy(&u->before, c, sizeof(*c));
 		u->impossible = false;
 		u->chunk = 0;
@@ -38,7 +39,7 @@ static inline conn_ix undo_begin(struct stack *st, struct conn *c)
 		atomic_store_explicit(&u->conn, c->self, memory_order_relaxed);
 		atomic_signal_fence(memory_order_seq_cst);
 	}
-	return outer;
+	return writing_begin(st, c->self);
 }
 
 /* undo_let_go - frees the chunks that the change has acknowledged */
@@ -46,14 +47,14 @@ void undo_let_go(struct stack *st);
 
 static inline void undo_end(struct stack *st, conn_ix outer)
 {
-	atomic_signal_fence(memory_order_seq_cst);
+	writing_end(st, outer);
 	if (likely(!outer)) {
+		atomic_signal_fence(memory_order_seq_cst);
 		atomic_store_explicit(&st->host->undo.conn, 0,
 				      memory_order_relaxed);
 		if (st->acked)
 			undo_let_go(st);
 	}
-	writing_end(st, outer);
 }
 
 /* undo_keeps - chunk @k, acknowledged by the change of @c under way, must wait: true */

@@ -52,6 +52,11 @@ refuses 64 'at most one PATH' vif ls / /
 refuses 64 'toami vif rm --help' vif rm
 refuses 64 "toami run --help" run --no-such-option true
 
+# Without a hook nothing runs: not on the host's network either.
+TOAMI_HOOK_FILE=$work/none refuses 69 'libtoami-hook.so is not found' run true
+: >"$work/a hook"
+TOAMI_HOOK_FILE="$work/a hook" refuses 69 'LD_PRELOAD cannot carry the name' run true
+
 # A program's exit code is its own.
 status=0
 on /web sh -c 'exit 7' || status=$?

@@ -56,9 +56,14 @@ class Failure(Exception):
     pass
 
 
+started = []
+
+
 def run(vif, argv, **kw):
-    return subprocess.Popen([TOAMI, "run", "-v", vif, "--"] + argv,
-                            stdin=subprocess.DEVNULL, **kw)
+    p = subprocess.Popen([TOAMI, "run", "-v", vif, "--"] + argv,
+                         stdin=subprocess.DEVNULL, **kw)
+    started[:] = [q for q in started if q.poll() is None] + [p]
+    return p
 
 
 def status():
@@ -107,8 +112,10 @@ def start_redis():
     while subprocess.run([TOAMI, "run", "-v", "/cli", "--", "redis-cli", "-h", "db",
                           "ping"], stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL).returncode:
-        if p.poll() is not None or time.monotonic() > end:
-            raise Failure("redis does not come up again")
+        if p.poll() is not None:
+            raise Failure("redis ends with %d instead of coming up" % p.returncode)
+        if time.monotonic() > end:
+            raise Failure("redis does not answer within 10 s")
         time.sleep(0.005)
     return p
 
@@ -186,6 +193,9 @@ def main():
             print(f.read()[-2000:])
         return 1
     finally:
+        for q in started:
+            q.kill()
+            q.wait()
         subprocess.run([TOAMI, "down"], stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
         shutil.rmtree(os.environ["TOAMI_DIR"], ignore_errors=True)

@@ -103,6 +103,8 @@ static void options(struct testnet *n, const struct flow *f, struct end *e,
 
 	if (chance(r, 300000))
 		conn_set(st, e->c, CONN_NODELAY, 1);
+	if (chance(r, 200000))
+		conn_set(st, e->c, CONN_CONGESTION, 1);
 	if (f->kind == FLOW_ABORT || chance(r, 300000))
 		flow_keep(n, e);
 	if (f->kind == FLOW_SLOW)
@@ -528,13 +530,6 @@ void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
 		}
 		s->wake_ns = 0;
 	}
-	if (f->pending && f->may_fail && f->end[0].closed) {
-		/* The fault has hit a client whom nobody had accepted yet. */
-		conn_close(stack_of(n, s), f->listener);
-		f->pending = false;
-		s->closed = true;
-		s->wake_ns = 0;
-	}
 	for (int i = 0; i < 2; i++) {
 		struct end *e = &f->end[i];
 
@@ -543,6 +538,13 @@ void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
 			continue;
 		n->events[e->c] = 0;
 		turn(n, f, e, r);
+	}
+	if (f->pending && f->may_fail && f->end[0].closed) {
+		/* The fault has hit a client whom nobody had accepted yet. */
+		conn_close(stack_of(n, s), f->listener);
+		f->pending = false;
+		s->closed = true;
+		s->wake_ns = 0;
 	}
 }
 

@@ -681,6 +681,27 @@ static void what_is_not_on_a_fabric_is_refused(void **state)
 	close(fd);
 }
 
+static void a_fabric_that_ends_is_felt(void **state)
+{
+	struct pollfd p;
+	char buf[4];
+	int x, y, l = sf_listen(&b, 99), u = udp(&a, 1000), z;
+
+	(void)state;
+	pair(&x, &y);
+	socket_down(&sf.thread);
+	p = (struct pollfd){ x, POLLIN, 0 };
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 1000, 0, 0, 0), 1);
+	assert_true(p.revents & (POLLERR | POLLHUP));
+	assert_int_equal(sf_read(&a, x, buf, 4), -ENETDOWN);
+	assert_int_equal(SF(&a, SYS_recvfrom, u, buf, 4, 0, 0, 0), -ENETDOWN);
+	/* A listener stays silent: nothing that a server could spin on. */
+	p = (struct pollfd){ l, POLLIN, 0 };
+	assert_int_equal(SF(&b, SYS_poll, &p, 1, 10, 0, 0, 0), 0);
+	z = sf_tcp(&a);
+	assert_int_equal(sf_connect(&a, z, B_LAST, 99), -EHOSTUNREACH);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
 
 int main(void)
@@ -710,6 +731,7 @@ int main(void)
 		TEST(a_connected_datagram_socket_learns_of_refusal),
 		TEST(options_are_kept),
 		TEST(what_is_not_on_a_fabric_is_refused),
+		TEST(a_fabric_that_ends_is_felt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

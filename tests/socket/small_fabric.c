@@ -48,6 +48,7 @@ void small_fabric_make(struct small_fabric *sf)
 	vif_init(&sf->process.fabric);
 	socket_adopt(&sf->process, new_proc(sf, VIF_ROOT, getpid()));
 	socket_thread_init(&sf->thread, &sf->process);
+	sf->thread.impatient = true;
 }
 
 void small_fabric_drop(struct small_fabric *sf)
