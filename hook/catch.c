@@ -14,11 +14,13 @@
 #include "base/sys.h"
 #include "hook/hook.h"
 #include "hook/signal.h"
+#include "hook/site.h"
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
 #define DISPATCH_ON	       1
+#define NUMBERS		       512	  /* no call has a higher one */
 #define SYS_USER_DISPATCH_CODE 2	  /* si_code */
 #define ARCH_X86_64	       0xc000003e /* AUDIT_ARCH_X86_64 */
 
@@ -26,6 +28,16 @@
 static bool is_socket32(long nr)
 {
 	return nr == 102 /* socketcall */ || (nr >= 359 && nr <= 373);
+}
+
+/* A call caught while its site was being rewritten. */
+static void true_number(greg_t *g)
+{
+	long nr = hook_config.jump ? hook_jump_number((uint8_t *)g[REG_RIP] - 2)
+				   : -1;
+
+	if (nr >= 0)
+		g[REG_RAX] = nr;
 }
 
 int hook_catch_arm(void)
@@ -54,6 +66,8 @@ void hook_sigsys(int sig, siginfo_t *info, void *context)
 		return;
 	}
 	g[REG_RCX] = g[REG_RIP];
+	if ((uint64_t)g[REG_RAX] >= NUMBERS)
+		true_number(g);
 	hook_site_proven(uc);
 	g[REG_RIP] = (greg_t)hook_entry;
 }

@@ -16,11 +16,13 @@
  * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short
  * jump, to the padding behind a `ret` nearby, which holds the jump to the stub.
  *
- * Other threads may be running the five bytes. Where no processor fetches them
- * in two parts one store will do. Elsewhere the first two bytes become a jump
- * to themselves: who comes there waits. membarrier() makes the rest certain: no
- * thread is going by the old bytes any more when the last three change, and
- * none has a mixture when the first two do.
+ * Other threads may be running those bytes, and no processor promises to fetch
+ * five of them at once. So they change one by one, and each state is an
+ * instruction that we can deal with: first the number's highest byte, which
+ * makes it no number at all, then the others, which become the jump's distance;
+ * a thread that loads such a number comes to us by dispatch, and
+ * hook_jump_number() says what it means. The first byte is the last to change.
+ * membarrier() in between makes sure that nobody has a mixture of three states.
  *
  * Nothing is pushed, no register changes, address 0 stays unmapped. How do we
  * know that the bytes before the call are that instruction, and not the tail of
@@ -40,8 +42,8 @@
 #define MOVED_MAX  (HOOK_SITE_BEFORE - 1)
 #define AREA_BYTES (64 * 1024)
 #define AREAS	   16
-#define LINE	   64
-#define FETCH	   16 /* bytes that every processor fetches at once */
+#define PAGE	   4096
+#define NO_NUMBER  0x40 /* as the highest byte of a call's number */
 #define REACH	   0x7fff0000L
 
 /* Stubs lie where a near jump reaches them: one area serves what is mapped
@@ -190,11 +192,6 @@ static struct plan plan_for(const struct hook_site *s)
 	return plan;
 }
 
-static bool within(const uint8_t *p, int n, uint64_t unit)
-{
-	return (uint64_t)p % unit + (uint64_t)n <= unit;
-}
-
 /* All threads of the process pass a serializing instruction. False: unknown
  * here. */
 static bool synchronize(void)
@@ -239,18 +236,24 @@ static uint8_t *padding_near(const struct hook_site *s)
 	return NULL;
 }
 
+/* Of the instruction that gives way. */
+static int length(const struct plan *plan)
+{
+	return plan->form == FORM_ZERO ? 2 : 5;
+}
+
 bool hook_jump_fits(const struct hook_site *s)
 {
 	struct plan plan = plan_for(s);
 
-	switch (plan.form) {
-	case FORM_MOVED:
-		return s->alone || within(plan.at, 2, LINE);
-	case FORM_ZERO:
-		return within(plan.at, 2, LINE) && padding_near(s);
-	default:
+	if (plan.form == FORM_NONE)
 		return false;
-	}
+	if (plan.form == FORM_ZERO && !padding_near(s))
+		return false;
+	if (s->alone || hook_site_whole(plan.at, length(&plan)))
+		return true;
+	/* Byte by byte: hook_jump_number() must be able to look back. */
+	return plan.at[0] == 0xb8 && (uint64_t)s->at % PAGE >= MOVED_MAX;
 }
 
 static uint8_t *put_jump(uint8_t *from, const void *to)
@@ -293,32 +296,79 @@ static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first,
 	return stub;
 }
 
-/* Puts a jump in the place of one instruction of five bytes. */
-static bool replace(const struct hook_site *s, uint8_t *at,
+/* The number of a site that is being rewritten, while its bytes say something
+ * else. */
+static struct {
+	uint8_t *_Atomic at;
+	long nr;
+} under_way;
+
+/* Puts a jump in the place of `mov $nr, %eax` that other threads may be
+ * running. */
+static bool replace(const struct hook_site *s, volatile uint8_t *at,
 		    const uint8_t jump[5])
 {
-	static const uint8_t wait[2] = { 0xeb, 0xfe };
-	uint8_t old[2] = { at[0], at[1] };
-
-	if (s->alone) {
-		mem_copy(at, jump, 5);
-		return true;
-	}
-	if (within(at, 5, FETCH)) {
-		hook_site_write(at, jump, 5);
-		return true;
-	}
 	if (!synchronize())
 		return false;
-	hook_site_write(at, wait, 2);
-	if (!synchronize()) {
-		hook_site_write(at, old, 2);
-		return false;
-	}
-	for (int i = 2; i < 5; i++)
-		((volatile uint8_t *)at)[i] = jump[i];
+	under_way.nr = s->g[REG_RAX];
+	atomic_store(&under_way.at, s->at);
+	at[4] = NO_NUMBER;
 	synchronize();
-	hook_site_write(at, jump, 2);
+	at[1] = jump[1];
+	at[2] = jump[2];
+	at[3] = jump[3];
+	synchronize();
+	at[4] = jump[4];
+	synchronize();
+	at[0] = jump[0];
+	atomic_store(&under_way.at, NULL);
+	return true;
+}
+
+/* The stub that a jump at @p leads to, or will lead to, or NULL. */
+static const uint8_t *stub_of(const uint8_t *p)
+{
+	const uint8_t *to = p + 5 + get32(p + 1);
+
+	if (p[0] != 0xe9 && p[0] != 0xb8)
+		return NULL;
+	for (int i = 0; i < area_count; i++) {
+		if (to >= areas[i].start && to < areas[i].start + areas[i].used)
+			return to;
+	}
+	return NULL;
+}
+
+long hook_jump_number(const uint8_t *at)
+{
+	const uint8_t *p = at - 5, *stub;
+	long nr;
+
+	if (atomic_load(&under_way.at) == at) {
+		nr = under_way.nr;
+		if (atomic_load(&under_way.at) == at)
+			return nr;
+	}
+	for (; p >= at - MOVED_MAX && (uint64_t)p % PAGE + 5 < PAGE; p--) {
+		stub = stub_of(p);
+		if (stub && stub[0] == 0xb8)
+			return get32(stub + 1);
+	}
+	return -1;
+}
+
+/* Writes over the instruction in whichever way is safe. */
+static bool overwrite(const struct hook_site *s, const struct plan *plan,
+		      const uint8_t *bytes)
+{
+	int n = length(plan);
+
+	if (s->alone)
+		mem_copy(plan->at, bytes, (size_t)n);
+	else if (hook_site_whole(plan->at, n))
+		hook_site_write(plan->at, bytes, n);
+	else
+		return replace(s, plan->at, bytes);
 	return true;
 }
 
@@ -336,11 +386,10 @@ bool hook_jump_write(const struct hook_site *s)
 		put_jump(pad, stub);
 		jump[0] = 0xeb;
 		jump[1] = (uint8_t)(pad - s->at);
-		hook_site_write(plan.at, jump, 2);
-		return true;
+		return overwrite(s, &plan, jump);
 	}
 	distance = (int32_t)(stub - (plan.at + 5));
 	jump[0] = 0xe9;
 	mem_copy(jump + 1, &distance, 4);
-	return replace(s, plan.at, jump);
+	return overwrite(s, &plan, jump);
 }

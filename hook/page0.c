@@ -28,7 +28,6 @@
 #define SLED   512
 #define LANDED 616
 #define HOP    0x64
-#define LINE   64
 #define PAGE   4096
 
 /* Return addresses of rewritten sites: open addressing, never removed. */
@@ -105,9 +104,8 @@ int hook_page0_start(void)
 
 bool hook_page0_fits(const struct hook_site *s)
 {
-	return (uint64_t)s->at % LINE != LINE - 1 &&
-	       (uint64_t)s->g[REG_RAX] < SLED && known_count < KNOWN_MAX &&
-	       hook_redzone_free(s);
+	return hook_site_whole(s->at, 2) && (uint64_t)s->g[REG_RAX] < SLED &&
+	       known_count < KNOWN_MAX && hook_redzone_free(s);
 }
 
 bool hook_page0_write(const struct hook_site *s)

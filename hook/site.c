@@ -47,8 +47,7 @@ void hook_site_freeze(void)
 
 void hook_site_write(uint8_t *at, const void *bytes, int n)
 {
-	uint8_t *line = (uint8_t *)((uint64_t)at & ~UINT64_C(63));
-	uint8_t *window = at > line + 56 ? line + 56 : at;
+	uint8_t *window = (uint8_t *)((uint64_t)at & ~UINT64_C(7));
 	union {
 		uint64_t word;
 		uint8_t byte[8];
@@ -103,12 +102,12 @@ static bool rewrite(struct hook_site *s)
 	return ret;
 }
 
-/* Sites that could not be rewritten: they are not looked at again. */
-static uint64_t given_up[256];
+/* Sites that could not be rewritten: they are not looked at again, mostly. */
+static uint64_t given_up[4096];
 
 static uint64_t *given_up_slot(const uint8_t *at)
 {
-	return &given_up[((uint64_t)at ^ (uint64_t)at >> 8) %
+	return &given_up[((uint64_t)at ^ (uint64_t)at >> 12) %
 			 ARRAY_SIZE(given_up)];
 }
 

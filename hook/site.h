@@ -25,9 +25,17 @@ struct hook_site {
 	bool alone;			/* the process has this thread only */
 };
 
-/* hook_site_write - stores @n <= 8 bytes that lie within a cache line, at once
- */
+/* hook_site_write - stores @n bytes that hook_site_whole(), at once */
 void hook_site_write(uint8_t *at, const void *bytes, int n);
+
+/*
+ * hook_site_whole - can @n bytes at @at be changed by one store while others
+ * run them? AMD promises it for an aligned quadword (APM volume 2, 7.6.1).
+ */
+static inline bool hook_site_whole(const uint8_t *at, int n)
+{
+	return (uint64_t)at % 8 + (uint64_t)n <= 8;
+}
 
 /* --- jump.c
  * ------------------------------------------------------------------- */
@@ -41,6 +49,10 @@ int hook_jump_start(void);
  */
 bool hook_jump_fits(const struct hook_site *s);
 bool hook_jump_write(const struct hook_site *s);
+
+/* hook_jump_number - the number of a call at @at that was made with none, or -1
+ */
+long hook_jump_number(const uint8_t *at);
 
 /* --- page0.c
  * ------------------------------------------------------------------- */
