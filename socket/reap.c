@@ -269,6 +269,7 @@ static void mend_psets(struct repair *re)
 
 		atomic_store(&p->lock.word, 0);
 		atomic_store(&p->ready, 0);
+		atomic_store(&p->level, 0);
 		p->level_first = 0;
 		p->level_last = 0;
 		if (!pset_is_used(re, p, refs))
@@ -298,7 +299,7 @@ static void mend_watch(struct repair *re, watch_ix ix)
 	s = sock_at(f, wt->sock);
 	wt->next = s->watches;
 	s->watches = ix;
-	if (atomic_load(&s->ready) & atomic_load(&wt->events))
+	if (atomic_load(&wt->events))
 		pset_queue(&re->w, ix);
 }
 
@@ -327,6 +328,16 @@ static bool watch_live(void *arg, uint32_t ix)
 	return watch_at(arg, ix)->sock != 0;
 }
 
+/* The counts stay: those who wake take themselves off. */
+static void rouse_pset(struct fabric *f, pset_ix ix)
+{
+	struct pset *p = pset_at(f, ix);
+
+	atomic_fetch_add(&p->sleeping, PSET_WOKEN);
+	wake_futex(&p->sleeping, INT_MAX);
+	wake_send(f, pset_wake_name(p, ix));
+}
+
 /*
  * Whoever sleeps looks again. Everybody, not only those who say that they sleep: the dead
  * may have taken back the flag of one and not come to wake him.
@@ -338,15 +349,12 @@ static void rouse(struct fabric *f)
 
 	for (sock_ix ix = 1; ix < socks; ix++)
 		if (sock_live(f, ix)) {
-			atomic_store(&sock_at(f, ix)->sleeping, 0);
+			atomic_fetch_add(&sock_at(f, ix)->sleeping, 2);
 			wake_futex(&sock_at(f, ix)->sleeping, INT_MAX);
 		}
 	for (pset_ix ix = 1; ix < psets; ix++)
-		if (pset_live(f, ix)) {
-			atomic_store(&pset_at(f, ix)->sleeping, PSET_AWAKE);
-			wake_futex(&pset_at(f, ix)->sleeping, INT_MAX);
-			wake_send(f, pset_wake_name(pset_at(f, ix), ix));
-		}
+		if (pset_live(f, ix))
+			rouse_pset(f, ix);
 	wake_send(f, WAKE_DAEMON);
 }
 
