@@ -507,50 +507,59 @@ static int remove_watches(struct socket_thread *t, pset_ix ix)
 	return 0;
 }
 
-int pset_put(struct socket_thread *t, pset_ix ix)
+bool pset_unref(struct work *w, pset_ix ix)
+{
+	struct pset *p = pset_at(w->fabric, ix);
+
+	if (atomic_fetch_sub(&p->refs, 1) != 1)
+		return false;
+	/* No descriptor names it now: a repair must find that we are at it. */
+	p->owner = w->thread->self;
+	work_wake_pset(w, ix); /* whoever sleeps on it learns of its end */
+	return true;
+}
+
+int pset_end(struct socket_thread *t, pset_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
 	struct fabric_inside in;
 	struct epoll_event none;
-	struct work w;
-	bool last;
-	int fd, err = work_enter(&w, t);
+	int fd = p->wake_fd, err = remove_watches(t, ix);
 
 	if (err)
-		return err;
-	last = atomic_fetch_sub(&p->refs, 1) == 1;
-	/* No descriptor names it now: a repair must find that we are at it. */
-	if (last) {
-		p->owner = t->self;
-		work_wake_pset(&w, ix); /* whoever sleeps on it learns of its end */
-	}
-	work_end(&w);
-	if (!last)
-		return 0;
-	fd = p->wake_fd;
-	err = remove_watches(t, ix);
-	if (err) {
-		atomic_fetch_add(&p->refs, 1);
-		return err;
-	}
+		goto fail;
 	/* A last look takes off the lists what was queued, and frees it. */
 	while (pset_pending(p) && pset_harvest(t, ix, -1, &none, 1))
 		;
-	/* The daemon, ending what a dead process held, has no such descriptor. */
-	if (fd >= 0 && t->self == t->process->self)
-		descriptor_close_hidden(t, fd);
 	/* A thread that waits for the lock, to harvest, finds its descriptor gone. */
 	err = fabric_enter_lock(f, t->self, &t->hint, &p->lock, patience(t),
 				&in);
-	if (err) {
-		atomic_fetch_add(&p->refs, 1);
-		return -EAGAIN;
-	}
+	if (err)
+		goto fail;
 	p->owner = 0;
 	atomic_store(&p->state, SOCK_FREE);
 	fabric_unlock(&in, &p->lock);
 	slot_free(&f->table[FABRIC_TABLE_PSET], ix);
 	fabric_leave(&in);
+	/* The daemon, ending what a dead process held, has no such descriptor. */
+	if (fd >= 0 && t->self == t->process->self)
+		descriptor_close_hidden(t, fd);
 	return 0;
+fail:
+	atomic_fetch_add(&p->refs, 1);
+	return -EAGAIN;
+}
+
+int pset_put(struct socket_thread *t, pset_ix ix)
+{
+	struct work w;
+	bool last;
+	int err = work_enter(&w, t);
+
+	if (err)
+		return err;
+	last = pset_unref(&w, ix);
+	work_end(&w);
+	return last ? pset_end(t, ix) : 0;
 }

@@ -21,6 +21,13 @@
 pset_ix pset_new(struct socket_thread *t, bool temporary);
 
 /*
+ * pset_unref, pset_end - the two steps of pset_put(), the first of them inside the fabric.
+ * After pset_unref() has said true, pset_end() must follow.
+ */
+bool pset_unref(struct work *w, pset_ix ix);
+int pset_end(struct socket_thread *t, pset_ix ix);
+
+/*
  * pset_put - one reference less; the last one removes its watches and frees it
  *
  * Returns 0; or -EAGAIN for an impatient thread, which has the reference still.

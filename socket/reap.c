@@ -122,6 +122,18 @@ static void mend_locks(struct repair *re)
 	}
 }
 
+/* A slot taken for a child by somebody who died before he had put his name to it. */
+static void mend_forks(struct repair *re)
+{
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++) {
+		struct fabric_proc *p = &re->f->procs[ix];
+
+		if (atomic_load(&p->state) == FABRIC_PROC_FORKING &&
+		    !atomic_load(&p->parent))
+			atomic_store(&p->state, FABRIC_PROC_FREE);
+	}
+}
+
 /* --- 2 and 3: who holds what ------------------------------------------------- */
 
 static uint32_t *refs_of(struct repair *re, uint32_t entry)
@@ -429,6 +441,7 @@ static void mend(struct repair *re)
 	struct arena_census census;
 
 	mend_locks(re);
+	mend_forks(re);
 	count_refs(re);
 	mend_socks(re);
 	mend_conns(re);
@@ -522,6 +535,7 @@ static int close_all(struct socket_thread *t, proc_ix dead)
 			 atomic_exchange(&p->spinning, 0));
 	atomic_store(&p->fd_end, 0);
 	atomic_store(&p->pid, 0);
+	atomic_store(&p->parent, 0);
 	atomic_store(&p->watched, 0);
 	t->hint = as.hint;
 	return 0;
