@@ -15,16 +15,22 @@ static _Atomic uint32_t *entry_at(const struct socket_thread *t, long fd)
 	return &t->process->fabric.procs[t->self].fd[fd];
 }
 
-void descriptor_set(struct socket_thread *t, int fd, uint32_t entry)
+static void descriptor_note_end(struct socket_thread *t, long fd)
 {
 	struct fabric_proc *p = &t->process->fabric.procs[t->self];
 	uint32_t end = atomic_load(&p->fd_end);
 
-	while (entry && (uint32_t)fd >= end)
+	while ((uint32_t)fd >= end)
 		if (atomic_compare_exchange_weak(&p->fd_end, &end,
 						 (uint32_t)fd + 1))
 			break;
-	atomic_store(&p->fd[fd], entry);
+}
+
+void descriptor_set(struct socket_thread *t, int fd, uint32_t entry)
+{
+	if (entry)
+		descriptor_note_end(t, fd);
+	atomic_store(entry_at(t, fd), entry);
 }
 
 int descriptor_placeholder(bool cloexec)
@@ -70,72 +76,146 @@ void descriptor_close_hidden(struct socket_thread *t, int fd)
 		sys_call(SYS_close, fd);
 }
 
-void descriptor_ref(struct fabric *f, uint32_t entry)
+/* The count of what @entry names. */
+static _Atomic uint32_t *refs_of(struct fabric *f, uint32_t entry)
 {
-	if (entry == FD_HIDDEN)
-		return;
-	if (entry & FABRIC_FD_PSET)
-		atomic_fetch_add(&pset_at(f, entry & ~FABRIC_FD_PSET)->refs, 1);
-	else
-		atomic_fetch_add(&sock_at(f, entry)->refs, 1);
+	return entry & FABRIC_FD_PSET ? &pset_at(f, entry & ~FABRIC_FD_PSET)->refs :
+					&sock_at(f, entry)->refs;
 }
 
-/* The last descriptor of a sock is gone. */
-static int sock_end(struct socket_thread *t, sock_ix ix)
+bool descriptor_ref(struct work *w, proc_ix proc, long fd, uint32_t entry,
+		    uint32_t *owed)
 {
-	struct fabric *f = &t->process->fabric;
-	struct sock *s = sock_at(f, ix);
-	host_ix host = s->host;
-	struct work w;
-	int err = work_begin(&w, t, host);
+	_Atomic uint32_t *refs;
+	uint32_t n;
 
-	if (err) {
-		atomic_fetch_add(&s->refs, 1);
-		return err;
-	}
-	/* While we waited, a repair may have ended it, and somebody have taken the slot. */
-	if (atomic_load(&s->state) != SOCK_USED || s->host != host ||
-	    atomic_load(&s->refs)) {
-		work_end(&w);
-		return 0;
-	}
-	pset_forget(&w, s);
-	conn_close(&w.stack, s->conn);
+	if (!entry || entry == FD_HIDDEN)
+		return true;
+	refs = refs_of(w->fabric, entry);
+	n = atomic_load(refs);
+	do {
+		if (!n)
+			return false;
+	} while (!atomic_compare_exchange_weak(refs, &n, n + 1));
+	/* Closed before, and another's by now? Then it is not ours to hold. */
+	if (atomic_load(&w->fabric->procs[proc].fd[fd]) == entry)
+		return true;
+	*owed = entry;
+	return false;
+}
+
+/* One reference less of @s, whose host is locked; the last one ends it. */
+static void sock_put(struct work *w, struct sock *s)
+{
+	const struct slot_table *table = &w->fabric->table[FABRIC_TABLE_SOCK];
+
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	pset_forget(w, s);
+	conn_close(&w->stack, s->conn);
 	s->conn = 0;
 	atomic_store(&s->ready, STACK_HUP);
 	atomic_store(&s->state, SOCK_FREE);
-	work_wake_sock(&w, s);
-	slot_free(&f->table[FABRIC_TABLE_SOCK], ix);
-	work_end(&w);
-	return 0;
+	work_wake_sock(w, s);
+	slot_free(table, slot_ix(table, s));
 }
 
 int descriptor_unref(struct socket_thread *t, uint32_t entry)
 {
 	struct fabric *f = &t->process->fabric;
+	struct work w;
+	int err;
 
 	if (!entry || entry == FD_HIDDEN)
 		return 0;
 	if (entry & FABRIC_FD_PSET)
 		return pset_put(t, entry & ~FABRIC_FD_PSET);
-	if (atomic_fetch_sub(&sock_at(f, entry)->refs, 1) == 1)
-		return sock_end(t, entry);
+	/* The reference keeps it alive until we have the lock. */
+	err = work_begin(&w, t, sock_at(f, entry)->host);
+	if (err)
+		return err;
+	sock_put(&w, sock_at(f, entry));
+	work_end(&w);
 	return 0;
+}
+
+/*
+ * Inside, with the host locked if @old is a sock: the entry changes together with the
+ * references that it stands for. 0; 1: it was not @old any more; -EBADF: nor is @from.
+ */
+static int change(struct work *w, struct socket_thread *t, long fd,
+		  uint32_t old, uint32_t new, long from, uint32_t *owed,
+		  bool *last)
+{
+	if (new && !descriptor_ref(w, t->self, from, new, owed))
+		return -EBADF;
+	if (!atomic_compare_exchange_strong(entry_at(t, fd), &old, new)) {
+		*owed = new;
+		return 1;
+	}
+	if (old & FABRIC_FD_PSET)
+		*last = pset_unref(w, old & ~FABRIC_FD_PSET);
+	else if (old)
+		sock_put(w, sock_at(w->fabric, old));
+	return 0;
+}
+
+/*
+ * @fd stands for what @from stands for, @new, from now on (0: for nothing). Entry and
+ * references move in one visit: a process killed in the middle is found inside, and a
+ * repair counts anew. Returns 0; -EBADF: nothing was there, or @from is another's.
+ */
+static int replace(struct socket_thread *t, long fd, uint32_t new, long from)
+{
+	for (;;) {
+		uint32_t old = descriptor_get(t, fd), owed = 0;
+		bool last = false;
+		struct work w;
+		struct sock *s;
+		int err;
+
+		if (!old && !new)
+			return -EBADF;
+		if (new) /* before the entry: a repair looks no further */
+			descriptor_note_end(t, fd);
+		if (!old || (old & FABRIC_FD_PSET))
+			err = work_enter(&w, t);
+		else
+			err = sock_lock(&w, t, fd, &s);
+		if (err == -EBADF || err == -ENOTSOCK)
+			continue;
+		if (err)
+			return err;
+		err = old && !(old & FABRIC_FD_PSET) &&
+				      s != sock_at(w.fabric, old) ?
+			      1 :
+			      change(&w, t, fd, old, new, from, &owed, &last);
+		work_end(&w);
+		descriptor_unref(t, owed);
+		if (last)
+			pset_end(t, old & ~FABRIC_FD_PSET);
+		if (err <= 0)
+			return err;
+	}
+}
+
+int descriptor_drop(struct socket_thread *t, long fd)
+{
+	return replace(t, fd, 0, -1);
 }
 
 long descriptor_close(struct socket_thread *t, long fd)
 {
 	uint32_t entry = descriptor_get(t, fd);
+	int err;
 
 	if (!entry)
 		return SOCKET_PASS;
 	if (entry == FD_HIDDEN)
 		return -EBADF;
 	/* Whoever takes the entry closes: two threads may try at once. */
-	if (!atomic_compare_exchange_strong(entry_at(t, fd), &entry, 0))
-		return -EBADF;
-	descriptor_unref(t, entry);
-	return sys_call(SYS_close, fd);
+	err = descriptor_drop(t, fd);
+	return err ? err : sys_call(SYS_close, fd);
 }
 
 long descriptor_close_range(struct socket_thread *t, unsigned long first,
@@ -145,43 +225,49 @@ long descriptor_close_range(struct socket_thread *t, unsigned long first,
 	unsigned long end = atomic_load(&p->fd_end), from = first;
 	long err = 0;
 
-	if (flags & CLOSE_RANGE_CLOEXEC)
-		return SOCKET_PASS;
-	if (flags || first > last || first >= end)
+	if ((flags & ~(unsigned long)CLOSE_RANGE_UNSHARE) || first > last ||
+	    first >= end)
 		return SOCKET_PASS;
 	/* The kernel closes the gaps between those that we keep. */
 	for (unsigned long fd = first; fd < end && fd <= last; fd++) {
 		if (atomic_load(&p->fd[fd]) == FD_HIDDEN) {
 			if (fd > from)
 				err = sys_call(SYS_close_range, from, fd - 1,
-					       0);
+					       flags);
 			from = fd + 1;
 		} else if (atomic_load(&p->fd[fd])) {
-			descriptor_unref(t, atomic_exchange(&p->fd[fd], 0));
+			descriptor_drop(t, (long)fd);
 		}
 	}
 	if (from <= last)
-		err = sys_call(SYS_close_range, from, last, 0);
+		err = sys_call(SYS_close_range, from, last, flags);
+	return err;
+}
+
+/* @n, fresh from the kernel, is another number for what @fd stands for. */
+static long copied(struct socket_thread *t, long fd, uint32_t entry, long n)
+{
+	int err = -EMFILE;
+
+	if (n < 0)
+		return n;
+	if (n < FABRIC_FD_MAX)
+		err = replace(t, n, entry, fd);
+	if (!err)
+		return n;
+	sys_call(SYS_close, n);
 	return err;
 }
 
 long descriptor_dup(struct socket_thread *t, long fd)
 {
 	uint32_t entry = descriptor_get(t, fd);
-	long n;
 
 	if (!entry)
 		return SOCKET_PASS;
-	n = sys_call(SYS_dup, fd);
-	if (n >= FABRIC_FD_MAX) {
-		sys_call(SYS_close, n);
-		return -EMFILE;
-	}
-	if (n >= 0) {
-		descriptor_ref(&t->process->fabric, entry);
-		descriptor_set(t, (int)n, entry);
-	}
-	return n;
+	if (entry == FD_HIDDEN)
+		return -EBADF;
+	return copied(t, fd, entry, sys_call(SYS_dup, fd));
 }
 
 long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
@@ -195,19 +281,19 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 		return SOCKET_PASS;
 	if (old == FD_HIDDEN)
 		return -EBUSY;
-	if (entry && to >= FABRIC_FD_MAX)
+	if (entry == FD_HIDDEN || (entry && to >= FABRIC_FD_MAX))
 		return -EBADF;
 	if (from == to)
 		return SOCKET_PASS;
 	n = sys_call(nr, from, to, flags);
 	if (n < 0)
 		return n;
-	if (entry)
-		descriptor_ref(&t->process->fabric, entry);
-	if (old)
-		old = atomic_exchange(entry_at(t, to), 0);
-	descriptor_set(t, (int)to, entry);
-	descriptor_unref(t, old);
+	/* A descriptor of the kernel's in the place of one of ours, or the reverse. */
+	if (replace(t, to, entry, from) == -EBADF && entry) {
+		descriptor_drop(t, to);
+		sys_call(SYS_close, to);
+		return -EBADF;
+	}
 	return n;
 }
 
@@ -215,23 +301,15 @@ long descriptor_fcntl(struct socket_thread *t, long fd, long cmd, long arg)
 {
 	uint32_t entry = descriptor_get(t, fd);
 	struct sock *s;
-	long n;
 
 	if (!entry)
 		return SOCKET_PASS;
 	switch (cmd) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		n = sys_call(SYS_fcntl, fd, cmd, arg);
-		if (n >= FABRIC_FD_MAX) {
-			sys_call(SYS_close, n);
-			return -EMFILE;
-		}
-		if (n >= 0) {
-			descriptor_ref(&t->process->fabric, entry);
-			descriptor_set(t, (int)n, entry);
-		}
-		return n;
+		if (entry == FD_HIDDEN)
+			return -EBADF;
+		return copied(t, fd, entry, sys_call(SYS_fcntl, fd, cmd, arg));
 	case F_GETFL:
 		s = sock_peek(t, fd);
 		if (!s)

@@ -34,12 +34,25 @@ int descriptor_hide(struct socket_thread *t, int fd);
 void descriptor_close_hidden(struct socket_thread *t, int fd);
 
 /*
- * descriptor_ref, descriptor_unref - of what @entry stands for; the last one ends it
+ * descriptor_ref - one reference more of what descriptor @fd of @proc stands for, @entry
  *
- * descriptor_unref returns 0; or -EAGAIN for an impatient thread, -ENOBUFS when every
- * context is in use: the reference is still there.
+ * Inside the fabric, and the reference must be in a table before the visit ends. False:
+ * it stands for that no more; then what is in *owed has been taken in vain, and is to be
+ * given to descriptor_unref() after the visit.
  */
-void descriptor_ref(struct fabric *f, uint32_t entry);
+bool descriptor_ref(struct work *w, proc_ix proc, long fd, uint32_t entry,
+		    uint32_t *owed);
+
+/* descriptor_drop - @fd stands for nothing from now on; 0, -EBADF: as before; -ENOBUFS */
+int descriptor_drop(struct socket_thread *t, long fd);
+
+/*
+ * descriptor_unref - one reference less of what @entry stands for; the last one ends it
+ *
+ * For the daemon: who dies before he has cleared the entry would do it twice. Returns 0; or
+ * -EAGAIN for an impatient thread, -ENOBUFS when every context is in use: the reference is
+ * still there.
+ */
 int descriptor_unref(struct socket_thread *t, uint32_t entry);
 
 /* Calls; each SOCKET_PASS where nothing of ours is concerned. */

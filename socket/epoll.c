@@ -86,7 +86,8 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 	}
 	switch (op) {
 	case EPOLL_CTL_ADD:
-		return pset_add(t, ix, (int)fd, ev->events, ev->data.u64);
+		return pset_add(t, ix, epfd, (int)fd, ev->events,
+				ev->data.u64);
 	case EPOLL_CTL_MOD:
 		return pset_modify(t, ix, (int)fd, ev->events, ev->data.u64);
 	case EPOLL_CTL_DEL:
@@ -108,6 +109,7 @@ static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
 	for (long i = 0; i < n; i++) {
 		if (ev[i].data.u64 == magic) {
 			wake_drain(p->wake_fd);
+			pset_drained(p);
 			continue;
 		}
 		ev[kept++] = ev[i];
@@ -121,11 +123,15 @@ static int look(struct socket_thread *t, pset_ix ix, long epfd,
 {
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
-	int n = pset_harvest(t, ix, ev, max);
+	bool nested = atomic_load(&p->sleeping) & PSET_NESTED;
+	int n = pset_harvest(t, ix, epfd, ev, max);
 
-	if (n < max && atomic_load(&p->kernel_fds) &&
+	if (n >= 0 && n < max && (atomic_load(&p->kernel_fds) || nested) &&
 	    (!n || fabric_now(f) - p->kernel_checked_ns >= every_ns))
 		n += look_in_kernel(t, p, epfd, ev + n, max - n);
+	/* What is left must show in the kernel's instance: others poll that. */
+	if (nested && pset_pending(p))
+		pset_kick(t, ix);
 	return n;
 }
 
@@ -168,21 +174,29 @@ static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
 		      uint64_t until, const void *mask, long masksize)
 {
 	struct pset *p = pset_at(&t->process->fabric, ix);
+	uint32_t generation = p->generation;
 	struct timespec ts, *tsp;
 	long args[6], n;
 
 	if (!atomic_load(&p->kernel_fds) && !mask) {
-		atomic_store(&p->sleeping, PSET_ON_FUTEX);
-		if (pset_pending(p) || atomic_load(&p->kernel_fds))
-			return 0;
-		return wait_futex(t, &p->sleeping, PSET_ON_FUTEX, until);
+		uint32_t word = pset_sleep_begin(p, PSET_FUTEX_ONE);
+
+		n = 0;
+		if (!pset_pending(p) && !atomic_load(&p->kernel_fds) &&
+		    descriptor_get(t, epfd) == (ix | FABRIC_FD_PSET))
+			n = wait_futex(t, &p->sleeping, word, until);
+		pset_sleep_end(p, PSET_FUTEX_ONE, generation);
+		return (int)n;
 	}
 	n = pset_wake_fd(t, ix, (int)epfd, t->process->magic);
 	if (n < 0)
 		return (int)n;
-	atomic_store(&p->sleeping, PSET_ON_SOCKET);
-	if (pset_pending(p))
+	pset_sleep_begin(p, PSET_SOCKET_ONE);
+	if (pset_pending(p) ||
+	    descriptor_get(t, epfd) != (ix | FABRIC_FD_PSET)) {
+		pset_sleep_end(p, PSET_SOCKET_ONE, generation);
 		return 0;
+	}
 	/* ppoll on the instance: it takes no event out of it. */
 	struct {
 		int fd;
@@ -196,6 +210,7 @@ static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
 	args[4] = masksize;
 	args[5] = 0;
 	n = sys_sleep(&t->signal_due, SYS_ppoll, args);
+	pset_sleep_end(p, PSET_SOCKET_ONE, generation);
 	p->kernel_checked_ns = 0;
 	return n == 0 ? -ETIMEDOUT : n == -EINTR ? -EINTR : 0;
 }
@@ -245,7 +260,13 @@ void epoll_sleep_in_kernel(struct socket_thread *t, long epfd, uint32_t entry)
 {
 	pset_ix ix = entry & ~FABRIC_FD_PSET;
 
+	struct pset *p = pset_at(&t->process->fabric, ix);
+
+	if (atomic_load(&p->sleeping) & PSET_NESTED)
+		return;
 	pset_wake_fd(t, ix, (int)epfd, t->process->magic);
-	atomic_store(&pset_at(&t->process->fabric, ix)->sleeping,
-		     PSET_ON_SOCKET);
+	atomic_fetch_or(&p->sleeping, PSET_NESTED | PSET_SOCKET_ARMED);
+	/* What waits already must show, too. */
+	if (pset_pending(p))
+		pset_kick(t, ix);
 }

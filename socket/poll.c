@@ -2,7 +2,9 @@
 /*
  * See poll.h. What is ready now is found by reading readiness words; only before a thread
  * sleeps does it register, on a temporary pset from the process's store of spares (their
- * wake sockets are made once). The kernel's descriptors are handed to the kernel's ppoll,
+ * wake sockets are made once), for edges: these only say that it is time to look again.
+ * Other threads may open and close what is polled at any time: which descriptors are the
+ * kernel's is decided once, in fill_kernel(). The kernel's descriptors are handed to the kernel's ppoll,
  * with the wake socket behind them.
  */
 #include "socket/poll.h"
@@ -26,7 +28,10 @@ struct poller {
 	struct pollfd *fds;
 	unsigned long count;
 	struct pollfd *kernel; /* those of the kernel, and one place more */
+	unsigned long room;    /* places in it */
+	unsigned long plain;   /* the first so many are in fds, too */
 	unsigned long kernels;
+	unsigned long watched; /* two alike count twice: then the set is not kept */
 	bool nested; /* an epoll instance of ours is among them */
 	uint64_t kernel_checked_ns;
 };
@@ -54,15 +59,16 @@ static long look_at_ours(struct poller *po)
 	for (unsigned long i = 0; i < po->count; i++) {
 		struct pollfd *p = &po->fds[i];
 		uint32_t e = descriptor_get(po->t, p->fd);
-		struct sock *s = sock_peek(po->t, p->fd);
+		const struct fabric *f = &po->t->process->fabric;
 
 		if (!e)
 			continue;
 		p->revents = 0;
 		if (e == FD_HIDDEN)
 			p->revents = POLLNVAL;
-		else if (s)
-			p->revents = revents_of(p, atomic_load(&s->ready));
+		else if (!(e & FABRIC_FD_PSET))
+			p->revents = revents_of(
+				p, atomic_load(&sock_at(f, e)->ready));
 		else if (epoll_pending(po->t, p->fd, e))
 			p->revents = revents_of(p, STACK_IN);
 		n += p->revents != 0;
@@ -76,10 +82,10 @@ static long merge_kernel(struct poller *po)
 	unsigned long k = 0;
 	long n = 0;
 
-	for (unsigned long i = 0; i < po->count; i++) {
+	for (unsigned long i = 0; i < po->count && k < po->plain; i++) {
 		struct pollfd *p = &po->fds[i];
 
-		if (descriptor_get(po->t, p->fd))
+		if (p->fd != po->kernel[k].fd)
 			continue;
 		p->revents = po->kernel[k++].revents;
 		n += p->revents != 0;
@@ -127,8 +133,12 @@ static void give_spare(struct socket_thread *t, pset_ix ix)
 		pset_put(t, ix);
 }
 
-static void watch_all(struct poller *po, pset_ix ix, bool on)
+/* False: not every watch could be made, or not every one be found again. */
+static bool watch_all(struct poller *po, pset_ix ix, bool on)
 {
+	bool all = true;
+	unsigned long removed = 0;
+
 	for (unsigned long i = 0; i < po->count; i++) {
 		struct pollfd *p = &po->fds[i];
 		uint32_t e = descriptor_get(po->t, p->fd);
@@ -139,11 +149,16 @@ static void watch_all(struct poller *po, pset_ix ix, bool on)
 			if (on)
 				epoll_sleep_in_kernel(po->t, p->fd, e);
 		} else if (on) {
-			pset_add(po->t, ix, p->fd, wanted(p), i);
+			int err = pset_add(po->t, ix, -1, p->fd,
+					   wanted(p) | EPOLLET, i);
+
+			all &= err != -ENOSPC;
+			po->watched += !err;
 		} else {
-			pset_remove(po->t, ix, p->fd);
+			removed += !pset_remove(po->t, ix, p->fd);
 		}
 	}
+	return on ? all : removed == po->watched;
 }
 
 /* Sleeps until something may have happened. 0, -EINTR, -ETIMEDOUT or an error. */
@@ -156,18 +171,21 @@ static long sleep_on(struct poller *po, pset_ix ix, uint64_t until,
 	long n;
 
 	if (!po->kernels && !mask && !po->nested) {
-		atomic_store(&p->sleeping, PSET_ON_FUTEX);
-		if (pset_pending(p))
-			return 0;
-		return wait_futex(t, &p->sleeping, PSET_ON_FUTEX, until);
+		uint32_t word = pset_sleep_begin(p, PSET_FUTEX_ONE);
+
+		n = pset_pending(p) ? 0 : wait_futex(t, &p->sleeping, word, until);
+		pset_sleep_end(p, PSET_FUTEX_ONE, p->generation);
+		return n;
 	}
 	n = pset_wake_fd(t, ix, -1, 0);
 	if (n < 0)
 		return n;
 	po->kernel[po->kernels] = (struct pollfd){ (int)n, POLLIN, 0 };
-	atomic_store(&p->sleeping, PSET_ON_SOCKET);
-	if (pset_pending(p))
+	pset_sleep_begin(p, PSET_SOCKET_ONE);
+	if (pset_pending(p)) {
+		pset_sleep_end(p, PSET_SOCKET_ONE, p->generation);
 		return 0;
+	}
 	long args[6] = { (long)po->kernel,
 			 (long)po->kernels + 1,
 			 (long)wait_timespec(t, until, &ts),
@@ -176,6 +194,7 @@ static long sleep_on(struct poller *po, pset_ix ix, uint64_t until,
 			 0 };
 
 	n = sys_sleep(&t->signal_due, SYS_ppoll, args);
+	pset_sleep_end(p, PSET_SOCKET_ONE, p->generation);
 	if (po->kernel[po->kernels].revents)
 		wake_drain(p->wake_fd);
 	return n == 0 ? -ETIMEDOUT : n < 0 ? n : 0;
@@ -198,28 +217,30 @@ static long wait_for(struct poller *po, uint64_t until, const void *mask,
 		ix = pset_new(po->t, true);
 	if (!ix)
 		return -ENOMEM;
-	watch_all(po, ix, true);
+	if (!watch_all(po, ix, true)) {
+		n = -ENOMEM;
+		goto out;
+	}
 	for (;;) {
 		long err = sleep_on(po, ix, until, mask, masksize);
 
-		atomic_store(&pset_at(&po->t->process->fabric, ix)->sleeping,
-			     PSET_AWAKE);
-		while (pset_harvest(po->t, ix, &none, 1) > 0) {
-			/* One-shot interest: taken off, to be watched anew. */
-			if (look_at_ours(po))
-				break;
-		}
+		while (pset_harvest(po->t, ix, -1, &none, 1) > 0)
+			;
 		n = look_at_ours(po) + look_in_kernel(po);
 		if (n || err) {
 			n = n ? n : err == -ETIMEDOUT ? 0 : err;
 			break;
 		}
 	}
-	watch_all(po, ix, false);
-	while (pset_pending(pset_at(&po->t->process->fabric, ix)) &&
-	       pset_harvest(po->t, ix, &none, 1))
-		;
-	give_spare(po->t, ix);
+out:
+	/* A descriptor that was closed meanwhile may have left its watch behind. */
+	if (watch_all(po, ix, false)) {
+		while (pset_harvest(po->t, ix, -1, &none, 1) > 0)
+			;
+		give_spare(po->t, ix);
+	} else {
+		pset_put(po->t, ix);
+	}
 	return n;
 }
 
@@ -250,15 +271,17 @@ static void fill_kernel(struct poller *po)
 {
 	unsigned long k = 0;
 
-	for (unsigned long i = 0; i < po->count; i++)
+	for (unsigned long i = 0; i < po->count && k < po->room; i++)
 		if (!descriptor_get(po->t, po->fds[i].fd))
 			po->kernel[k++] = po->fds[i];
-	for (unsigned long i = 0; i < po->count; i++) {
+	po->plain = k;
+	for (unsigned long i = 0; i < po->count && k < po->room; i++) {
 		uint32_t e = descriptor_get(po->t, po->fds[i].fd);
 
 		if (e && e != FD_HIDDEN && (e & FABRIC_FD_PSET))
 			po->kernel[k++] = po->fds[i];
 	}
+	po->kernels = k;
 }
 
 long poll_until(struct socket_thread *t, struct pollfd *fds, unsigned long count,
@@ -273,7 +296,9 @@ long poll_until(struct socket_thread *t, struct pollfd *fds, unsigned long count
 	if (count > FABRIC_FD_MAX || !sort_out(&po, &ours))
 		return SOCKET_PASS;
 	po.kernel = on_stack;
-	if (po.kernels >= ON_STACK) {
+	po.room = ON_STACK - 1;
+	if (po.kernels > po.room) {
+		po.room = po.kernels;
 		bytes = (po.kernels + 1) * sizeof(struct pollfd);
 		n = sys_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -144,8 +144,10 @@ static void drop_closed(struct socket_thread *t)
 			continue;
 		if (e != FD_HIDDEN && sys_call(SYS_fcntl, fd, F_GETFD) >= 0)
 			continue;
-		atomic_store(&p->fd[fd], 0);
-		descriptor_unref(t, e);
+		if (e == FD_HIDDEN)
+			atomic_store(&p->fd[fd], 0);
+		else
+			descriptor_drop(t, fd);
 	}
 }
 
@@ -182,11 +184,18 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 {
 	struct fabric *f = &t->process->fabric;
 	struct fabric_proc *from = &f->procs[t->self], *to;
-	proc_ix child = fabric_proc_alloc(f, FABRIC_PROC_FORKING);
 	uint32_t end = atomic_load(&from->fd_end);
+	struct work w;
+	proc_ix child;
 
-	if (!child)
+	/* Inside all the while: if we die, a repair counts the references anew. */
+	if (work_enter(&w, t))
 		return 0;
+	child = fabric_proc_alloc(f, FABRIC_PROC_FORKING);
+	if (!child) {
+		work_end(&w);
+		return 0;
+	}
 	to = &f->procs[child];
 	atomic_store(&to->pid, 0);
 	atomic_store(&to->watched, 0);
@@ -197,12 +206,27 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 	atomic_store(&to->fd_end, end);
 	atomic_store(&to->parent, t->self);
 	for (uint32_t fd = 0; fd < end; fd++) {
-		uint32_t e = atomic_load(&from->fd[fd]);
+		uint32_t e;
 
-		if (e)
-			descriptor_ref(f, e);
+		/* Other threads open and close: what changes hands is looked at again. */
+		for (;;) {
+			uint32_t owed = 0;
+
+			e = atomic_load(&from->fd[fd]);
+			if (descriptor_ref(&w, t->self, fd, e, &owed))
+				break;
+			if (!owed)
+				continue;
+			work_end(&w);
+			descriptor_unref(t, owed);
+			if (work_enter(&w, t)) {
+				socket_fork_parent(t, child, -ENOBUFS);
+				return 0;
+			}
+		}
 		atomic_store(&to->fd[fd], e);
 	}
+	work_end(&w);
 	return child;
 }
 
@@ -237,9 +261,17 @@ void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid)
 			announce(f, child, pid);
 		return;
 	}
+	struct socket_thread as = *t;
+
+	/* As if the child closed what it has. */
+	as.self = child;
 	for (uint32_t fd = 0, end = atomic_load(&c->fd_end); fd < end; fd++)
-		descriptor_unref(t, atomic_exchange(&c->fd[fd], 0));
+		if (atomic_load(&c->fd[fd]) == FD_HIDDEN)
+			atomic_store(&c->fd[fd], 0);
+		else
+			descriptor_drop(&as, fd);
 	atomic_store(&c->fd_end, 0);
+	atomic_store(&c->parent, 0);
 	atomic_store(&c->state, FABRIC_PROC_FREE);
 }
 

@@ -11,6 +11,19 @@
 
 #define ALWAYS (EPOLLERR | EPOLLHUP)
 
+/* The RDNORM and WRNORM forms follow IN and OUT, as for the kernel's sockets. */
+static uint32_t forms(uint32_t ready)
+{
+	return ready | (ready & EPOLLIN ? EPOLLRDNORM : 0) |
+	       (ready & EPOLLOUT ? EPOLLWRNORM : 0);
+}
+
+/* Which of @ready somebody who wants @want is told; one-shot interest that is used up: 0. */
+static uint32_t matching(uint32_t ready, uint32_t want)
+{
+	return want ? forms(ready) & (want | ALWAYS) : 0;
+}
+
 static const struct slot_table *watches(const struct fabric *f)
 {
 	return &f->table[FABRIC_TABLE_WATCH];
@@ -79,10 +92,18 @@ static void push_ready(struct fabric *f, struct pset *p, watch_ix ix)
 void pset_queue(struct work *w, watch_ix ix)
 {
 	struct watch *wt = watch_at(w->fabric, ix);
-	uint32_t idle = WATCH_IDLE;
+	uint32_t state = WATCH_IDLE;
 
-	if (atomic_compare_exchange_strong(&wt->state, &idle, WATCH_QUEUED))
+	if (atomic_compare_exchange_strong(&wt->state, &state, WATCH_QUEUED))
 		push_ready(w->fabric, pset_at(w->fabric, wt->pset), ix);
+	else if (state == WATCH_QUEUED &&
+		 !atomic_compare_exchange_strong(&wt->state, &state,
+						 WATCH_AGAIN) &&
+		 state == WATCH_IDLE)
+		/* It has left the list just now. Only we, with the lock, queue it. */
+		if (atomic_compare_exchange_strong(&wt->state, &state,
+						   WATCH_QUEUED))
+			push_ready(w->fabric, pset_at(w->fabric, wt->pset), ix);
 	work_wake_pset(w, wt->pset);
 }
 
@@ -97,13 +118,15 @@ void pset_report(struct work *w, struct sock *s, uint32_t events)
 		struct pset *p = pset_at(w->fabric, wt->pset);
 
 		next = wt->next;
-		if (!want || !(events & (want | ALWAYS)))
+		if (!matching(events, want))
 			continue;
 		/* EPOLLEXCLUSIVE: of those who sleep, one is enough. */
 		if (want & EPOLLEXCLUSIVE) {
-			if (atomic_load(&p->sleeping) && exclusive_done)
+			bool asleep = atomic_load(&p->sleeping) & PSET_ARMED;
+
+			if (asleep && exclusive_done)
 				continue;
-			exclusive_done |= atomic_load(&p->sleeping) != 0;
+			exclusive_done |= asleep;
 		}
 		pset_queue(w, ix);
 	}
@@ -136,12 +159,20 @@ static void report_level(struct work *w, struct sock *s, watch_ix ix)
 {
 	uint32_t want = atomic_load(&watch_at(w->fabric, ix)->events);
 
-	if (atomic_load(&s->ready) & (want | ALWAYS))
+	if (matching(atomic_load(&s->ready), want))
 		pset_queue(w, ix);
 }
 
-int pset_add(struct socket_thread *t, pset_ix pset, int fd, uint32_t events,
-	     uint64_t data)
+/* Does @epfd still name @pset? */
+static bool is_named(const struct socket_thread *t, long epfd, pset_ix pset)
+{
+	return epfd < 0 ||
+	       atomic_load(&t->process->fabric.procs[t->self].fd[epfd]) ==
+		       (pset | FABRIC_FD_PSET);
+}
+
+int pset_add(struct socket_thread *t, pset_ix pset, long epfd, int fd,
+	     uint32_t events, uint64_t data)
 {
 	struct work w;
 	struct sock *s;
@@ -151,8 +182,14 @@ int pset_add(struct socket_thread *t, pset_ix pset, int fd, uint32_t events,
 
 	if (err)
 		return err;
-	if (find(w.fabric, s, pset, fd)) {
-		err = -EEXIST;
+	ix = find(w.fabric, s, pset, fd);
+	if (ix) {
+		err = epfd < 0 ? 0 : -EEXIST;
+		if (!err) {
+			atomic_fetch_or(&watch_at(w.fabric, ix)->events,
+					events);
+			report_level(&w, s, ix);
+		}
 		goto out;
 	}
 	ix = slot_alloc(watches(w.fabric));
@@ -169,6 +206,14 @@ int pset_add(struct socket_thread *t, pset_ix pset, int fd, uint32_t events,
 	wt->sock = slot_ix(&w.fabric->table[FABRIC_TABLE_SOCK], s);
 	wt->next = s->watches;
 	s->watches = ix;
+	/* Another thread may be closing @epfd: it sees the watch, or we that. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!is_named(t, epfd, pset)) {
+		unlink_watch(w.fabric, s, ix);
+		retire(w.fabric, ix);
+		err = -EBADF;
+		goto out;
+	}
 	work_refresh(&w, s);
 	report_level(&w, s, ix);
 out:
@@ -190,6 +235,10 @@ int pset_modify(struct socket_thread *t, pset_ix pset, int fd, uint32_t events,
 	if (ix) {
 		struct watch *wt = watch_at(w.fabric, ix);
 
+		if (atomic_load(&wt->events) & EPOLLEXCLUSIVE) {
+			work_end(&w);
+			return -EINVAL; /* as in fs/eventpoll.c */
+		}
 		wt->data = data;
 		atomic_store(&wt->events, events | ALWAYS);
 		work_refresh(&w, s);
@@ -253,17 +302,12 @@ static void take_ready(struct fabric *f, struct pset *p)
 	}
 }
 
-/* True: WATCH_QUEUED -> WATCH_IDLE; false: it is gone, and has been freed. */
-static bool set_idle(struct fabric *f, watch_ix ix)
+/* @ix has left every list, and nobody names it. */
+static uint32_t free_gone(struct fabric *f, watch_ix ix)
 {
-	struct watch *wt = watch_at(f, ix);
-	uint32_t queued = WATCH_QUEUED;
-
-	if (atomic_compare_exchange_strong(&wt->state, &queued, WATCH_IDLE))
-		return true;
-	atomic_store(&wt->state, WATCH_IDLE);
+	atomic_store(&watch_at(f, ix)->state, WATCH_IDLE);
 	slot_free(watches(f), ix);
-	return false;
+	return 0;
 }
 
 /*
@@ -274,60 +318,49 @@ static uint32_t look_at(struct fabric *f, struct pset *p, watch_ix ix,
 			uint64_t *data)
 {
 	struct watch *wt = watch_at(f, ix);
-	sock_ix six = wt->sock;
-	uint32_t want = atomic_load(&wt->events), got;
-	bool stays = !(want & (EPOLLET | EPOLLONESHOT));
 
-	*data = wt->data;
-	if (!six || atomic_load(&wt->state) == WATCH_GONE) {
-		set_idle(f, ix);
-		return 0;
-	}
-	if (!stays && !set_idle(f, ix))
-		return 0;
-	got = atomic_load(&sock_at(f, six)->ready) & (want | ALWAYS);
-	if (!want)
-		got = 0;
-	if (!stays) {
-		if (got && (want & EPOLLONESHOT))
-			atomic_store(&wt->events, 0);
-		return got;
-	}
-	if (got) {
-		level_append(f, p, ix);
-		return got;
-	}
-	if (!set_idle(f, ix))
-		return 0;
-	/* An event between the look and set_idle() found the watch queued. */
-	got = atomic_load(&sock_at(f, six)->ready) & (want | ALWAYS);
-	if (got && wt->sock == six) {
-		uint32_t idle = WATCH_IDLE;
+	for (;;) {
+		uint32_t state = WATCH_AGAIN, want, got;
 
-		if (atomic_compare_exchange_strong(&wt->state, &idle,
-						   WATCH_QUEUED))
+		/* A full barrier: what happens from here on marks it again. */
+		atomic_compare_exchange_strong(&wt->state, &state,
+					       WATCH_QUEUED);
+		if (state == WATCH_GONE)
+			return free_gone(f, ix);
+		want = atomic_load(&wt->events);
+		*data = wt->data;
+		got = matching(atomic_load(&sock_at(f, wt->sock)->ready), want);
+		if (got && !(want & (EPOLLET | EPOLLONESHOT))) {
 			level_append(f, p, ix);
-		return got;
+			return got;
+		}
+		/* If it was armed anew meanwhile, it stays armed. */
+		if (got && (want & EPOLLONESHOT))
+			atomic_compare_exchange_strong(&wt->events, &want, 0);
+		state = WATCH_QUEUED;
+		if (atomic_compare_exchange_strong(&wt->state, &state,
+						   WATCH_IDLE))
+			return got;
+		if (state == WATCH_GONE)
+			return free_gone(f, ix);
+		if (got) {
+			level_append(f, p, ix);
+			return got;
+		}
 	}
-	return 0;
 }
 
-int pset_harvest(struct socket_thread *t, pset_ix ix, struct epoll_event *ev,
-		 int max)
+/* Walks the level list once around; the pset's lock is held. */
+static int harvest(struct fabric *f, struct pset *p, struct epoll_event *ev,
+		   int max)
 {
-	struct fabric *f = &t->process->fabric;
-	struct pset *p = pset_at(f, ix);
-	struct fabric_inside in;
 	watch_ix last;
 	int n = 0;
 
-	if (!pset_pending(p))
-		return 0;
-	if (fabric_enter_lock(f, t->self, &t->hint, &p->lock, FABRIC_PATIENT,
-			      &in))
-		return 0;
+	/* Before `ready` is taken: whoever finds that empty must not sleep yet. */
+	atomic_store(&p->level, 1);
 	take_ready(f, p);
-	/* Once around: what was last when we began is the end. */
+	/* What was last when we began is the end. */
 	for (last = p->level_last; p->level_first && n < max;) {
 		watch_ix w = p->level_first;
 		uint64_t data;
@@ -344,12 +377,76 @@ int pset_harvest(struct socket_thread *t, pset_ix ix, struct epoll_event *ev,
 		if (w == last)
 			break;
 	}
+	atomic_store_explicit(&p->level, p->level_first != 0,
+			      memory_order_release);
+	return n;
+}
+
+/* The daemon must not wait for ever for what a dead process may hold. */
+static uint64_t patience(const struct socket_thread *t)
+{
+	return t->impatient ? NSEC_PER_MSEC : FABRIC_PATIENT;
+}
+
+int pset_harvest(struct socket_thread *t, pset_ix ix, long epfd,
+		 struct epoll_event *ev, int max)
+{
+	struct fabric *f = &t->process->fabric;
+	struct pset *p = pset_at(f, ix);
+	struct fabric_inside in;
+	int n;
+
+	if (!pset_pending(p))
+		return is_named(t, epfd, ix) ? 0 : -EBADF;
+	if (fabric_enter_lock(f, t->self, &t->hint, &p->lock, patience(t), &in))
+		return 0;
+	/* With the lock and its name it lives: it is freed with the lock held. */
+	n = is_named(t, epfd, ix) ? harvest(f, p, ev, max) : -EBADF;
 	fabric_unlock(&in, &p->lock);
 	fabric_leave(&in);
 	return n;
 }
 
 /* --- sleeping and ending ----------------------------------------------------- */
+
+uint32_t pset_sleep_begin(struct pset *p, uint32_t kind)
+{
+	uint32_t armed = kind == PSET_FUTEX_ONE ? PSET_FUTEX_ARMED :
+						  PSET_SOCKET_ARMED;
+	uint32_t old = atomic_load(&p->sleeping), new;
+
+	do {
+		new = (old + kind) | armed;
+	} while (!atomic_compare_exchange_weak(&p->sleeping, &old, new));
+	return new;
+}
+
+void pset_sleep_end(struct pset *p, uint32_t kind, uint32_t generation)
+{
+	bool futex = kind == PSET_FUTEX_ONE;
+	uint32_t all = futex ? PSET_FUTEX_ALL : PSET_SOCKET_ALL;
+	uint32_t armed = futex ? PSET_FUTEX_ARMED : PSET_SOCKET_ARMED;
+	uint32_t old = atomic_load(&p->sleeping), new;
+
+	do {
+		/* Closed while we slept, and another's by now. */
+		if (p->generation != generation || !(old & all))
+			return;
+		new = old - kind;
+		if (!(new & all) && (futex || !(new & PSET_NESTED)))
+			new &= ~armed;
+	} while (!atomic_compare_exchange_weak(&p->sleeping, &old, new));
+}
+
+void pset_drained(struct pset *p)
+{
+	/*
+	 * A thread in the kernel that was woken, but finds the socket empty, sleeps on
+	 * there without our seeing it: it must be woken for the next event.
+	 */
+	if (atomic_load(&p->sleeping) & (PSET_SOCKET_ALL | PSET_NESTED))
+		atomic_fetch_or(&p->sleeping, PSET_SOCKET_ARMED);
+}
 
 int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd, uint64_t magic)
 {
@@ -410,37 +507,59 @@ static int remove_watches(struct socket_thread *t, pset_ix ix)
 	return 0;
 }
 
-int pset_put(struct socket_thread *t, pset_ix ix)
+bool pset_unref(struct work *w, pset_ix ix)
+{
+	struct pset *p = pset_at(w->fabric, ix);
+
+	if (atomic_fetch_sub(&p->refs, 1) != 1)
+		return false;
+	/* No descriptor names it now: a repair must find that we are at it. */
+	p->owner = w->thread->self;
+	work_wake_pset(w, ix); /* whoever sleeps on it learns of its end */
+	return true;
+}
+
+int pset_end(struct socket_thread *t, pset_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
+	struct fabric_inside in;
 	struct epoll_event none;
-	struct work w;
-	bool last;
-	int fd, err = work_enter(&w, t);
+	int fd = p->wake_fd, err = remove_watches(t, ix);
 
 	if (err)
-		return err;
-	last = atomic_fetch_sub(&p->refs, 1) == 1;
-	/* No descriptor names it now: a repair must find that we are at it. */
-	if (last)
-		p->owner = t->self;
-	work_end(&w);
-	if (!last)
-		return 0;
-	fd = p->wake_fd;
-	err = remove_watches(t, ix);
-	if (err) {
-		atomic_fetch_add(&p->refs, 1);
-		return err;
-	}
+		goto fail;
 	/* A last look takes off the lists what was queued, and frees it. */
-	while (pset_pending(p) && pset_harvest(t, ix, &none, 1))
+	while (pset_pending(p) && pset_harvest(t, ix, -1, &none, 1))
 		;
+	/* A thread that waits for the lock, to harvest, finds its descriptor gone. */
+	err = fabric_enter_lock(f, t->self, &t->hint, &p->lock, patience(t),
+				&in);
+	if (err)
+		goto fail;
+	p->owner = 0;
+	atomic_store(&p->state, SOCK_FREE);
+	fabric_unlock(&in, &p->lock);
+	slot_free(&f->table[FABRIC_TABLE_PSET], ix);
+	fabric_leave(&in);
 	/* The daemon, ending what a dead process held, has no such descriptor. */
 	if (fd >= 0 && t->self == t->process->self)
 		descriptor_close_hidden(t, fd);
-	atomic_store(&p->state, SOCK_FREE);
-	slot_free(&f->table[FABRIC_TABLE_PSET], ix);
 	return 0;
+fail:
+	atomic_fetch_add(&p->refs, 1);
+	return -EAGAIN;
+}
+
+int pset_put(struct socket_thread *t, pset_ix ix)
+{
+	struct work w;
+	bool last;
+	int err = work_enter(&w, t);
+
+	if (err)
+		return err;
+	last = pset_unref(&w, ix);
+	work_end(&w);
+	return last ? pset_end(t, ix) : 0;
 }

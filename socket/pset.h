@@ -5,9 +5,10 @@
  * Reporting an event (any thread, under the sock's host's lock) marks the watch QUEUED
  * and pushes it onto the pset's ready stack: one compare-and-swap, no lock of the pset.
  * Harvesting (under the pset's lock) takes the stack whole, appends it to the level
- * list, and walks that: a watch whose socket is not ready any more leaves the list, an
- * edge-triggered one leaves it before it is looked at, so that a later event finds it
- * IDLE and queues it again; no event falls between.
+ * list, and walks that: a watch whose socket is not ready any more leaves the list, and
+ * an edge-triggered one in any case. An event that comes while a watch is on the list
+ * marks it AGAIN, and a watch so marked does not leave: no event falls between. A watch
+ * off the list may be freed at any time, so the harvester does not touch it then.
  */
 #ifndef TOAMI_SOCKET_PSET_H
 #define TOAMI_SOCKET_PSET_H
@@ -20,6 +21,13 @@
 pset_ix pset_new(struct socket_thread *t, bool temporary);
 
 /*
+ * pset_unref, pset_end - the two steps of pset_put(), the first of them inside the fabric.
+ * After pset_unref() has said true, pset_end() must follow.
+ */
+bool pset_unref(struct work *w, pset_ix ix);
+int pset_end(struct socket_thread *t, pset_ix ix);
+
+/*
  * pset_put - one reference less; the last one removes its watches and frees it
  *
  * Returns 0; or -EAGAIN for an impatient thread, which has the reference still.
@@ -28,11 +36,13 @@ int pset_put(struct socket_thread *t, pset_ix ix);
 
 /**
  * pset_add - watches the sock that @fd names
+ * @epfd: descriptor that names the pset; -1: a temporary one, and a second interest in
+ *        the same descriptor joins the first
  *
  * Returns 0, -EEXIST, -EBADF, or -ENOSPC: the table of watches is full.
  */
-int pset_add(struct socket_thread *t, pset_ix ix, int fd, uint32_t events,
-	     uint64_t data);
+int pset_add(struct socket_thread *t, pset_ix ix, long epfd, int fd,
+	     uint32_t events, uint64_t data);
 int pset_modify(struct socket_thread *t, pset_ix ix, int fd, uint32_t events,
 		uint64_t data);
 int pset_remove(struct socket_thread *t, pset_ix ix, int fd);
@@ -46,16 +56,34 @@ void pset_forget(struct work *w, struct sock *s);
 /* pset_queue - marks @ix as having something to report, and wakes whom that concerns */
 void pset_queue(struct work *w, watch_ix ix);
 
-/* pset_harvest - returns how many of @max events it has written */
-int pset_harvest(struct socket_thread *t, pset_ix ix, struct epoll_event *ev,
-		 int max);
+/**
+ * pset_harvest - returns how many of @max events it has written
+ * @epfd: descriptor that must still name the pset, else -EBADF; -1: a temporary one
+ */
+int pset_harvest(struct socket_thread *t, pset_ix ix, long epfd,
+		 struct epoll_event *ev, int max);
 
-/* pset_pending - a harvest may find something */
+/*
+ * pset_pending - a harvest may find something, or another thread is harvesting and may
+ * leave something. `ready` first: who takes it has set `level` before.
+ */
 static inline bool pset_pending(const struct pset *p)
 {
-	return atomic_load_explicit(&p->ready, memory_order_relaxed) ||
-	       p->level_first;
+	return atomic_load_explicit(&p->ready, memory_order_acquire) ||
+	       atomic_load_explicit(&p->level, memory_order_acquire);
 }
+
+/*
+ * pset_sleep_begin, pset_sleep_end - around a sleep on @kind, PSET_FUTEX_ONE or
+ * PSET_SOCKET_ONE; between them, look at pset_pending() before sleeping
+ *
+ * pset_sleep_begin returns the word to sleep on.
+ */
+uint32_t pset_sleep_begin(struct pset *p, uint32_t kind);
+void pset_sleep_end(struct pset *p, uint32_t kind, uint32_t generation);
+
+/* pset_drained - what the wake socket said has been read: others may rely on it yet */
+void pset_drained(struct pset *p);
 
 /**
  * pset_wake_fd - the pset's wake socket in this process, made where there is none

@@ -122,6 +122,18 @@ static void mend_locks(struct repair *re)
 	}
 }
 
+/* A slot taken for a child by somebody who died before he had put his name to it. */
+static void mend_forks(struct repair *re)
+{
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++) {
+		struct fabric_proc *p = &re->f->procs[ix];
+
+		if (atomic_load(&p->state) == FABRIC_PROC_FORKING &&
+		    !atomic_load(&p->parent))
+			atomic_store(&p->state, FABRIC_PROC_FREE);
+	}
+}
+
 /* --- 2 and 3: who holds what ------------------------------------------------- */
 
 static uint32_t *refs_of(struct repair *re, uint32_t entry)
@@ -269,6 +281,7 @@ static void mend_psets(struct repair *re)
 
 		atomic_store(&p->lock.word, 0);
 		atomic_store(&p->ready, 0);
+		atomic_store(&p->level, 0);
 		p->level_first = 0;
 		p->level_last = 0;
 		if (!pset_is_used(re, p, refs))
@@ -298,7 +311,7 @@ static void mend_watch(struct repair *re, watch_ix ix)
 	s = sock_at(f, wt->sock);
 	wt->next = s->watches;
 	s->watches = ix;
-	if (atomic_load(&s->ready) & atomic_load(&wt->events))
+	if (atomic_load(&wt->events))
 		pset_queue(&re->w, ix);
 }
 
@@ -327,6 +340,16 @@ static bool watch_live(void *arg, uint32_t ix)
 	return watch_at(arg, ix)->sock != 0;
 }
 
+/* The counts stay: those who wake take themselves off. */
+static void rouse_pset(struct fabric *f, pset_ix ix)
+{
+	struct pset *p = pset_at(f, ix);
+
+	atomic_fetch_add(&p->sleeping, PSET_WOKEN);
+	wake_futex(&p->sleeping, INT_MAX);
+	wake_send(f, pset_wake_name(p, ix));
+}
+
 /*
  * Whoever sleeps looks again. Everybody, not only those who say that they sleep: the dead
  * may have taken back the flag of one and not come to wake him.
@@ -338,15 +361,12 @@ static void rouse(struct fabric *f)
 
 	for (sock_ix ix = 1; ix < socks; ix++)
 		if (sock_live(f, ix)) {
-			atomic_store(&sock_at(f, ix)->sleeping, 0);
+			atomic_fetch_add(&sock_at(f, ix)->sleeping, 2);
 			wake_futex(&sock_at(f, ix)->sleeping, INT_MAX);
 		}
 	for (pset_ix ix = 1; ix < psets; ix++)
-		if (pset_live(f, ix)) {
-			atomic_store(&pset_at(f, ix)->sleeping, PSET_AWAKE);
-			wake_futex(&pset_at(f, ix)->sleeping, INT_MAX);
-			wake_send(f, pset_wake_name(pset_at(f, ix), ix));
-		}
+		if (pset_live(f, ix))
+			rouse_pset(f, ix);
 	wake_send(f, WAKE_DAEMON);
 }
 
@@ -421,6 +441,7 @@ static void mend(struct repair *re)
 	struct arena_census census;
 
 	mend_locks(re);
+	mend_forks(re);
 	count_refs(re);
 	mend_socks(re);
 	mend_conns(re);
@@ -514,6 +535,7 @@ static int close_all(struct socket_thread *t, proc_ix dead)
 			 atomic_exchange(&p->spinning, 0));
 	atomic_store(&p->fd_end, 0);
 	atomic_store(&p->pid, 0);
+	atomic_store(&p->parent, 0);
 	atomic_store(&p->watched, 0);
 	t->hint = as.hint;
 	return 0;

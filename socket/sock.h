@@ -39,7 +39,8 @@ struct sock {
 	bool pktinfo;
 	_Atomic uint32_t nonblock; /* O_NONBLOCK, shared by all descriptors */
 	_Atomic uint32_t ready;	   /* conn_ready(), kept by whoever has the lock */
-	_Atomic uint32_t sleeping; /* futex: 1 while somebody sleeps on this sock */
+	/* futex: odd while somebody sleeps on this sock; each waking adds 1 */
+	_Atomic uint32_t sleeping;
 	watch_ix watches;	   /* linked by watch.next */
 	uint64_t recv_timeout_ns;  /* 0: none */
 	uint64_t send_timeout_ns;
@@ -48,6 +49,7 @@ struct sock {
 enum watch_state {
 	WATCH_IDLE,
 	WATCH_QUEUED, /* on its pset's ready stack or level list */
+	WATCH_AGAIN,  /* likewise, and something has happened since it was looked at */
 	WATCH_GONE,   /* likewise, and to be freed by who takes it off */
 };
 
@@ -63,25 +65,36 @@ struct watch {
 	watch_ix ready_next;	 /* on the ready stack or the level list */
 };
 
-enum pset_sleep {
-	PSET_AWAKE,
-	PSET_ON_FUTEX,	/* sleeper waits on `sleeping` */
-	PSET_ON_SOCKET, /* sleeper waits in the kernel, wake socket among its fds */
-};
+/*
+ * pset.sleeping: who sleeps on it, and who is to be woken. A waker takes the two "armed" bits
+ * away and wakes for each, so that a burst of events costs one waking; sleepers set them
+ * again before they sleep. The last sleeper to leave takes his bit along: an armed
+ * pset has somebody asleep, which EPOLLEXCLUSIVE relies on.
+ */
+#define PSET_FUTEX_ONE	  UINT32_C(0x1)	  /* counts threads on the futex: `sleeping` */
+#define PSET_FUTEX_ALL	  UINT32_C(0x3ff)
+#define PSET_SOCKET_ONE	  UINT32_C(0x400) /* threads in the kernel, on the wake socket */
+#define PSET_SOCKET_ALL	  UINT32_C(0xffc00)
+#define PSET_FUTEX_ARMED  UINT32_C(0x100000)
+#define PSET_SOCKET_ARMED UINT32_C(0x200000)
+#define PSET_ARMED	  (PSET_FUTEX_ARMED | PSET_SOCKET_ARMED)
+#define PSET_NESTED	  UINT32_C(0x400000) /* the kernel's instance must show our events */
+#define PSET_WOKEN	  UINT32_C(0x800000) /* counts wakings, up to the top */
 
 struct pset {
 	uint32_t link;		/* slot table's */
 	_Atomic uint32_t state; /* enum sock_state */
 	_Atomic uint32_t refs;	/* descriptors; a temporary one has 1 */
 	struct fabric_lock lock;
-	_Atomic uint32_t sleeping; /* futex: enum pset_sleep */
+	_Atomic uint32_t sleeping; /* a futex, see above */
 	int32_t wake_fd;	   /* in the processes that share it; -1: none yet */
 	proc_ix owner;		   /* of a temporary one; 0: descriptors name it */
 	uint32_t generation;	   /* counts uses of the slot: part of the wake name */
 	_Atomic uint32_t kernel_fds; /* descriptors of the kernel's in it */
 	uint64_t kernel_checked_ns;
 	_Alignas(CACHE_LINE) _Atomic watch_ix ready; /* stack of WATCH_QUEUED */
-	watch_ix level_first; /* taken off `ready`, to be looked at again */
+	_Atomic uint32_t level; /* 0: the list is empty and nobody is at it */
+	watch_ix level_first;	/* taken off `ready`, to be looked at again */
 	watch_ix level_last;
 };
 

@@ -153,12 +153,13 @@ int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 	if (wait_spin(t, sock_is_ready, &sw, until))
 		return 0;
 	for (;;) {
+		/* What is slept on tells this announcement from any later one. */
+		uint32_t word = atomic_fetch_or(&s->sleeping, 1) | 1;
 		int err;
 
-		atomic_store(&s->sleeping, 1);
 		if (sock_is_ready(&sw))
 			return 0;
-		err = wait_futex(t, &s->sleeping, 1, until);
+		err = wait_futex(t, &s->sleeping, word, until);
 		if (sock_is_ready(&sw))
 			return 0;
 		if (err)

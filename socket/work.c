@@ -337,35 +337,38 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 	w->wake[w->wakes++] = whom;
 }
 
-/* The flag is tested after the event was published: a full barrier in between. */
-static uint32_t take_sleeper(_Atomic uint32_t *sleeping)
-{
-	atomic_thread_fence(memory_order_seq_cst);
-	if (likely(!atomic_load_explicit(sleeping, memory_order_relaxed)))
-		return 0;
-	return atomic_exchange(sleeping, 0);
-}
-
+/*
+ * The word is read after the event was published: a full barrier in between. It changes
+ * with each waking, so that whoever has looked before that does not fall asleep on it.
+ */
 void work_wake_sock(struct work *w, struct sock *s)
 {
-	if (take_sleeper(&s->sleeping))
-		add_wake(w, true, (uint64_t)&s->sleeping);
+	uint32_t v;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	v = atomic_load_explicit(&s->sleeping, memory_order_relaxed);
+	if (likely(!(v & 1)))
+		return;
+	atomic_compare_exchange_strong(&s->sleeping, &v, v + 1);
+	add_wake(w, true, (uint64_t)&s->sleeping);
 }
 
 void work_wake_pset(struct work *w, pset_ix ix)
 {
 	struct pset *p = pset_at(w->fabric, ix);
+	uint32_t v;
 
-	switch (take_sleeper(&p->sleeping)) {
-	case PSET_ON_FUTEX:
+	atomic_thread_fence(memory_order_seq_cst);
+	v = atomic_load_explicit(&p->sleeping, memory_order_relaxed);
+	do {
+		if (likely(!(v & PSET_ARMED)))
+			return;
+	} while (!atomic_compare_exchange_weak(
+		&p->sleeping, &v, (v & ~PSET_ARMED) + PSET_WOKEN));
+	if (v & PSET_FUTEX_ARMED)
 		add_wake(w, true, (uint64_t)&p->sleeping);
-		break;
-	case PSET_ON_SOCKET:
+	if (v & PSET_SOCKET_ARMED)
 		add_wake(w, false, pset_wake_name(p, ix));
-		break;
-	default:
-		break;
-	}
 }
 
 void work_refresh(struct work *w, struct sock *s)
