@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A whole history of a live connection table: segments that nearly fit, datagrams,
- * fragments, ICMP errors, raw frames, calls by the owner, time. After each step every
- * invariant of world_check() holds; at the end everything is closed, time passes, and
- * every frame and slot has come home. HACKING.md has the commands.
+ * A whole history of a live connection table: segments that nearly fit,
+ * datagrams, fragments, ICMP errors, raw frames, calls by the owner, time.
+ * After each step every invariant of world_check() holds; at the end everything
+ * is closed, time passes, and every frame and slot has come home. HACKING.md
+ * has the commands.
  *
  * The input is a row of steps: a byte that says which, then its arguments.
  */
@@ -137,14 +138,35 @@ static void a_syn(void)
 	peer_send(&s);
 }
 
+/* The handshake's last step, of a half-open connection or of a cookie. */
+static void a_last_ack(void)
+{
+	const struct world_synack *a = &world_synack;
+	uint8_t how = byte(), opt[12];
+	struct peer_segment s = { .sport = a->dport,
+				  .dport = a->sport,
+				  .seq = near(a->ack),
+				  .ack = near(a->seq + 1),
+				  .flags = TCP_ACK | (how & 0x0b),
+				  .window = word(),
+				  .bytes = how >> 4,
+				  .opt = opt,
+				  .opt_bytes = how & 4 ? sizeof(opt) : 0,
+				  .v6 = a->v6 };
+
+	put32(opt, 0x0101080a);
+	put32(opt + 4, 2);
+	put32(opt + 8, a->tsval);
+	peer_send(&s);
+}
+
 static void a_datagram(void)
 {
 	uint8_t how = byte(), l4[600];
 	uint32_t bytes = word() % 500u;
 	bool v6 = how & 1;
-	uint16_t frag = how & 2 ? (uint16_t)((how & 4 ? 0x2000 : 0) |
-					     byte() % 64)
-				: 0;
+	uint16_t frag =
+		how & 2 ? (uint16_t)((how & 4 ? 0x2000 : 0) | byte() % 64) : 0;
 
 	memset(l4, how, sizeof(l4));
 	put16(l4, v6 ? 55 : 1000);
@@ -315,7 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in = data;
 	left = size;
 	for (uint32_t i = 0; left && i < STEPS_MAX; i++) {
-		switch (byte() % 12) {
+		switch (byte() % 13) {
 		default:
 			a_segment();
 			break;
@@ -333,6 +355,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 8:
 			world_advance(NSEC_PER_MSEC << (byte() % 18));
+			break;
+		case 12:
+			a_last_ack();
 			break;
 		case 9:
 		case 10:

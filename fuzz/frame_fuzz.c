@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One frame to a host with a listener, an established connection and UDP sockets:
- * Ethernet, ARP, IPv4 and IPv6 with options, extension headers and fragments, ICMP,
- * ND, UDP, TCP and its options; then the same frame to the segmentation of super-frames.
- * HACKING.md has the commands.
+ * One frame to a host with a listener, an established connection and UDP
+ * sockets: Ethernet, ARP, IPv4 and IPv6 with options, extension headers and
+ * fragments, ICMP, ND, UDP, TCP and its options; then the same frame to the
+ * segmentation of super-frames. HACKING.md has the commands.
  *
- * The first byte says how the frame comes: 1: checksums need no verifying; 2: bears
- * our MAC; 4: bears our IPv4 addresses; 8: cut up at random; 16: once more.
+ * The first byte says how the frame comes: 1: checksums need no verifying; 2:
+ * bears our MAC; 4: bears our IPv4 addresses; 8: cut up at random; 16: once
+ * more.
  */
 #include "fuzz/world.h"
 #include "fuzz/peer.h"

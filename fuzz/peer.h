@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The world's peers, made of bytes: segments for a connection that need not guess its
- * sequence numbers, and the sockets that every input begins with.
+ * The world's peers, made of bytes: segments for a connection that need not
+ * guess its sequence numbers, and the sockets that every input begins with.
  */
 #ifndef TOAMI_FUZZ_PEER_H
 #define TOAMI_FUZZ_PEER_H

@@ -13,14 +13,15 @@ static struct world saved;
 static struct arena arena;
 static struct slot_table conns;
 struct stack world_stack;
+struct world_synack world_synack;
 
-#define REQUIRE(what)                                                          \
-	do {                                                                   \
-		if (!(what)) {                                                 \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__,     \
-				#what);                                        \
-			abort();                                               \
-		}                                                              \
+#define REQUIRE(what)                                                      \
+	do {                                                               \
+		if (!(what)) {                                             \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, \
+				#what);                                    \
+			abort();                                           \
+		}                                                          \
 	} while (0)
 
 struct ip_addr world_ip4(uint8_t last)
@@ -122,6 +123,7 @@ void world_restore(void)
 	world_stack.out = (struct frame_list){ 0, 0 };
 	world_stack.acked = 0;
 	world_stack.acked_chunks = 0;
+	memset(&world_synack, 0, sizeof(world_synack));
 }
 
 void world_input(const uint8_t *data, uint32_t bytes, uint32_t header,
@@ -315,6 +317,23 @@ static void check_listener(const struct conn *l)
 	REQUIRE(accepts <= l->backlog + 1 && syns <= l->backlog + 1);
 }
 
+static void note_synack(const struct frame *f)
+{
+	const uint8_t *t = f->header + f->l4_off;
+	uint32_t tcp = f->header_bytes - f->l4_off;
+
+	if (f->l4_off < 34 || tcp < TCP_BYTES || t[13] != (TCP_SYN | TCP_ACK))
+		return;
+	world_synack = (struct world_synack){ .sport = get16(t),
+					      .dport = get16(t + 2),
+					      .seq = get32(t + 4),
+					      .ack = get32(t + 8),
+					      .v6 = f->l4_off == 54 };
+	/* Behind MSS and SACK-permitted. */
+	if (tcp >= 36 && t[26] == 8)
+		world_synack.tsval = get32(t + 28);
+}
+
 /* Whatever leaves is as long as it says. */
 static void check_output(void)
 {
@@ -331,6 +350,7 @@ static void check_output(void)
 		if (get16(h + 12) == 0x86dd)
 			REQUIRE(get16(h + 18) + ETH_BYTES + IPV6_BYTES ==
 				bytes);
+		note_synack(f);
 		frame_free(&arena, ix);
 	}
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One small host for fuzzing, and what must be true of it between any two calls.
+ * One small host for fuzzing, and what must be true of it between any two
+ * calls.
  *
- * Everything lies in one block, so that each input begins from the same state: a copy
- * of it is put back. The host has 10.0.0.1/24 and fd00::1/64 on a link where every
- * neighbour's address is known.
+ * Everything lies in one block, so that each input begins from the same state:
+ * a copy of it is put back. The host has 10.0.0.1/24 and fd00::1/64 on a link
+ * where every neighbour's address is known.
  */
 #ifndef TOAMI_FUZZ_WORLD_H
 #define TOAMI_FUZZ_WORLD_H
@@ -42,15 +43,27 @@ void world_restore(void);
 
 struct conn *world_conn(conn_ix ix);
 
-/* world_input - the host gets an Ethernet frame, its first @header bytes in header[] */
+/* world_input - the host gets an Ethernet frame, its first @header bytes in
+ * header[] */
 void world_input(const uint8_t *data, uint32_t bytes, uint32_t header,
 		 uint8_t flags);
 
 /* world_advance - time passes and timers run */
 void world_advance(uint64_t ns);
 
-/* world_check - aborts when an invariant is broken; then drops what the host sent */
+/* world_check - aborts when an invariant is broken; then drops what the host
+ * sent */
 void world_check(void);
+
+/* The last SYN-ACK that left: ports, numbers and timestamp as the host wrote
+ * them. */
+struct world_synack {
+	uint16_t sport, dport;
+	uint32_t seq, ack, tsval;
+	bool v6;
+};
+
+extern struct world_synack world_synack;
 
 struct ip_addr world_ip4(uint8_t last);
 struct ip_addr world_ip6(uint8_t last);
