@@ -163,8 +163,9 @@ static void abort_marked(struct stack *st, struct conn *c)
 	if (c->state == CONN_LISTEN)
 		return;
 	/*
-	 * A SYN was making it: nobody waits for it yet, and the peer will ask again.
-	 * (An established one that waits is changed by segments only, which are undone.)
+	 * A SYN was making it: nobody waits for it yet, and the peer will ask
+	 * again. (An established one that waits is changed by segments only,
+	 * which are undone.)
 	 */
 	if (c->state == CONN_SYN_RECEIVED && c->listener && !c->sock) {
 		c->listener = 0;

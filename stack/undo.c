@@ -40,8 +40,9 @@ static bool mend_send_queue(struct stack *st, struct conn *c)
 }
 
 /*
- * The receive queue of the copy ends where it ended. Small payloads join the last frame
- * (coalescing): what it holds beyond the copy's count came with the change.
+ * The receive queue of the copy ends where it ended. Small payloads join the
+ * last frame (coalescing): what it holds beyond the copy's count came with the
+ * change.
  */
 static bool mend_recv_queue(struct stack *st, struct conn *c)
 {

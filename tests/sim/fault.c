@@ -199,8 +199,9 @@ static void condemn(struct testnet *n, conn_ix marked)
 }
 
 /*
- * Only a program's own connection may suffer from its death. Whoever merely delivered a
- * segment or ran a timer takes nobody with him: no flow is excused then.
+ * Only a program's own connection may suffer from its death. Whoever merely
+ * delivered a segment or ran a timer takes nobody with him: no flow is excused
+ * then.
  */
 static void die(struct testnet *n, uint32_t host, bool own)
 {
