@@ -231,7 +231,8 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		c = bound_find(st, proto, local, lport, peer, pport);
 	if (!c)
 		return;
-	outer = writing_begin(st, c->self);
+	/* Whoever brings the news is not the one whom it concerns. */
+	outer = undo_begin(st, c);
 	if (proto == STACK_TCP) {
 		tcp_icmp(st, c, seq, err, mtu);
 	} else if (hard && c->pport && !mtu) {
@@ -241,7 +242,7 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 	} else if (mtu && mtu < c->mtu) {
 		c->mtu = (uint16_t)mtu;
 	}
-	writing_end(st, outer);
+	undo_end(st, outer);
 }
 
 void stack_fail(struct stack *st, int err)

@@ -206,6 +206,7 @@ struct conn {
 			uint32_t backlog;
 			uint32_t accepts; /* in the accept queue */
 			uint32_t syns;	  /* half open */
+			uint64_t cookie_ns; /* the last SYN cookie; 0: none */
 		};
 	};
 

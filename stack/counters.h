@@ -49,6 +49,9 @@
 	X(Udp, RcvbufErrors)              \
 	X(Udp, SndbufErrors)              \
 	X(Udp, InCsumErrors)              \
+	X(TcpExt, SyncookiesSent)         \
+	X(TcpExt, SyncookiesRecv)         \
+	X(TcpExt, SyncookiesFailed)       \
 	X(TcpExt, PAWSEstab)              \
 	X(TcpExt, PAWSActive)             \
 	X(TcpExt, DelayedACKs)            \
@@ -72,7 +75,7 @@
 	X(TcpExt, TCPAbortOnMemory)       \
 	X(TcpExt, TCPAbortOnTimeout)      \
 	X(TcpExt, TCPAbortOnLinger)       \
-	X(TcpExt, TCPReqQFullDrop)        \
+	X(TcpExt, TCPReqQFullDoCookies)   \
 	X(TcpExt, TCPRcvCoalesce)         \
 	X(TcpExt, TCPOFOQueue)            \
 	X(TcpExt, TCPOFODrop)             \

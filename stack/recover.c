@@ -162,6 +162,16 @@ static void abort_marked(struct stack *st, struct conn *c)
 	}
 	if (c->state == CONN_LISTEN)
 		return;
+	/*
+	 * A SYN was making it: nobody waits for it yet, and the peer will ask
+	 * again. (An established one that waits is changed by segments only,
+	 * which are undone.)
+	 */
+	if (c->state == CONN_SYN_RECEIVED && c->listener && !c->sock) {
+		c->listener = 0;
+		tcp_done(st, c);
+		return;
+	}
 	c->flags &= ~CONN_ACCEPTABLE;
 	c->listener = 0;
 	if (c->state != CONN_CLOSED && c->state != CONN_TIME_WAIT &&

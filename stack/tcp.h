@@ -7,12 +7,16 @@
  *	tcp_sack.c     the sender's scoreboard
  *	tcp_cc.c       congestion window: slow start, CUBIC
  *	tcp_rtt.c      round trip and retransmission timeout
- *	tcp_recvq.c    bytes in order, bytes out of order, the window, the
- *reader tcp_sendq.c    chunks of the send queue, the writer tcp_output.c   what
- *may be sent now tcp_segment.c  one segment onto the wire tcp_option.c options
- *in and out tcp_listen.c   listeners and half-open connections tcp_timer.c what
- *happens when nothing happens tcp_timewait.c the last state tcp_user.c connect,
- *shutdown, close, errors, readiness
+ *	tcp_recvq.c    bytes in order and out of order, the window, the reader
+ *	tcp_sendq.c    chunks of the send queue, the writer
+ *	tcp_output.c   what may be sent now
+ *	tcp_segment.c  one segment onto the wire
+ *	tcp_option.c   options in and out
+ *	tcp_listen.c   listeners and half-open connections
+ *	tcp_cookie.c   SYN cookies, when there are too many of those
+ *	tcp_timer.c    what happens when nothing happens
+ *	tcp_timewait.c the last state
+ *	tcp_user.c     connect, shutdown, close, errors, readiness
  *
  * Every function here has host->writing set to the connection by its caller.
  */
@@ -118,6 +122,8 @@ void tcp_mss_update(struct conn *c);
 
 /* tcp_segment.c: all return 0 or a negative errno; nothing was sent then */
 int tcp_send_syn(struct stack *st, struct conn *c);
+/* tcp_syn_window - what a SYN says, never scaled */
+uint32_t tcp_syn_window(const struct conn *c);
 /* tcp_send_data - @bytes from @seq on (fewer if refs end); returns bytes or
  * error */
 int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
@@ -201,8 +207,8 @@ void tcp_rtt_sample(struct conn *c, uint64_t ns);
 uint64_t tcp_rto_ns(const struct conn *c);
 
 /* tcp_listen.c */
-void tcp_listen_input(struct stack *st, struct conn *l, struct packet *p,
-		      const struct tcp_in *in);
+struct conn *tcp_listen_input(struct stack *st, struct conn *l,
+			      struct packet *p, const struct tcp_in *in);
 bool tcp_listen_promote(struct stack *st, struct conn *c,
 			const struct tcp_in *in);
 void tcp_listen_forget(struct stack *st, struct conn *c);
@@ -211,6 +217,12 @@ void tcp_accept_add(struct stack *st, struct conn *l, struct conn *c);
 void tcp_syn_add(struct stack *st, struct conn *l, struct conn *c);
 uint32_t tcp_isn(const struct stack *st, const struct conn *c);
 uint32_t tcp_ts_offset(const struct stack *st, const struct conn *c);
+
+/* tcp_cookie.c */
+void tcp_cookie_send(struct stack *st, struct conn *l, struct conn *c);
+bool tcp_cookie_check(struct stack *st, const struct conn *l,
+		      const struct conn *c, const struct tcp_in *in,
+		      struct tcp_in *syn);
 
 /* tcp_timer.c: false - the connection is gone */
 bool tcp_timer(struct stack *st, struct conn *c);

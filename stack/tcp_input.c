@@ -378,15 +378,25 @@ static void nobody(struct stack *st, struct packet *p, const struct tcp_in *in)
 {
 	const struct tcp_header *t =
 		(const struct tcp_header *)(p->f->header + p->f->l4_off);
-	struct conn *l = NULL;
+	struct conn *l = NULL, *c = NULL;
+	conn_ix outer;
 
 	if (p->unicast)
 		l = bound_find(st, STACK_TCP, &p->dst, be16(t->dport), &p->src,
 			       be16(t->sport));
 	if (l)
-		tcp_listen_input(st, l, p, in);
+		c = tcp_listen_input(st, l, p, in);
 	else
 		tcp_reply_reset(st, p, in);
+	if (c) {
+		/* A cookie has made it a moment ago. */
+		outer = undo_begin(st, c);
+		c->segs_in++;
+		c->last_ack_ns = st->now_ns;
+		slow(st, c, p, in);
+		undo_end(st, outer);
+		return;
+	}
 	frame_free(st->arena, p->ix);
 }
 

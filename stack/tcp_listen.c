@@ -6,7 +6,9 @@
  * half-open ones. The handshake's last ack moves it to the accept queue, where
  * it stays, whatever becomes of it, until it is accepted or the listener
  * closes. As in Linux, a full accept queue drops SYNs, and last acks too: the
- * SYN-ACK is repeated and the peer acks again.
+ * SYN-ACK is repeated and the peer acks again. When there are too many
+ * half-open ones, or no slot for another, the SYN is answered with a cookie
+ * (tcp_cookie.c).
  *
  * `order` numbers what waits for accept(), so that the queue can be rebuilt
  * from slots.
@@ -122,6 +124,7 @@ int tcp_listen(struct stack *st, conn_ix ix, uint32_t backlog)
 	c->syn_first = 0;
 	c->accepts = 0;
 	c->syns = 0;
+	c->cookie_ns = 0;
 	c->backlog = backlog;
 	c->flags &= ~(CONN_RCV_SHUT | CONN_SND_SHUT);
 	atomic_signal_fence(memory_order_seq_cst);
@@ -151,66 +154,149 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->user_timeout_ms = l->user_timeout_ms;
 }
 
-/* A segment for a listener; the caller frees the frame. */
-void tcp_listen_input(struct stack *st, struct conn *l, struct packet *p,
-		      const struct tcp_in *in)
+/* Who talks to whom, and what the listener's connections are like. */
+static void address(struct stack *st, struct conn *c, const struct conn *l,
+		    const struct packet *p)
 {
 	const struct tcp_header *t =
 		(const struct tcp_header *)(p->f->header + p->f->l4_off);
-	struct conn *c;
-	conn_ix outer;
 
-	if (in->flags & TCP_RST)
-		return;
-	if (in->flags & TCP_ACK) {
-		tcp_reply_reset(st, p, in);
-		return;
-	}
-	if (!(in->flags & TCP_SYN) || (in->flags & TCP_FIN))
-		return;
-	if (l->accepts > l->backlog) {
-		count(st, TcpExt_ListenOverflows);
-		count(st, TcpExt_ListenDrops);
-		return;
-	}
-	if (l->syns > l->backlog) {
-		count(st, TcpExt_TCPReqQFullDrop);
-		count(st, TcpExt_ListenDrops);
-		return;
-	}
-	c = conn_new(st, STACK_TCP);
-	if (!c) {
-		count(st, TcpExt_ListenDrops);
-		return;
-	}
-	outer = writing_begin(st, c->self);
 	inherit(c, l);
-	c->listener = l->self;
 	c->local = p->dst;
 	c->peer = p->src;
 	c->lport = l->lport;
 	c->pport = be16(t->sport);
-	c->rcv_nxt = in->seq + 1;
+	c->ts_offset = tcp_ts_offset(st, c);
+}
+
+/* What the SYN says. */
+static void hear_syn(struct stack *st, struct conn *c, const struct tcp_in *syn)
+{
+	c->rcv_nxt = syn->seq + 1;
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_wscale = TCP_WSCALE;
-	c->ts_offset = tcp_ts_offset(st, c);
-	tcp_options_agree(st, c, in);
-	c->snd_una = tcp_isn(st, c);
-	c->snd_nxt = c->snd_una + 1;
+	tcp_options_agree(st, c, syn);
+	c->snd_wnd = syn->window;
+}
+
+/* Half open from now on; its SYN-ACK has the number @isn. */
+static void half_open(struct stack *st, struct conn *l, struct conn *c,
+		      uint32_t isn)
+{
+	c->listener = l->self;
+	c->snd_una = isn;
+	c->snd_nxt = isn + 1;
 	c->snd_end = c->snd_nxt;
-	c->recover = c->snd_una;
-	c->snd_wnd = in->window;
-	c->stalled_ns = st->now_ns;
-	c->flags |= CONN_TIMED;
-	c->rtt_seq = c->snd_una;
-	c->rtt_at_ns = st->now_ns;
+	c->recover = isn;
 	c->state = CONN_SYN_RECEIVED;
 	hash_add(st, c);
 	tcp_syn_add(st, l, c);
 	count(st, Tcp_PassiveOpens);
+}
+
+/* A connection that lives no longer than its SYN-ACK takes to write. */
+static void answer_with_cookie(struct stack *st, struct conn *l,
+			       const struct packet *p, const struct tcp_in *in)
+{
+	struct conn c;
+
+	memset(&c, 0, sizeof(c));
+	tcp_init(&c);
+	c.proto = STACK_TCP;
+	c.mtu = st->host->config.mtu;
+	address(st, &c, l, p);
+	hear_syn(st, &c, in);
+	c.state = CONN_SYN_RECEIVED;
+	tcp_cookie_send(st, l, &c);
+}
+
+/*
+ * An ack that no connection knows: a cookie come home? Returns the half-open
+ * connection that it establishes, which has still to hear the segment; or NULL.
+ */
+static struct conn *redeem_cookie(struct stack *st, struct conn *l,
+				  const struct packet *p,
+				  const struct tcp_in *in)
+{
+	struct tcp_in syn;
+	struct conn flow, *c;
+	conn_ix outer;
+
+	memset(&flow, 0, sizeof(flow));
+	address(st, &flow, l, p);
+	if (!tcp_cookie_check(st, l, &flow, in, &syn)) {
+		tcp_reply_reset(st, p, in);
+		return NULL;
+	}
+	/* No room: the peer goes on as if the ack had been lost. */
+	if (l->accepts > l->backlog) {
+		count(st, TcpExt_ListenOverflows);
+		count(st, TcpExt_ListenDrops);
+		return NULL;
+	}
+	c = conn_new(st, STACK_TCP);
+	if (!c) {
+		count(st, TcpExt_ListenDrops);
+		return NULL;
+	}
+	outer = writing_begin(st, c->self);
+	address(st, c, l, p);
+	hear_syn(st, c, &syn);
+	c->rcv_adv = c->rcv_nxt + tcp_syn_window(c);
+	half_open(st, l, c, in->ack - 1);
+	/* In case the segment is undone by a death: the SYN-ACK is repeated
+	 * then. */
+	tcp_rtx_arm(st, c);
+	writing_end(st, outer);
+	return c;
+}
+
+/*
+ * A segment for a listener; the caller frees the frame. Returns a connection
+ * that the segment is for after all, or NULL.
+ */
+struct conn *tcp_listen_input(struct stack *st, struct conn *l,
+			      struct packet *p, const struct tcp_in *in)
+{
+	struct conn *c;
+	conn_ix outer;
+
+	if (in->flags & TCP_RST)
+		return NULL;
+	if (in->flags & TCP_ACK) {
+		if (l->cookie_ns && !(in->flags & TCP_SYN))
+			return redeem_cookie(st, l, p, in);
+		tcp_reply_reset(st, p, in);
+		return NULL;
+	}
+	if (!(in->flags & TCP_SYN) || (in->flags & TCP_FIN))
+		return NULL;
+	if (l->accepts > l->backlog) {
+		count(st, TcpExt_ListenOverflows);
+		count(st, TcpExt_ListenDrops);
+		return NULL;
+	}
+	if (l->syns > l->backlog) {
+		answer_with_cookie(st, l, p, in);
+		return NULL;
+	}
+	c = conn_new(st, STACK_TCP);
+	if (!c) {
+		answer_with_cookie(st, l, p, in);
+		return NULL;
+	}
+	outer = writing_begin(st, c->self);
+	address(st, c, l, p);
+	hear_syn(st, c, in);
+	c->stalled_ns = st->now_ns;
+	c->flags |= CONN_TIMED;
+	c->rtt_at_ns = st->now_ns;
+	half_open(st, l, c, tcp_isn(st, c));
+	c->rtt_seq = c->snd_una;
 	tcp_send_syn(st, c);
 	tcp_rtx_arm(st, c);
 	writing_end(st, outer);
+	return NULL;
 }
 
 /* The last ack is here: true when @c may be established now. */

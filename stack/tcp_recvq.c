@@ -344,7 +344,8 @@ void tcp_recvq_free(struct stack *st, struct conn *c)
 	struct frame_list in = { c->rcv_first, c->rcv_last };
 	struct frame_list out = { c->ooo_first, c->ooo_last };
 
-	undo_impossible(st, c);
+	if (c->rcv_first)
+		undo_impossible(st, c);
 	c->rcv_first = 0;
 	c->rcv_last = 0;
 	c->ooo_first = 0;

@@ -104,6 +104,15 @@ static void ack_told(struct conn *c)
 		c->quick--;
 }
 
+uint32_t tcp_syn_window(const struct conn *c)
+{
+	uint32_t window = min_u32(c->rcvbuf, 65535);
+
+	if (window > 2u * c->mss)
+		window -= window % tcp_advertised_mss(c);
+	return window;
+}
+
 int tcp_send_syn(struct stack *st, struct conn *c)
 {
 	bool answer = c->state == CONN_SYN_RECEIVED;
@@ -115,10 +124,7 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 		return -ENOBUFS;
 	f = frame_at(st->arena, ix);
 	options = tcp_options_syn(st, c, options_of(f), answer);
-	/* The window of a SYN is never scaled. */
-	window = min_u32(c->rcvbuf, 65535);
-	if (window > 2u * c->mss)
-		window -= window % tcp_advertised_mss(c);
+	window = tcp_syn_window(c);
 	c->rcv_adv = c->rcv_nxt + window;
 	if (answer)
 		ack_told(c);

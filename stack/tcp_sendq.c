@@ -204,7 +204,8 @@ void tcp_sendq_free(struct stack *st, struct conn *c)
 {
 	chunk_ix k = c->snd_head;
 
-	undo_impossible(st, c);
+	if (k)
+		undo_impossible(st, c);
 	c->snd_head = 0;
 	c->snd_tail = 0;
 	c->cur = 0;

@@ -183,7 +183,7 @@ static void enter(struct testnet *n, uint32_t host, void (*op)(void *arg),
 
 	n->st[host].now_ns = n->now_ns;
 	if (n->call && may_die)
-		n->call(n, host, op, &k);
+		n->call(n, host, false, op, &k);
 	else
 		op(&k);
 }

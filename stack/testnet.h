@@ -31,10 +31,12 @@ struct testnet {
 	uint32_t delivered; /* frames carried by testnet_run() */
 	uint32_t lost;	    /* to nobody's address */
 	uint32_t *events;   /* per connection, all since testnet_events() */
-	/* If set, runs @op(@arg), a call into host @host: it may die half way.
+	/*
+	 * If set, runs @op(@arg), a call into host @host: it may die half way. @own: a
+	 * program works on its own connection; else somebody delivers or runs timers.
 	 */
-	void (*call)(struct testnet *n, uint32_t host, void (*op)(void *arg),
-		     void *arg);
+	void (*call)(struct testnet *n, uint32_t host, bool own,
+		     void (*op)(void *arg), void *arg);
 	/* May look at a frame under way, and swallow it (returns false). */
 	bool (*pass)(struct testnet *n, uint32_t from, frame_ix ix);
 	void *pass_arg;

@@ -39,7 +39,11 @@ static bool mend_send_queue(struct stack *st, struct conn *c)
 	return sum == c->snd_queued;
 }
 
-/* The receive queue of the copy ends where it ended. */
+/*
+ * The receive queue of the copy ends where it ended. Small payloads join the
+ * last frame (coalescing): what it holds beyond the copy's count came with the
+ * change.
+ */
 static bool mend_recv_queue(struct stack *st, struct conn *c)
 {
 	uint32_t end = arena_frames_end(st->arena), sum = 0, n = 0;
@@ -47,18 +51,25 @@ static bool mend_recv_queue(struct stack *st, struct conn *c)
 	if (!c->rcv_first)
 		return !c->rcv_queued;
 	for (frame_ix ix = c->rcv_first;; n++) {
-		const struct frame *f;
+		struct frame *f;
 
 		if (!ix || ix >= end || n >= end)
 			return false;
 		f = frame_at(st->arena, ix);
 		sum += f->payload - f->payload_off;
-		if (ix == c->rcv_last)
-			break;
+		if (ix == c->rcv_last) {
+			uint32_t grown = sum - c->rcv_queued;
+
+			if (grown > f->payload - f->payload_off)
+				return false;
+			f->next = 0;
+			f->payload -= grown;
+			f->tcp.end_seq =
+				f->tcp.seq + f->payload - f->payload_off;
+			return true;
+		}
 		ix = f->next;
 	}
-	frame_at(st->arena, c->rcv_last)->next = 0;
-	return sum == c->rcv_queued;
 }
 
 conn_ix undo_apply(struct stack *st)

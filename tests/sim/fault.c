@@ -141,10 +141,15 @@ static struct {
 	struct wire_net *w;
 	struct flow *flow;
 	uint32_t flows;
+	uint64_t *random;
 	uint32_t calls; /* to let pass first */
 	long steps;
+	uint32_t deaths; /* to come */
+	bool strangers;	 /* nobody dies at work on his own connection */
 	bool died;
 } victim;
+
+#define DEATHS_MAX 40
 
 static sigjmp_buf afterlife;
 static volatile long steps_left;
@@ -167,6 +172,12 @@ static inline __attribute__((always_inline)) void stepping(bool on)
 					 : "memory", "cc");
 }
 
+static void choose_moment(void)
+{
+	victim.calls = between(victim.random, 0, 30);
+	victim.steps = between(victim.random, 1, 3000);
+}
+
 /* Whose connection was it? Its flow may fail now. */
 static void condemn(struct testnet *n, conn_ix marked)
 {
@@ -187,30 +198,41 @@ static void condemn(struct testnet *n, conn_ix marked)
 	}
 }
 
-static void die(struct testnet *n, uint32_t host)
+/*
+ * Only a program's own connection may suffer from its death. Whoever merely
+ * delivered a segment or ran a timer takes nobody with him: no flow is excused
+ * then.
+ */
+static void die(struct testnet *n, uint32_t host, bool own)
 {
 	conn_ix marked = atomic_load(&n->host[host]->writing);
 	struct frame_list lost = { 0, 0 };
 
 	victim.died = true;
-	if (marked)
+	victim.deaths--;
+	choose_moment();
+	if (own && marked)
 		condemn(n, marked);
+	/* The next has a handle of his own. */
 	n->st[host].out = lost;
+	n->st[host].acked = 0;
+	n->st[host].acked_chunks = 0;
 	stack_recover(&n->st[host]);
 	fault_rebuild(n, victim.w);
 }
 
-static void call(struct testnet *n, uint32_t host, void (*op)(void *arg),
-		 void *arg)
+static void call(struct testnet *n, uint32_t host, bool own,
+		 void (*op)(void *arg), void *arg)
 {
-	if (victim.died || victim.calls) {
-		victim.calls -= !victim.died;
+	if (!victim.deaths || victim.calls || (own && victim.strangers)) {
+		if (victim.calls)
+			victim.calls--;
 		op(arg);
 		return;
 	}
 	steps_left = victim.steps;
 	if (sigsetjmp(afterlife, 1)) {
-		die(n, host);
+		die(n, host, own);
 		return;
 	}
 	stepping(true);
@@ -229,9 +251,11 @@ void fault_arm(struct testnet *n, struct wire_net *w, struct flow *flow,
 	victim.w = w;
 	victim.flow = flow;
 	victim.flows = flows;
-	victim.calls = between(random, 0, 30);
-	victim.steps = between(random, 1, 3000);
+	victim.random = random;
+	victim.strangers = chance(random, 700000);
+	victim.deaths = victim.strangers ? between(random, 1, DEATHS_MAX) : 1;
 	victim.died = false;
+	choose_moment();
 	n->call = call;
 }
 

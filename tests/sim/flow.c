@@ -472,7 +472,7 @@ static void turn(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
 		act(n, f, e, r);
 		return;
 	}
-	n->call(n, e->host, take_turn, &t);
+	n->call(n, e->host, true, take_turn, &t);
 	if (t.survived)
 		return;
 	/* A dead program's sockets are closed by whoever notices. */
