@@ -122,6 +122,9 @@ static long call_plain(struct socket_thread *t, const long a[6], bool write)
 
 	if (!sock_peek(t, a[0]))
 		return SOCKET_PASS;
+	/* Unlike recv() of nothing, which waits for something: net/socket.c. */
+	if (!write && !a[2])
+		return 0;
 	c = cursor_one(&iov, (void *)a[1], (size_t)a[2]);
 	return write ? io_send(t, a[0], &c, 0, &note) :
 		       io_recv(t, a[0], &c, 0, &note);
@@ -138,6 +141,8 @@ static long call_vector(struct socket_thread *t, const long a[6], bool write)
 	err = cursor_many(&c, (void *)a[1], (size_t)a[2]);
 	if (err)
 		return err;
+	if (!write && !c.left)
+		return 0;
 	return write ? io_send(t, a[0], &c, 0, &note) :
 		       io_recv(t, a[0], &c, 0, &note);
 }

@@ -44,6 +44,7 @@ struct sock {
 	watch_ix watches;	   /* linked by watch.next */
 	uint64_t recv_timeout_ns;  /* 0: none */
 	uint64_t send_timeout_ns;
+	uint32_t linger_s; /* close() waits so long at most for what was sent */
 };
 
 enum watch_state {
