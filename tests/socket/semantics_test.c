@@ -17,10 +17,13 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#include "fabric/wake.h"
 
 #define A_LAST 2
 #define B_LAST 3
@@ -901,6 +904,26 @@ static void a_closed_epoll_ends_nobody_elses(void **state)
 	assert_int_equal(sf_read(&b, copy, &ev, 1), 1);
 }
 
+static void wakes_others_without_a_descriptor_left(void **state)
+{
+	struct rlimit old, none;
+	int fd = wake_open(&pa.fabric, 12345);
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ (rlim_t)fd + 1, old.rlim_max };
+	while (dup(fd) < fd)
+		; /* no hole below it */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(dup(fd), -1);
+	wake_send(&pa.fabric, 12345);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	close(fd);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
 
 int main(void)
@@ -940,6 +963,7 @@ int main(void)
 		TEST(an_ipv6_listener_without_bind_serves_both_families),
 		TEST(close_lingers_while_data_waits),
 		TEST(a_closed_epoll_ends_nobody_elses),
+		TEST(wakes_others_without_a_descriptor_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
