@@ -73,6 +73,9 @@ struct service {
 	int listener, epoll; /* epoll: shared by the threads, or -1 */
 };
 
+/* Whose connection a number is: its kind and 1. */
+static _Atomic uint32_t kind_of[FABRIC_FD_MAX];
+
 static uint32_t interest(enum kind k)
 {
 	return EPOLLIN | (k == EDGE	? EPOLLET :
@@ -102,6 +105,7 @@ static void accept_some(struct socket_thread *t, const struct service *sv,
 
 		if (c < 0)
 			return;
+		atomic_store(&kind_of[c], sv->kind + 1);
 		ev.data.fd = c;
 		SF(t, SYS_epoll_ctl, epoll, EPOLL_CTL_ADD, c, &ev, 0, 0);
 	} while (all);
@@ -118,10 +122,10 @@ static void arm(struct socket_thread *t, const struct service *sv, int epoll,
 }
 
 /*
- * Several threads may find the end, and the number be another connection's by then: who
- * closes looks again.
+ * Several threads may find the end, and the number be another connection's by then, even one
+ * of another kind: who closes looks again.
  */
-static void end(struct socket_thread *t, int fd)
+static void end(struct socket_thread *t, enum kind k, int fd)
 {
 	static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER;
 	char byte;
@@ -129,8 +133,10 @@ static void end(struct socket_thread *t, int fd)
 
 	pthread_mutex_lock(&closing);
 	n = SF(t, SYS_recvfrom, fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, 0, 0);
-	if (n == 0 || n == -ECONNRESET)
+	if (n <= 0 && n != -EAGAIN && atomic_load(&kind_of[fd]) == k + 1) {
+		atomic_store(&kind_of[fd], 0);
 		sf_close(t, fd);
+	}
 	pthread_mutex_unlock(&closing);
 }
 
@@ -154,7 +160,7 @@ static void serve_events(struct socket_thread *t, const struct service *sv,
 			} else if (echo(t, fd)) {
 				arm(t, sv, epoll, fd);
 			} else {
-				end(t, fd);
+				end(t, sv->kind, fd);
 			}
 		}
 	}
