@@ -21,7 +21,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   1			  /* moves with any layout change */
+#define FABRIC_ABI   2			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -31,6 +31,7 @@
 #define FABRIC_FRAME_MAX (1u << 20)
 #define FABRIC_CHUNK_MAX (1u << 19)
 #define FABRIC_NAME_MAX	 48
+#define FABRIC_SPINNERS	 16
 
 /* Tables that the rooms above define; the fabric only knows their sizes. */
 enum fabric_table {
@@ -85,7 +86,6 @@ struct fabric_proc {
 	uint32_t uid;
 	_Atomic uint32_t watched; /* the daemon has a pidfd for it */
 	_Atomic uint32_t fd_end;  /* one above the highest entry of fd[] ever used */
-	_Atomic uint32_t spinning; /* its part of header->spinners */
 	uint32_t generation;	  /* counts uses of the slot */
 	char name[16];		  /* as in /proc/PID/comm */
 	/*
@@ -160,8 +160,8 @@ struct fabric_header {
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;
 
-	/* Threads that spin for an event: bounded by `cores`. */
-	_Alignas(CACHE_LINE) _Atomic uint32_t spinners;
+	/* Places for threads that spin for an event, the first `cores` of them: whose. */
+	_Alignas(CACHE_LINE) _Atomic proc_ix spinner[FABRIC_SPINNERS];
 
 	struct arena_shared arena;
 	struct slot_pool pool[FABRIC_TABLES];

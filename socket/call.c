@@ -52,6 +52,16 @@ static void time_left(const struct socket_thread *t, uint64_t until,
 	*fraction = (int64_t)(left % NSEC_PER_SEC) / unit_ns;
 }
 
+static bool is_time(int64_t sec, int64_t fraction, int64_t end)
+{
+	return sec >= 0 && fraction >= 0 && fraction < end;
+}
+
+static bool is_timespec(const struct timespec *ts)
+{
+	return !ts || is_time(ts->tv_sec, ts->tv_nsec, (int64_t)NSEC_PER_SEC);
+}
+
 static long call_select(struct socket_thread *t, const long a[6], bool pselect)
 {
 	unsigned long *sets[3] = { (void *)a[1], (void *)a[2], (void *)a[3] };
@@ -63,6 +73,9 @@ static long call_select(struct socket_thread *t, const long a[6], bool pselect)
 
 	if (count < 0 || !poll_select_ours(t, count, sets))
 		return SOCKET_PASS;
+	if (pselect ? !is_timespec(ts) :
+		      tv && !is_time(tv->tv_sec, tv->tv_usec, INT64_MAX))
+		return -EINVAL;
 	if (a[4])
 		until = pselect ? date_ts(t, ts) :
 				  date_of(t, tv->tv_sec,
@@ -84,8 +97,12 @@ static long call_ppoll(struct socket_thread *t, const long a[6])
 {
 	struct timespec *ts = (void *)a[2];
 	uint64_t until = date_ts(t, ts);
-	long n = poll_until(t, (void *)a[0], (unsigned long)a[1], until,
-			    (void *)a[3], a[4]);
+	long n;
+
+	if (!is_timespec(ts))
+		return SOCKET_PASS; /* the kernel says so */
+	n = poll_until(t, (void *)a[0], (unsigned long)a[1], until,
+		       (void *)a[3], a[4]);
 
 	if (ts && until && n != SOCKET_PASS)
 		time_left(t, until, (int64_t *)&ts->tv_sec,
@@ -122,6 +139,9 @@ static long call_plain(struct socket_thread *t, const long a[6], bool write)
 
 	if (!sock_peek(t, a[0]))
 		return SOCKET_PASS;
+	/* Unlike recv() of nothing, which waits for something: net/socket.c. */
+	if (!write && !a[2])
+		return 0;
 	c = cursor_one(&iov, (void *)a[1], (size_t)a[2]);
 	return write ? io_send(t, a[0], &c, 0, &note) :
 		       io_recv(t, a[0], &c, 0, &note);
@@ -138,6 +158,8 @@ static long call_vector(struct socket_thread *t, const long a[6], bool write)
 	err = cursor_many(&c, (void *)a[1], (size_t)a[2]);
 	if (err)
 		return err;
+	if (!write && !c.left)
+		return 0;
 	return write ? io_send(t, a[0], &c, 0, &note) :
 		       io_recv(t, a[0], &c, 0, &note);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <time.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -204,6 +205,40 @@ int descriptor_drop(struct socket_thread *t, long fd)
 	return replace(t, fd, 0, -1);
 }
 
+/* Is something of what was written to @fd, the last descriptor, still not acknowledged? */
+static bool is_lingering(struct socket_thread *t, long fd)
+{
+	const struct conn *c;
+	struct work w;
+	struct sock *s;
+	bool lingers;
+
+	if (sock_lock(&w, t, fd, &s))
+		return false;
+	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
+	lingers = atomic_load(&s->refs) == 1 && s->proto == STACK_TCP &&
+		  !tcp_readable(c) && tcp_unacked(c);
+	/* The end follows the data, so that the peer learns of it meanwhile. */
+	if (lingers)
+		tcp_shutdown(&w.stack, s->conn, 1 /* SHUT_WR */);
+	work_end(&w);
+	return lingers;
+}
+
+/* SO_LINGER with a time. Rare, and the wait is for the network: looking now and then will do. */
+static void linger(struct socket_thread *t, long fd, uint32_t seconds)
+{
+	uint64_t until = fabric_now(&t->process->fabric) +
+			 seconds * NSEC_PER_SEC;
+	struct timespec pause = { 0, NSEC_PER_MSEC };
+	long args[6] = { (long)&pause };
+
+	while (is_lingering(t, fd) &&
+	       fabric_now(&t->process->fabric) < until)
+		if (sys_sleep(&t->signal_due, SYS_nanosleep, args))
+			break;
+}
+
 long descriptor_close(struct socket_thread *t, long fd)
 {
 	uint32_t entry = descriptor_get(t, fd);
@@ -213,6 +248,9 @@ long descriptor_close(struct socket_thread *t, long fd)
 		return SOCKET_PASS;
 	if (entry == FD_HIDDEN)
 		return -EBADF;
+	if (!(entry & FABRIC_FD_PSET) &&
+	    sock_at(&t->process->fabric, entry)->linger_s)
+		linger(t, fd, sock_at(&t->process->fabric, entry)->linger_s);
 	/* Whoever takes the entry closes: two threads may try at once. */
 	err = descriptor_drop(t, fd);
 	return err ? err : sys_call(SYS_close, fd);

@@ -108,7 +108,9 @@ static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
 	p->kernel_checked_ns = fabric_now(&t->process->fabric);
 	for (long i = 0; i < n; i++) {
 		if (ev[i].data.u64 == magic) {
-			wake_drain(p->wake_fd);
+			/* Made by another process after a fork, it is not ours. */
+			if (descriptor_get(t, p->wake_fd) == FD_HIDDEN)
+				wake_drain(p->wake_fd);
 			pset_drained(p);
 			continue;
 		}

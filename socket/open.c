@@ -105,6 +105,18 @@ static uint32_t bind_flags(const struct sock *s)
 	       (s->v6only ? STACK_V6ONLY : 0) | (s->inet6 ? STACK_INET6 : 0);
 }
 
+int open_bind_inet6(struct work *w, struct sock *s)
+{
+	struct ip_addr any = { .d = { 0, 0 } };
+	uint16_t port = 0;
+
+	if (!s->inet6)
+		return 0;
+	conn_names(&w->stack, s->conn, NULL, &port, NULL, NULL);
+	return port ? 0 :
+		      conn_bind(&w->stack, s->conn, &any, 0, bind_flags(s));
+}
+
 long open_bind(struct socket_thread *t, long fd, const void *sa, socklen_t len)
 {
 	struct ip_addr addr;
@@ -136,9 +148,12 @@ long open_listen(struct socket_thread *t, long fd, long backlog)
 	} else {
 		if (backlog < 0)
 			backlog = 0;
-		err = tcp_listen(&w.stack, s->conn,
-				 (uint32_t)min_u64((uint64_t)backlog, 4096));
-		s->listening = !err;
+		err = open_bind_inet6(&w, s);
+		if (!err)
+			err = tcp_listen(&w.stack, s->conn,
+					 (uint32_t)min_u64((uint64_t)backlog,
+							   4096));
+		s->listening |= !err;
 	}
 	work_refresh(&w, s);
 	work_end(&w);
@@ -161,6 +176,12 @@ static int adopt(struct work *w, struct socket_thread *t,
 	s->inet6 = listener->inet6;
 	s->vif = listener->vif;
 	s->conn = c;
+	s->v6only = listener->v6only;
+	s->reuseaddr = listener->reuseaddr;
+	s->reuseport = listener->reuseport;
+	s->recv_timeout_ns = listener->recv_timeout_ns;
+	s->send_timeout_ns = listener->send_timeout_ns;
+	s->linger_s = listener->linger_s;
 	atomic_store(&s->nonblock, nonblock);
 	conn_own(&w->stack, c, ix, s->vif);
 	work_refresh(w, s);
@@ -250,8 +271,15 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 	err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
 	if (err)
 		goto out;
+	if (s->v6only && !unspec && !ip_is_any(&addr) && ip_is_v4(&addr)) {
+		err = -ENETUNREACH;
+		goto out;
+	}
 	if (s->proto == STACK_UDP) {
-		err = conn_connect(&w.stack, s->conn, &addr, port);
+		if (!unspec)
+			err = open_bind_inet6(&w, s);
+		if (!err)
+			err = conn_connect(&w.stack, s->conn, &addr, port);
 		goto out;
 	}
 	/* "Any" as a destination means this host, as on Linux. */
@@ -267,6 +295,9 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		} else {
 			s->connecting = false;
 			err = -conn_error(&w.stack, s->conn);
+			/* Failed, and somebody has read the reason already. */
+			if (!err && (ready & STACK_HUP))
+				err = -ECONNABORTED;
 		}
 	} else {
 		err = conn_connect(&w.stack, s->conn, &addr, port);
@@ -285,7 +316,9 @@ out:
 
 	err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
 	if (err)
-		return err == -EAGAIN ? -EINPROGRESS : SOCKET_RESTART;
+		return err == -EAGAIN	   ? -EINPROGRESS :
+		       s->send_timeout_ns ? -EINTR :
+					    SOCKET_RESTART;
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err;
@@ -298,7 +331,6 @@ out:
 
 long open_shutdown(struct socket_thread *t, long fd, long how)
 {
-	struct ip_addr peer;
 	struct work w;
 	struct sock *s;
 	int err = sock_lock(&w, t, fd, &s);
@@ -307,10 +339,11 @@ long open_shutdown(struct socket_thread *t, long fd, long how)
 		return err;
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		err = -EINVAL;
-	else if (s->proto == STACK_TCP)
-		err = tcp_shutdown(&w.stack, s->conn, (int)how);
 	else
-		err = conn_names(&w.stack, s->conn, NULL, NULL, &peer, NULL);
+		err = tcp_shutdown(&w.stack, s->conn, (int)how);
+	/* Whoever waits in accept() is told that there is nothing to wait for. */
+	if (!err && how != SHUT_WR)
+		s->listening = false;
 	work_refresh(&w, s);
 	work_wake_sock(&w, s);
 	work_end(&w);

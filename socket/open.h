@@ -19,4 +19,10 @@ long open_shutdown(struct socket_thread *t, long fd, long how);
 long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		  bool peer);
 
+/*
+ * open_bind_inet6 - an AF_INET6 socket that has no port yet gets one, for both families
+ * or for one as IPV6_V6ONLY says; its host is locked. 0 or as conn_bind()
+ */
+int open_bind_inet6(struct work *w, struct sock *s);
+
 #endif

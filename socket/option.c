@@ -93,15 +93,21 @@ static uint64_t timeval_ns(const struct timeval *tv)
 	       (uint64_t)tv->tv_usec * NSEC_PER_USEC;
 }
 
-static int set_congestion(const void *val, socklen_t len)
+/* By the values of CONN_CONGESTION. */
+static const char congestion[][8] = { "cubic", "reno" };
+
+static int set_congestion(struct work *w, struct sock *s, const char *val,
+			  socklen_t len)
 {
-	static const char *const known[] = { "cubic", "reno" };
+	for (size_t i = 0; i < ARRAY_SIZE(congestion); i++) {
+		const char *name = congestion[i];
+		size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		size_t n = __builtin_strlen(known[i]);
-
-		if (len >= n && !__builtin_memcmp(val, known[i], n))
-			return 0;
+		while (n < len && name[n] && val[n] == name[n])
+			n++;
+		if (!name[n] && (n == len || !val[n]))
+			return conn_set(&w->stack, s->conn, CONN_CONGESTION,
+					(int)i);
 	}
 	return -ENOENT;
 }
@@ -125,7 +131,7 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 		return 0;
 	}
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
-		return set_congestion(val, len);
+		return set_congestion(w, s, val, len);
 	if (level != SOL_SOCKET)
 		return 1;
 	switch (name) {
@@ -151,6 +157,9 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 		if (len < sizeof(li))
 			return -EINVAL;
 		mem_copy(&li, val, sizeof(li));
+		s->linger_s = li.l_onoff && li.l_linger > 0 ?
+				      (uint32_t)li.l_linger :
+				      0;
 		return conn_set(&w->stack, s->conn, CONN_LINGER_S,
 				li.l_onoff ? li.l_linger : -1);
 	default:
@@ -263,6 +272,8 @@ static long get_socket(struct work *w, struct sock *s, long name,
 static long get_other(struct work *w, struct sock *s, long level, long name,
 		      union value *u)
 {
+	int which = 0;
+
 	u->v = 0;
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
 		u->v = s->v6only;
@@ -272,7 +283,9 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 		return tcp_info(&w->stack, s->conn, u->info, sizeof(u->info));
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		mem_zero(u->name, sizeof(u->name));
-		mem_copy(u->name, "cubic", 5);
+		conn_get(&w->stack, s->conn, CONN_CONGESTION, &which);
+		mem_copy(u->name, congestion[which == 1],
+			 sizeof(congestion[0]));
 		return sizeof(u->name);
 	}
 	return harmless(level, name) ? (long)sizeof(int) : 0;
@@ -330,6 +343,7 @@ long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 	case FIONREAD:
 	case TIOCOUTQ: /* SIOCOUTQ */
 	case SIOCOUTQNSD:
+	case SIOCATMARK:
 		break;
 	default:
 		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF* */
@@ -340,6 +354,8 @@ long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
 	if (request == FIONBIO)
 		atomic_store(&s->nonblock, *(int *)arg ? 1 : 0);
+	else if (request == SIOCATMARK)
+		v = s->proto == STACK_TCP && tcp_at_mark(&w.stack, s->conn);
 	else if (s->proto != STACK_TCP)
 		v = request == FIONREAD ? udp_readable(&w.stack, s->conn) : 0;
 	else if (request == FIONREAD)

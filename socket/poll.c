@@ -123,12 +123,16 @@ static bool spin_ready(void *arg)
 
 static pset_ix take_spare(struct socket_thread *t)
 {
+	/* A vfork child's would be reaped with it. */
+	if (t->self != t->process->self)
+		return 0;
 	return atomic_exchange(&t->process->spare, 0);
 }
 
 static void give_spare(struct socket_thread *t, pset_ix ix)
 {
-	ix = atomic_exchange(&t->process->spare, ix);
+	if (t->self == t->process->self)
+		ix = atomic_exchange(&t->process->spare, ix);
 	if (ix)
 		pset_put(t, ix);
 }

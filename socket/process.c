@@ -13,6 +13,7 @@
 #include "fabric/attach.h"
 #include "fabric/wake.h"
 #include "socket/descriptor.h"
+#include "socket/wait.h"
 #include "vif/vif.h"
 
 #include <errno.h>
@@ -173,8 +174,11 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		return err;
 	socket_adopt(p, reply.proc);
 	socket_thread_init(&t, p);
-	if (reply.again)
+	if (reply.again) {
+		/* The other threads of the program before may have been spinning. */
+		wait_leave_places(&p->fabric, p->self);
 		drop_closed(&t);
+	}
 	return 0;
 }
 
@@ -199,7 +203,6 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 	to = &f->procs[child];
 	atomic_store(&to->pid, 0);
 	atomic_store(&to->watched, 0);
-	atomic_store(&to->spinning, 0);
 	to->vif = from->vif;
 	to->uid = from->uid;
 	mem_copy(to->name, from->name, sizeof(to->name));

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 
+/* How often a thread looks whether another has made the wake socket. */
+#define WAKE_TRIES 10000
+
 #define ALWAYS (EPOLLERR | EPOLLHUP)
 
 /* The RDNORM and WRNORM forms follow IN and OUT, as for the kernel's sockets. */
@@ -453,11 +456,19 @@ int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd, uint64_t magic)
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = magic };
-	int fd;
+	int fd = -1;
 
-	if (p->wake_fd >= 0)
-		return p->wake_fd;
-	fd = wake_open(f, pset_wake_name(p, ix));
+	/* Of several threads that want it, one gets the name; the others wait for him. */
+	for (int i = 0; i < WAKE_TRIES; i++) {
+		int made = atomic_load(&p->wake_fd);
+
+		if (made >= 0)
+			return made;
+		fd = wake_open(f, pset_wake_name(p, ix));
+		if (fd != -EADDRINUSE)
+			break;
+		sys_call(SYS_sched_yield);
+	}
 	if (fd < 0)
 		return fd;
 	fd = descriptor_hide(t, fd);

@@ -21,6 +21,7 @@
 #include "socket/descriptor.h"
 #include "fabric/wake.h"
 #include "socket/pset.h"
+#include "socket/wait.h"
 #include "stack/conn.h"
 #include "stack/host.h"
 
@@ -531,8 +532,7 @@ static int close_all(struct socket_thread *t, proc_ix dead)
 		if (pset_put(&as, ix))
 			return -EAGAIN;
 	}
-	atomic_fetch_sub(&f->header->spinners,
-			 atomic_exchange(&p->spinning, 0));
+	wait_leave_places(f, dead);
 	atomic_store(&p->fd_end, 0);
 	atomic_store(&p->pid, 0);
 	atomic_store(&p->parent, 0);

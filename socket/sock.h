@@ -44,6 +44,7 @@ struct sock {
 	watch_ix watches;	   /* linked by watch.next */
 	uint64_t recv_timeout_ns;  /* 0: none */
 	uint64_t send_timeout_ns;
+	uint32_t linger_s; /* close() waits so long at most for what was sent */
 };
 
 enum watch_state {
@@ -87,7 +88,7 @@ struct pset {
 	_Atomic uint32_t refs;	/* descriptors; a temporary one has 1 */
 	struct fabric_lock lock;
 	_Atomic uint32_t sleeping; /* a futex, see above */
-	int32_t wake_fd;	   /* in the processes that share it; -1: none yet */
+	_Atomic int32_t wake_fd;   /* in the processes that share it; -1: none yet */
 	proc_ix owner;		   /* of a temporary one; 0: descriptors name it */
 	uint32_t generation;	   /* counts uses of the slot: part of the wake name */
 	_Atomic uint32_t kernel_fds; /* descriptors of the kernel's in it */

@@ -38,19 +38,24 @@ static const struct conn *conn_of(const struct socket_thread *t,
 
 /* --- receiving --------------------------------------------------------------- */
 
-/* Copies in-order bytes under the lock. Returns how many. */
+/* Copies in-order bytes under the lock, or throws them away. Returns how many. */
 static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
-			bool peek)
+			bool peek, bool discard)
 {
+	uint8_t nowhere[512];
 	size_t done = 0, n;
-	void *at;
+	void *at = nowhere;
 
-	while ((n = cursor_piece(c, UINT32_MAX, &at))) {
+	while ((n = discard ? min_u64(c->left, sizeof(nowhere)) :
+			      cursor_piece(c, UINT32_MAX, &at))) {
 		uint32_t got = tcp_copy(&w->stack, s->conn,
 					peek ? (uint32_t)done : 0, at,
 					(uint32_t)n, peek);
 
-		cursor_advance(c, got);
+		if (discard)
+			c->left -= got;
+		else
+			cursor_advance(c, got);
 		done += got;
 		if (got < n)
 			break;
@@ -88,18 +93,18 @@ static size_t copy_frames(struct work *w, struct frame_list *list,
  * Returns the bytes.
  */
 static size_t receive(struct work *w, struct sock *s, struct cursor *c,
-		      bool peek)
+		      bool peek, bool discard)
 {
 	struct frame_list list = { 0, 0 };
 	uint32_t there = tcp_readable(conn_of(w->thread, s));
 	uint32_t taken = 0;
 	size_t done = 0;
 
-	if (!peek && there >= TAKE_MIN && c->left >= TAKE_MIN)
+	if (!peek && !discard && there >= TAKE_MIN && c->left >= TAKE_MIN)
 		taken = tcp_take(&w->stack, s->conn,
 				 (uint32_t)min_u64(c->left, UINT32_MAX), &list);
 	if (!taken)
-		done = copy_some(w, s, c, peek);
+		done = copy_some(w, s, c, peek, discard);
 	if (!peek)
 		tcp_consumed(&w->stack, s->conn);
 	work_refresh(w, s);
@@ -108,6 +113,45 @@ static size_t receive(struct work *w, struct sock *s, struct cursor *c,
 		done = copy_frames(w, &list, c);
 	work_end(w);
 	return done;
+}
+
+/* MSG_OOB: the urgent byte, which stays in the stream as well. */
+static long receive_urgent(struct socket_thread *t, long fd, struct cursor *c,
+			   bool peek)
+{
+	struct work w;
+	struct sock *s;
+	uint8_t byte = 0;
+	int err = sock_lock(&w, t, fd, &s);
+	size_t n;
+	void *at;
+
+	if (err)
+		return err;
+	err = tcp_urgent(&w.stack, s->conn, &byte, peek);
+	work_refresh(&w, s);
+	work_end(&w);
+	if (err)
+		return err;
+	n = cursor_piece(c, 1, &at);
+	mem_copy(at, &byte, n);
+	return (long)n;
+}
+
+/*
+ * Is there enough to look under the lock? Less than SO_RCVLOWAT is not readiness, but
+ * whoever does not wait, or wants no more, gets it.
+ */
+static bool worth_a_look(const struct socket_thread *t, const struct sock *s,
+			 const struct cursor *c, long flags)
+{
+	uint32_t there;
+
+	if (atomic_load_explicit(&s->ready, memory_order_acquire) &
+	    (STACK_IN | STACK_RDHUP | STACK_HUP | STACK_ERR))
+		return true;
+	there = tcp_readable(conn_of(t, s));
+	return there && (would_block(s, flags) || there >= c->left);
 }
 
 long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
@@ -119,14 +163,13 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 	if (!s)
 		return -EBADF;
 	if (flags & MSG_OOB)
-		return -EINVAL;
+		return receive_urgent(t, fd, c, flags & MSG_PEEK);
 	for (;;) {
 		struct work w;
 		int err = 0;
 
 		/* Nothing there: no need for the lock to find that out. */
-		if (!(atomic_load_explicit(&s->ready, memory_order_acquire) &
-		      (STACK_IN | STACK_RDHUP | STACK_HUP | STACK_ERR)))
+		if (!worth_a_look(t, s, c, flags))
 			goto wait;
 		err = sock_lock(&w, t, fd, &s);
 		if (err)
@@ -136,7 +179,8 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			return (long)done;
 		}
 		if (tcp_readable(conn_of(t, s))) {
-			done += receive(&w, s, c, flags & MSG_PEEK);
+			done += receive(&w, s, c, flags & MSG_PEEK,
+					flags & MSG_TRUNC);
 			if (!(flags & MSG_WAITALL) || !c->left ||
 			    (flags & MSG_PEEK))
 				return (long)done;

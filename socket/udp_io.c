@@ -2,6 +2,7 @@
 /* Datagrams: one frame each, filled before the host is locked. */
 #include "socket/io.h"
 #include "socket/name.h"
+#include "socket/open.h"
 #include "socket/wait.h"
 
 #include <errno.h>
@@ -59,6 +60,11 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err;
+	err = open_bind_inet6(&w, s);
+	if (err) {
+		work_end(&w);
+		return err;
+	}
 	ix = frame_alloc(&w.in.arena);
 	err = ix ? gather(&w.in.arena, ix, c) : -ENOBUFS;
 	if (err)
@@ -97,7 +103,7 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		struct udp_note un;
 		struct work w;
 		frame_ix ix;
-		bool inet6;
+		bool inet6, shut;
 		int err;
 
 		if (!(atomic_load_explicit(&s->ready, memory_order_acquire) &
@@ -132,7 +138,11 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			note->flags = got < whole ? MSG_TRUNC : 0;
 			return (long)(flags & MSG_TRUNC ? whole : got);
 		}
+		/* shutdown() ends the wait, but not what is sent to us. */
+		shut = conn_ready(&w.stack, s->conn) & STACK_RDHUP;
 		work_end(&w);
+		if (shut)
+			return 0;
 wait:
 		if ((flags & MSG_DONTWAIT) || atomic_load(&s->nonblock))
 			return -EAGAIN;

@@ -50,21 +50,32 @@ static bool crowded(struct socket_thread *t, uint64_t now)
 	return now < t->crowded_until_ns;
 }
 
-/* Takes one of the places for long spinners; false: every core has one. */
-static bool join_spinners(struct fabric *f, struct fabric_proc *p)
+/*
+ * Takes one of the places for long spinners; NULL: every core has one. A place names who
+ * has it, so that it is found if he dies there.
+ */
+static _Atomic proc_ix *join_spinners(struct fabric *f, proc_ix self)
 {
-	if (atomic_fetch_add(&f->header->spinners, 1) >= f->header->cores) {
-		atomic_fetch_sub(&f->header->spinners, 1);
-		return false;
+	uint32_t n = min_u32(f->header->cores, FABRIC_SPINNERS);
+
+	for (uint32_t i = 0; i < n; i++) {
+		_Atomic proc_ix *place = &f->header->spinner[i];
+		proc_ix nobody = 0;
+
+		if (!atomic_load_explicit(place, memory_order_relaxed) &&
+		    atomic_compare_exchange_strong(place, &nobody, self))
+			return place;
 	}
-	atomic_fetch_add(&p->spinning, 1);
-	return true;
+	return NULL;
 }
 
-static void leave_spinners(struct fabric *f, struct fabric_proc *p)
+void wait_leave_places(struct fabric *f, proc_ix gone)
 {
-	atomic_fetch_sub(&p->spinning, 1);
-	atomic_fetch_sub(&f->header->spinners, 1);
+	for (uint32_t i = 0; i < FABRIC_SPINNERS; i++) {
+		proc_ix ix = gone;
+
+		atomic_compare_exchange_strong(&f->header->spinner[i], &ix, 0);
+	}
 }
 
 /* How long this thread may spin: the fewer of its last spins paid, the shorter. */
@@ -90,10 +101,10 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 	       uint64_t until)
 {
 	struct fabric *f = &t->process->fabric;
-	struct fabric_proc *p = &f->procs[t->self];
+	_Atomic proc_ix *place = NULL;
 	uint64_t begin = fabric_now(f), now = begin;
 	uint64_t limit = begin + budget(t);
-	bool joined = false, paid = false;
+	bool paid = false;
 
 	if (limit > until)
 		limit = until;
@@ -107,17 +118,18 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 		now = fabric_now(f);
 		if (now - begin < SPIN_SHORT_NS)
 			continue;
-		if (!joined) {
-			joined = !crowded(t, now) && join_spinners(f, p);
-			if (!joined)
+		if (!place) {
+			if (!crowded(t, now))
+				place = join_spinners(f, t->self);
+			if (!place)
 				break;
 		}
 	}
 	paid = ready(arg);
 out:
-	if (joined)
-		leave_spinners(f, p);
-	learn(t, paid, joined);
+	if (place)
+		atomic_store_explicit(place, 0, memory_order_release);
+	learn(t, paid, place);
 	return paid;
 }
 

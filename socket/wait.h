@@ -39,6 +39,9 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 	      uint64_t until);
 
+/* wait_leave_places - @gone spins no more: it is dead, or another program now */
+void wait_leave_places(struct fabric *f, proc_ix gone);
+
 /* wait_futex - sleeps while *word == @value; 0, -EINTR or -ETIMEDOUT */
 int wait_futex(struct socket_thread *t, _Atomic uint32_t *word, uint32_t value,
 	       uint64_t until);

@@ -55,8 +55,8 @@ static void on_received(struct stack *st, conn_ix c, const struct frame *f)
 	struct work *w = work_of(st);
 	const struct conn *conn = slot_at(st->conns, c);
 
-	vif_charge(w->fabric, w->fabric->hosts[w->host].vif, conn->vif, 1,
-		   f->header_bytes + f->payload);
+	vif_charge_down(w->fabric, f->tx_vif, w->fabric->hosts[w->host].vif,
+			conn->vif, 1, f->header_bytes + f->payload);
 }
 
 static const struct stack_ops ops = {

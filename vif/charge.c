@@ -25,3 +25,35 @@ void vif_charge_far(const struct fabric *f, vif_ix tx, vif_ix rx,
 		}
 	}
 }
+
+/* True: @ix lies strictly below @top. */
+static bool is_inside(const struct fabric *f, vif_ix ix, vif_ix top)
+{
+	return ix != top && vif_below(f, ix, top);
+}
+
+void vif_charge_down(const struct fabric *f, vif_ix tx, vif_ix host, vif_ix rx,
+		     uint32_t packets, uint64_t bytes)
+{
+	vif_ix ix = tx;
+
+	vif_charge(f, host, rx, packets, bytes);
+	if (!is_inside(f, tx, host))
+		return;
+	/* The lowest common ancestor, and what is above it up to the host. */
+	for (int i = 0; i < VIF_DEPTH_MAX && ix && !vif_below(f, rx, ix); i++)
+		ix = vif_parent(vif_at(f, ix));
+	for (int i = 0; i < VIF_DEPTH_MAX && ix && is_inside(f, ix, host); i++) {
+		struct vif *v = vif_at(f, ix);
+
+		atomic_fetch_sub_explicit(&v->tx.packets, packets,
+					  memory_order_relaxed);
+		atomic_fetch_sub_explicit(&v->tx.bytes, bytes,
+					  memory_order_relaxed);
+		atomic_fetch_sub_explicit(&v->rx.packets, packets,
+					  memory_order_relaxed);
+		atomic_fetch_sub_explicit(&v->rx.bytes, bytes,
+					  memory_order_relaxed);
+		ix = vif_parent(v);
+	}
+}

@@ -74,6 +74,37 @@ static void charges_whom_the_rule_names(void **state)
 	}
 }
 
+static void two_steps_count_as_one(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(paths) * ARRAY_SIZE(paths); i++) {
+		const char *tx = paths[i / ARRAY_SIZE(paths)];
+		const char *rx = paths[i % ARRAY_SIZE(paths)];
+		struct fabric one, two;
+
+		test_fabric_open(&one, 64);
+		test_fabric_open(&two, 64);
+		grow(&one);
+		grow(&two);
+		/* The root's lanes: up to it, and from there to the receiver. */
+		vif_charge(&one, vif_find(&one, tx), vif_find(&one, rx), 2, 99);
+		vif_charge(&two, vif_find(&two, tx), VIF_ROOT, 2, 99);
+		vif_charge_down(&two, vif_find(&two, tx), VIF_ROOT,
+				vif_find(&two, rx), 2, 99);
+		for (size_t p = 0; p < ARRAY_SIZE(paths); p++) {
+			struct vif *a = vif_at(&one, vif_find(&one, paths[p]));
+			struct vif *b = vif_at(&two, vif_find(&two, paths[p]));
+
+			assert_int_equal(a->tx.packets, b->tx.packets);
+			assert_int_equal(a->rx.packets, b->rx.packets);
+			assert_int_equal(a->tx.bytes, b->tx.bytes);
+			assert_int_equal(a->rx.bytes, b->rx.bytes);
+		}
+		test_fabric_close(&one);
+		test_fabric_close(&two);
+	}
+}
+
 static void a_removed_vif_is_harmless(void **state)
 {
 	struct fabric f;
@@ -130,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(charges_whom_the_rule_names),
+		cmocka_unit_test(two_steps_count_as_one),
 		cmocka_unit_test(a_removed_vif_is_harmless),
 		cmocka_unit_test(loses_no_count_among_threads),
 	};

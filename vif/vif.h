@@ -178,6 +178,16 @@ static inline void vif_charge(const struct fabric *f, vif_ix tx, vif_ix rx,
 	vif_charge_far(f, tx, rx, packets, bytes);
 }
 
+/*
+ * vif_charge_down - a frame from @tx, charged as far as @host by vif_charge(), goes on to
+ * the lane @rx of that host
+ *
+ * Where @tx is a lane of the same host, the frame has not been up to @host at all: what is
+ * between @host and the lowest common ancestor is taken back.
+ */
+void vif_charge_down(const struct fabric *f, vif_ix tx, vif_ix host, vif_ix rx,
+		     uint32_t packets, uint64_t bytes);
+
 /* vif_drop_tx, vif_drop_rx - frames lost on their way out of or into @ix */
 static inline void vif_drop_tx(const struct fabric *f, vif_ix ix,
 			       uint32_t packets)

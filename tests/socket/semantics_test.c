@@ -14,12 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#include "fabric/wake.h"
 
 #define A_LAST 2
 #define B_LAST 3
@@ -702,6 +706,245 @@ static void a_fabric_that_ends_is_felt(void **state)
 	assert_int_equal(sf_connect(&a, z, B_LAST, 99), -EHOSTUNREACH);
 }
 
+/* --- corners ----------------------------------------------------------------- */
+
+static void a_one_shot_that_is_used_up_is_silent(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLONESHOT }, got;
+	int x, y, ep;
+
+	(void)state;
+	pair(&x, &y);
+	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	sf_write(&a, x, "a", 1);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	/* Not even for errors and hang-ups. */
+	sf_close(&a, x);
+	SF(&b, SYS_shutdown, y, SHUT_RDWR, 0, 0, 0, 0);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_MOD, y, &ev, 0, 0);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	assert_true(got.events & EPOLLHUP);
+}
+
+static void exclusive_wakes_one_of_the_sleepers(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE }, got;
+	int l = sf_listen(&b, 80), ep[2], x;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		ep[i] = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+		assert_int_equal(SF(&b, SYS_epoll_ctl, ep[i], EPOLL_CTL_ADD, l,
+				    &ev, 0, 0),
+				 0);
+		assert_int_equal(SF(&b, SYS_epoll_ctl, ep[i], EPOLL_CTL_MOD, l,
+				    &ev, 0, 0),
+				 -EINVAL);
+		/* Slept, and does not sleep any more: does not count as a sleeper. */
+		assert_int_equal(SF(&b, SYS_epoll_wait, ep[i], &got, 1, 2, 0, 0),
+				 0);
+	}
+	x = sf_tcp(&a);
+	assert_int_equal(sf_connect(&a, x, B_LAST, 80), 0);
+	assert_int_equal(wait_one(&b, ep[0], &got), 1);
+	assert_int_equal(wait_one(&b, ep[1], &got), 1);
+}
+
+static void epoll_in_epoll_reports_again_and_again(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN }, got;
+	struct pollfd p;
+	int x, y, inner, outer;
+	char buf[4];
+
+	(void)state;
+	pair(&x, &y);
+	inner = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	outer = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	SF(&b, SYS_epoll_ctl, inner, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	SF(&b, SYS_epoll_ctl, outer, EPOLL_CTL_ADD, inner, &ev, 0, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(SF(&b, SYS_epoll_wait, outer, &got, 1, 5, 0,
+				    0),
+				 0);
+		sf_write(&a, x, "a", 1);
+		/* Until the data has been read. */
+		for (int j = 0; j < 2; j++) {
+			assert_int_equal(SF(&b, SYS_epoll_wait, outer, &got, 1,
+					    1000, 0, 0),
+					 1);
+			assert_int_equal(wait_one(&b, inner, &got), 1);
+		}
+		assert_int_equal(sf_read(&b, y, buf, 4), 1);
+		assert_int_equal(wait_one(&b, inner, &got), 0);
+		assert_int_equal(wait_one(&b, inner, &got), 0);
+	}
+	p = (struct pollfd){ inner, POLLIN, 0 };
+	assert_int_equal(SF(&b, SYS_poll, &p, 1, 5, 0, 0, 0), 0);
+	sf_write(&a, x, "a", 1);
+	assert_int_equal(SF(&b, SYS_poll, &p, 1, 1000, 0, 0, 0), 1);
+}
+
+static void the_other_forms_of_readiness(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLRDNORM }, got;
+	struct pollfd p[2];
+	int x, y, ep;
+
+	(void)state;
+	pair(&x, &y);
+	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	assert_int_equal(wait_one(&b, ep, &got), 0);
+	sf_write(&a, x, "a", 1);
+	assert_int_equal(wait_one(&b, ep, &got), 1);
+	assert_int_equal(got.events, EPOLLRDNORM);
+	/* One descriptor twice. */
+	p[0] = (struct pollfd){ y, POLLPRI, 0 };
+	p[1] = (struct pollfd){ y, POLLRDNORM, 0 };
+	assert_int_equal(SF(&b, SYS_poll, p, 2, 0, 0, 0, 0), 1);
+	assert_int_equal(p[1].revents, POLLRDNORM);
+}
+
+static void a_listener_that_is_shut_down_accepts_no_more(void **state)
+{
+	int l = sf_listen(&b, 80);
+
+	(void)state;
+	assert_int_equal(SF(&b, SYS_shutdown, l, SHUT_RD, 0, 0, 0, 0), 0);
+	assert_int_equal(SF(&b, SYS_accept4, l, 0, 0, 0, 0, 0), -EINVAL);
+}
+
+static void nothing_is_read_at_once_and_received_later(void **state)
+{
+	char buf[8];
+	int x, y, mark = 9, low = 4;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(sf_read(&b, y, buf, 0), 0);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 0, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+	/* MSG_TRUNC of a stream throws away, without a buffer. */
+	sf_write(&a, x, "abcdef", 6);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, 0, 4, MSG_TRUNC, 0, 0), 4);
+	assert_int_equal(sf_read(&b, y, buf, 8), 2);
+	assert_memory_equal(buf, "ef", 2);
+	/* SO_RCVLOWAT is for those who wait. */
+	SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low), 0);
+	sf_write(&a, x, "gh", 2);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 8, MSG_DONTWAIT, 0, 0),
+			 2);
+	low = 1;
+	SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low), 0);
+	/* Urgent data. */
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 1, MSG_OOB, 0, 0),
+			 -EINVAL);
+	assert_int_equal(SF(&a, SYS_sendto, x, "i!", 2, MSG_OOB, 0, 0), 2);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 1, MSG_OOB, 0, 0), 1);
+	assert_int_equal(buf[0], '!');
+	assert_int_equal(SF(&b, SYS_ioctl, y, SIOCATMARK, &mark, 0, 0, 0), 0);
+	assert_int_equal(mark, 0);
+	assert_int_equal(sf_read(&b, y, buf, 1), 1);
+	assert_int_equal(SF(&b, SYS_ioctl, y, SIOCATMARK, &mark, 0, 0, 0), 0);
+	assert_int_equal(mark, 1);
+}
+
+static void congestion_control_is_chosen_by_name(void **state)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+	int x = sf_tcp(&a);
+
+	(void)state;
+	assert_int_equal(SF(&a, SYS_setsockopt, x, IPPROTO_TCP, TCP_CONGESTION,
+			    "reno", 4, 0),
+			 0);
+	assert_int_equal(SF(&a, SYS_getsockopt, x, IPPROTO_TCP, TCP_CONGESTION,
+			    name, &len, 0),
+			 0);
+	assert_string_equal(name, "reno");
+	assert_int_equal(SF(&a, SYS_setsockopt, x, IPPROTO_TCP, TCP_CONGESTION,
+			    "cubicle", 7, 0),
+			 -ENOENT);
+}
+
+static void an_ipv6_listener_without_bind_serves_both_families(void **state)
+{
+	struct sockaddr_in6 sa = { 0 };
+	struct sockaddr_in6 one = { .sin6_family = AF_INET6,
+				    .sin6_addr.s6_addr = { [15] = 1 } };
+	socklen_t len = sizeof(sa);
+	int l = (int)SF(&b, SYS_socket, AF_INET6, SOCK_STREAM, 0, 0, 0, 0), x;
+
+	(void)state;
+	assert_int_equal(SF(&b, SYS_listen, l, 5, 0, 0, 0, 0), 0);
+	assert_int_equal(SF(&b, SYS_getsockname, l, &sa, &len, 0, 0, 0), 0);
+	x = sf_tcp(&a);
+	assert_int_equal(sf_connect(&a, x, B_LAST, ntohs(sa.sin6_port)), 0);
+	x = (int)SF(&b, SYS_socket, AF_INET6, SOCK_STREAM, 0, 0, 0, 0);
+	one.sin6_port = sa.sin6_port;
+	assert_int_equal(SF(&b, SYS_connect, x, &one, sizeof(one), 0, 0, 0), 0);
+}
+
+static void close_lingers_while_data_waits(void **state)
+{
+	struct linger li = { 1, 1 };
+	static char big[2 << 20];
+	uint64_t begin;
+	int x, y;
+
+	(void)state;
+	pair(&x, &y);
+	set_nonblocking(&a, x);
+	SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_LINGER, &li, sizeof(li), 0);
+	sf_write(&a, x, "a", 1);
+	while (sf_write(&a, x, big, sizeof(big)) > 0)
+		;
+	begin = fabric_now(&pa.fabric);
+	assert_int_equal(sf_close(&a, x), 0);
+	assert_true(fabric_now(&pa.fabric) - begin > 900 * NSEC_PER_MSEC);
+}
+
+static void a_closed_epoll_ends_nobody_elses(void **state)
+{
+	struct epoll_event ev = { .events = EPOLLIN }, got;
+	int x, y, ep, copy;
+
+	(void)state;
+	pair(&x, &y);
+	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	copy = (int)SF(&b, SYS_dup, ep, 0, 0, 0, 0, 0);
+	sf_close(&b, ep);
+	sf_write(&a, x, "a", 1);
+	assert_int_equal(wait_one(&b, copy, &got), 1);
+	assert_int_equal(SF(&b, SYS_dup2, y, copy, 0, 0, 0, 0), copy);
+	assert_int_equal(sf_read(&b, copy, &ev, 1), 1);
+}
+
+static void wakes_others_without_a_descriptor_left(void **state)
+{
+	struct rlimit old, none;
+	int fd = wake_open(&pa.fabric, 12345);
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ (rlim_t)fd + 1, old.rlim_max };
+	while (dup(fd) < fd)
+		; /* no hole below it */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(dup(fd), -1);
+	wake_send(&pa.fabric, 12345);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	close(fd);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
 
 int main(void)
@@ -732,6 +975,17 @@ int main(void)
 		TEST(options_are_kept),
 		TEST(what_is_not_on_a_fabric_is_refused),
 		TEST(a_fabric_that_ends_is_felt),
+		TEST(a_one_shot_that_is_used_up_is_silent),
+		TEST(exclusive_wakes_one_of_the_sleepers),
+		TEST(epoll_in_epoll_reports_again_and_again),
+		TEST(the_other_forms_of_readiness),
+		TEST(a_listener_that_is_shut_down_accepts_no_more),
+		TEST(nothing_is_read_at_once_and_received_later),
+		TEST(congestion_control_is_chosen_by_name),
+		TEST(an_ipv6_listener_without_bind_serves_both_families),
+		TEST(close_lingers_while_data_waits),
+		TEST(a_closed_epoll_ends_nobody_elses),
+		TEST(wakes_others_without_a_descriptor_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
