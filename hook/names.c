@@ -5,7 +5,9 @@
  *
  * A program that opens /etc/resolv.conf finds the gateway there, and "toami" to
  * search in, so that `db` and `db.toami` are the same to the resolvers of
- * glibc, musl and c-ares. The caches that would answer from the host's network
+ * glibc, musl and c-ares. /etc/gai.conf prefers IPv4 there: every name has an
+ * address of either kind, many servers listen on IPv4 alone, and many clients
+ * try the first address only. The caches that would answer from the host's network
  * are not found.
  */
 #include <errno.h>
@@ -16,16 +18,17 @@
 #include "hook/hook.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
+#define GAI_CONF    "/etc/gai.conf"
 
-static bool is_resolv_conf(long path)
+static bool is_file(long path, const char *name, size_t size)
 {
 	char text[sizeof(RESOLV_CONF)];
 
 	/* Most paths differ within their first bytes: no need to read on. */
 	return path && !hook_copy_user(text, (void *)path, 8) &&
-	       !__builtin_memcmp(text, RESOLV_CONF, 8) &&
-	       !hook_copy_user(text, (void *)path, sizeof(text)) &&
-	       !__builtin_memcmp(text, RESOLV_CONF, sizeof(text));
+	       !__builtin_memcmp(text, name, 8) &&
+	       !hook_copy_user(text, (void *)path, size) &&
+	       !__builtin_memcmp(text, name, size);
 }
 
 static char *put_number(char *p, unsigned v)
@@ -45,11 +48,30 @@ static char *put_text(char *p, const char *s)
 	return p;
 }
 
+/* A file of the kernel's with the @size bytes at @text, to be read. */
+static long open_text(const char *name, int flags, const char *text, long size)
+{
+	long fd = sys_call(SYS_memfd_create, name,
+			   flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+
+	if (fd >= 0)
+		sys_call(SYS_pwrite64, fd, text, size, 0);
+	return fd;
+}
+
+static long open_gai_conf(int flags)
+{
+	char text[48];
+
+	return open_text("gai.conf", flags, text,
+			 put_text(text, "precedence ::ffff:0:0/96 100\n") -
+				 text);
+}
+
 static long open_resolv_conf(int flags)
 {
 	const uint8_t *gateway = hook_process.fabric.header->gateway4.b + 12;
 	char text[80], *p;
-	long fd;
 
 	p = put_text(text, "nameserver ");
 	for (int i = 0; i < 4; i++) {
@@ -57,12 +79,7 @@ static long open_resolv_conf(int flags)
 		*p++ = i < 3 ? '.' : '\n';
 	}
 	p = put_text(p, "search toami\n");
-	fd = sys_call(SYS_memfd_create, "resolv.conf",
-		      flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
-	if (fd < 0)
-		return fd;
-	sys_call(SYS_pwrite64, fd, text, p - text, 0);
-	return fd;
+	return open_text("resolv.conf", flags, text, p - text);
 }
 
 int hook_open(struct hook_thread *t, struct hook_frame *f)
@@ -70,15 +87,18 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 	int path = f->rax == SYS_open ? 0 : 1;
 	long flags = f->args[path + 1];
 
+	bool resolv = is_file(f->args[path], RESOLV_CONF, sizeof(RESOLV_CONF));
+
 	(void)t;
-	if (!is_resolv_conf(f->args[path]))
+	if (!resolv && !is_file(f->args[path], GAI_CONF, sizeof(GAI_CONF)))
 		return HOOK_PASS;
 	if (f->rax == SYS_openat2 &&
 	    hook_copy_user(&flags, (void *)f->args[2], 8))
 		return HOOK_PASS;
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_PATH | O_CREAT)))
 		return HOOK_PASS;
-	f->rax = open_resolv_conf((int)flags);
+	f->rax = resolv ? open_resolv_conf((int)flags) :
+			  open_gai_conf((int)flags);
 	return HOOK_RETURN;
 }
 

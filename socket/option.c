@@ -135,6 +135,8 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 	if (level != SOL_SOCKET)
 		return 1;
 	switch (name) {
+	case SO_BINDTODEVICE: /* the empty name: to none, which it is */
+		return len && *(const char *)val ? -ENODEV : 0;
 	case SO_REUSEADDR:
 		s->reuseaddr = v;
 		return 0;
@@ -177,7 +179,7 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 
 	if (err)
 		return err;
-	if (len > 65536 || !len) {
+	if (len > 65536 || (!len && name != SO_BINDTODEVICE)) {
 		err = -EINVAL;
 		goto out;
 	}
@@ -302,6 +304,11 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 
 	if (n)
 		return n;
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE) {
+		work_end(&w);
+		*len = 0; /* bound to no device; sshd asks */
+		return 0;
+	}
 	if (m) {
 		n = conn_get(&w.stack, s->conn, m->opt, &u.v);
 		/* As Linux reports it: doubled. */

@@ -660,6 +660,18 @@ static void options_are_kept(void **state)
 	}
 	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, 9999, &v, 4, 0),
 			 -ENOPROTOOPT);
+	/* Bound to no device: sshd asks, and an empty name says so. */
+	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_BINDTODEVICE,
+			    "eth0", 5, 0),
+			 -ENODEV);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_BINDTODEVICE,
+			    "", 0, 0),
+			 0);
+	assert_int_equal(SF(&a, SYS_getsockopt, x, SOL_SOCKET, SO_BINDTODEVICE,
+			    &v, &len, 0),
+			 0);
+	assert_int_equal(len, 0);
+	len = sizeof(v);
 	assert_int_equal(SF(&a, SYS_getsockopt, x, SOL_SOCKET, SO_TYPE, &v,
 			    &len, 0),
 			 0);
