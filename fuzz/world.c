@@ -107,18 +107,17 @@ void world_save(void)
 	saved = world;
 }
 
-/* Only what can have been touched: the rest is as it was. */
+/* What lies beyond the slots in use then is anything once they are handed out.
+ */
 void world_restore(void)
 {
-	size_t head = offsetof(struct world, conns);
-	size_t c = slot_end(&conns), k = arena_chunks_end(&arena),
-	       f = arena_frames_end(&arena);
-
-	memcpy(&world, &saved, head);
-	memcpy(world.conns, saved.conns, c * sizeof(world.conns[0]));
-	memcpy(world.chunks, saved.chunks, k * sizeof(world.chunks[0]));
-	memcpy(world.frames, saved.frames, f * sizeof(world.frames[0]));
-	memcpy(world.bytes, saved.bytes, k * sizeof(world.bytes[0]));
+	memcpy(&world, &saved, offsetof(struct world, conns));
+	memcpy(world.conns, saved.conns,
+	       slot_end(&conns) * sizeof(world.conns[0]));
+	memcpy(world.chunks, saved.chunks,
+	       arena_chunks_end(&arena) * sizeof(world.chunks[0]));
+	memcpy(world.frames, saved.frames,
+	       arena_frames_end(&arena) * sizeof(world.frames[0]));
 	world_stack.now_ns = world.now_ns;
 	world_stack.out = (struct frame_list){ 0, 0 };
 	world_stack.acked = 0;

@@ -90,6 +90,16 @@ enum tcp_rtx {
 	TCP_RTX_PERSIST, /* zero window probe, or a held-back tail */
 };
 
+/* Explicit congestion notification; tcp_ecn.c. */
+enum tcp_ecn {
+	ECN_OK = 0x01,	    /* agreed */
+	ECN_ASKED = 0x02,   /* by our SYN */
+	ECN_SEEN = 0x04,    /* the peer marks what it sends */
+	ECN_SAY_CWR = 0x08, /* with the next new data */
+	ECN_CUT = 0x10,	    /* below `recover` the window was cut already */
+	ECN_DEMAND = 0x40,  /* until CWR comes; the value of TCP_ECE */
+};
+
 #define TCP_SACKED_MAX 14 /* ranges the sender remembers */
 #define TCP_SACK_MAX   4  /* ranges the receiver reports */
 
@@ -180,6 +190,7 @@ struct conn {
 	uint8_t retries;
 	uint8_t keep_cnt;
 	uint8_t reno; /* NewReno's growth instead of CUBIC's */
+	uint8_t ecn;  /* enum tcp_ecn */
 	uint64_t last_recv_ns, last_send_ns;
 	uint64_t last_ack_ns; /* anything acceptable was heard */
 	uint64_t stalled_ns;  /* when the oldest unanswered resend or probe left
@@ -196,8 +207,18 @@ struct conn {
 		struct {
 			struct tcp_range sacked[TCP_SACKED_MAX];
 			/* CUBIC, RFC 9438; bytes and 1/1024 s. */
-			uint64_t epoch_ns;
-			uint32_t w_max, w_origin, w_est, k;
+			uint32_t w_max, k;
+			union {
+				struct { /* not in TCP_RECOVERY */
+					uint64_t epoch_ns;
+					uint32_t w_origin, w_est;
+				};
+				struct { /* RFC 6937, in TCP_RECOVERY only */
+					uint32_t prr_flight, prr_out;
+					uint32_t prr_delivered;
+					uint32_t prr_mark; /* delivered() */
+				};
+			};
 			uint32_t prior_cwnd, prior_ssthresh;
 		};
 		struct { /* listener */

@@ -84,7 +84,8 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 		c->ttl = v == -1 ? 64 : (uint8_t)v;
 		return 0;
 	case CONN_TOS:
-		c->tos = (uint8_t)v;
+		/* TCP marks as it sees fit. */
+		c->tos = (uint8_t)(c->proto == STACK_TCP ? v & ~ECN_MASK : v);
 		return 0;
 	case CONN_LINGER_S:
 		c->linger_s = v;

@@ -59,7 +59,9 @@ void script_send(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack,
 	static uint8_t l4[65536];
 	struct tcp_header *t = (struct tcp_header *)l4;
 	struct ip_addr src = testnet_ip4(1), dst = testnet_ip4(0);
+	struct ipv4_header *h;
 	uint32_t head;
+	frame_ix ix;
 
 	memset(t, 0, sizeof(*t));
 	if (opt_bytes)
@@ -83,8 +85,14 @@ void script_send(struct script *s, uint8_t flags, uint32_t seq, uint32_t ack,
 	t->csum = (uint16_t)~csum_fold(
 		csum_add(0, l4, head + bytes) +
 		csum_pseudo(&src, &dst, IP_TCP, head + bytes));
+	ix = script_raw(s->n, IP_TCP, l4, head + bytes);
+	h = (struct ipv4_header *)(frame_at(&s->n->arena, ix)->header +
+				   ETH_BYTES);
+	h->tos = s->tos;
+	h->csum = 0;
+	h->csum = (uint16_t)~csum_fold(csum_add(0, h, IPV4_BYTES));
 	s->n->st[0].now_ns = s->n->now_ns;
-	stack_input(&s->n->st[0], script_raw(s->n, IP_TCP, l4, head + bytes));
+	stack_input(&s->n->st[0], ix);
 }
 
 struct seen script_next(struct script *s)
@@ -100,6 +108,7 @@ struct seen script_next(struct script *s)
 	f = frame_at(a, ix);
 	t = (const struct tcp_header *)(f->header + f->l4_off);
 	seen.any = true;
+	seen.tos = f->header[ETH_BYTES + 1];
 	seen.flags = t->flags;
 	seen.seq = be32(t->seq);
 	seen.ack = be32(t->ack);

@@ -17,6 +17,7 @@ struct script {
 	uint32_t iss;	       /* host 0's */
 	bool ts;	       /* put timestamps into what is sent */
 	uint32_t tsval, tsecr;
+	uint8_t tos; /* of what is sent */
 };
 
 /* A segment as host 0 sent it. */
@@ -26,6 +27,7 @@ struct seen {
 	uint32_t seq, ack, bytes;
 	uint16_t window;
 	uint8_t options; /* bytes */
+	uint8_t tos;
 	uint8_t opt[40];
 	uint8_t data[64];
 };

@@ -98,6 +98,7 @@ struct stack_config {
 	vif_ix vif;	  /* whose address this is */
 	host_ix self;	  /* index of this host, copied into its connections */
 	uint64_t secret[2]; /* for sequence numbers, ports, cookies */
+	bool ecn;	    /* connect() asks for ECN; listeners always agree */
 };
 
 /* stack_host_init - a host without connections, in zeroed memory */

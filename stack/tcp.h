@@ -6,6 +6,7 @@
  *	tcp_ack.c      what an acknowledgement frees; recovery from loss
  *	tcp_sack.c     the sender's scoreboard
  *	tcp_cc.c       congestion window: slow start, CUBIC
+ *	tcp_ecn.c      marks instead of losses
  *	tcp_rtt.c      round trip and retransmission timeout
  *	tcp_recvq.c    bytes in order and out of order, the window, the reader
  *	tcp_sendq.c    chunks of the send queue, the writer
@@ -201,6 +202,13 @@ void tcp_cc_init(struct conn *c);
 void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked);
 uint32_t tcp_cc_loss(struct stack *st, struct conn *c);
 void tcp_cc_idle(struct stack *st, struct conn *c);
+
+/* tcp_ecn.c */
+void tcp_ecn_agree(struct conn *c, const struct tcp_in *in, uint8_t tos);
+uint8_t tcp_ecn_syn_flags(const struct stack *st, struct conn *c, bool answer);
+void tcp_ecn_input(struct stack *st, struct conn *c, const struct tcp_in *in,
+		   uint8_t tos);
+uint8_t tcp_ecn_output(struct conn *c, uint32_t seq, uint32_t bytes);
 
 /* tcp_rtt.c */
 void tcp_rtt_sample(struct conn *c, uint64_t ns);

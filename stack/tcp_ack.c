@@ -58,6 +58,8 @@ void tcp_recover_output(struct stack *st, struct conn *c)
 		if (!done)
 			return;
 		c->high_rxt = from + done;
+		if (c->recovery == TCP_RECOVERY)
+			c->prr_out += done;
 		if (c->recovery == TCP_LOSS)
 			count(st, TcpExt_TCPSlowStartRetrans);
 		else
@@ -73,14 +75,30 @@ static void remember(struct stack *st, struct conn *c)
 	c->prior_ssthresh = c->ssthresh;
 	c->ts_echo_min = tcp_ms(st) + c->ts_offset;
 	c->ssthresh = tcp_cc_loss(st, c);
+	if (unlikely(c->ecn & ECN_OK))
+		c->ecn |= ECN_SAY_CWR;
+}
+
+/* A count of the bytes that have left the network, SACKed ones among them. */
+static uint32_t delivered(const struct conn *c)
+{
+	return c->snd_nxt - tcp_unsacked(c, c->snd_una, c->snd_nxt);
 }
 
 static void enter_recovery(struct stack *st, struct conn *c, uint32_t lost)
 {
 	uint32_t to, done;
 
-	remember(st, c);
+	/* A mark has cut this window already: RFC 3168, section 6.1.2. */
+	if (!(c->ecn & ECN_CUT) || seq_ge(c->snd_una, c->recover))
+		remember(st, c);
+	else
+		c->prior_cwnd = 0;
+	c->ecn &= (uint8_t)~ECN_CUT;
 	c->cwnd = c->ssthresh;
+	c->prr_flight = c->snd_nxt - c->snd_una;
+	c->prr_delivered = 0;
+	c->prr_mark = delivered(c);
 	c->recovery = TCP_RECOVERY;
 	c->recover = c->snd_nxt;
 	c->high_rxt = c->snd_una;
@@ -97,8 +115,12 @@ static void enter_recovery(struct stack *st, struct conn *c, uint32_t lost)
 		to = min_u32(to, c->sacked[0].start - c->snd_una);
 	done = tcp_resend(st, c, c->snd_una, to);
 	c->high_rxt = c->snd_una + done;
+	c->prr_out = done;
 	if (done)
 		count(st, TcpExt_TCPFastRetrans);
+	/* The next acks say how much follows: reduce(). */
+	if (c->flags & CONN_SACK)
+		c->cwnd = max_u32(tcp_pipe(c), c->mss);
 	tcp_rtx_arm(st, c);
 }
 
@@ -113,6 +135,7 @@ void tcp_enter_loss(struct stack *st, struct conn *c)
 	/* A second timeout in a row: trust nothing that was reported. */
 	if (c->retries > 1)
 		c->sackeds = 0;
+	c->ecn &= (uint8_t)~ECN_CUT;
 	c->cwnd = c->mss;
 	c->recovery = TCP_LOSS;
 	c->recover = c->snd_nxt;
@@ -124,6 +147,8 @@ void tcp_enter_loss(struct stack *st, struct conn *c)
 
 static void leave_recovery(struct conn *c)
 {
+	if (c->recovery == TCP_RECOVERY)
+		c->epoch_ns = 0; /* PRR's counts were there */
 	c->recovery = TCP_OPEN;
 	c->dupacks = 0;
 	c->lost_end = c->snd_una;
@@ -283,6 +308,37 @@ static void clean(struct stack *st, struct conn *c, const struct tcp_in *in,
 		conn_event(st, c, STACK_OUT);
 }
 
+/*
+ * RFC 6937: what the network has delivered says how much may follow. Above ssthresh in
+ * proportion, so that the flight shrinks over one round trip; below it as in slow start,
+ * bounded by what was delivered (PRR-SSRB).
+ */
+static void reduce(struct conn *c)
+{
+	uint32_t pipe = tcp_pipe(c), mark = delivered(c), fresh = 0;
+	uint32_t allowed, more;
+
+	/* A range forgotten by a full scoreboard is not taken back. */
+	if (seq_gt(mark, c->prr_mark)) {
+		fresh = mark - c->prr_mark;
+		c->prr_mark = mark;
+		c->prr_delivered += fresh;
+	}
+	if (pipe > c->ssthresh) {
+		allowed = (uint32_t)(((uint64_t)c->prr_delivered * c->ssthresh +
+				      c->prr_flight - 1) /
+				     c->prr_flight);
+		more = allowed > c->prr_out ? allowed - c->prr_out : 0;
+	} else {
+		more = c->prr_delivered > c->prr_out
+			       ? c->prr_delivered - c->prr_out
+			       : 0;
+		more = max_u32(more, fresh) + c->mss;
+		more = min_u32(more, c->ssthresh - pipe);
+	}
+	c->cwnd = max_u32(pipe + more, c->mss);
+}
+
 /* Returns false when the segment is to be dropped: RFC 5961, section 5. */
 bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 {
@@ -316,6 +372,8 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 	if (unlikely(c->recovery != TCP_OPEN)) {
 		if (news && seq_gt(tcp_sacked_lost(c), c->lost_end))
 			c->lost_end = tcp_sacked_lost(c);
+		if (c->recovery == TCP_RECOVERY && (c->flags & CONN_SACK))
+			reduce(c);
 		tcp_recover_output(st, c);
 	}
 	return true;

@@ -30,6 +30,7 @@
 #define TS_MASK	  63u
 #define TS_WSCALE 15u
 #define TS_SACK	  16u
+#define TS_ECN	  32u
 
 /* The MSS values that a cookie can name, and what a 1,500-byte link gives among
  * them. */
@@ -66,6 +67,7 @@ void tcp_cookie_send(struct stack *st, struct conn *l, struct conn *c)
 
 		ts |= c->flags & CONN_WSCALE ? c->snd_wscale : TS_WSCALE;
 		ts |= c->flags & CONN_SACK ? TS_SACK : 0;
+		ts |= c->ecn & ECN_OK ? TS_ECN : 0;
 		/* Not of the future. */
 		if (seq_gt(ts, now))
 			ts -= TS_MASK + 1;
@@ -73,6 +75,7 @@ void tcp_cookie_send(struct stack *st, struct conn *l, struct conn *c)
 	} else {
 		c->flags &= ~(CONN_SACK | CONN_WSCALE);
 		c->rcv_wscale = 0;
+		c->ecn = 0;
 	}
 	l->cookie_ns = st->now_ns;
 	count(st, TcpExt_TCPReqQFullDoCookies);
@@ -110,6 +113,7 @@ bool tcp_cookie_check(struct stack *st, const struct conn *l,
 		syn->has_ts = true;
 		syn->tsval = in->tsval;
 		syn->has_sackok = ts & TS_SACK;
+		syn->flags |= ts & TS_ECN ? TCP_ECE | TCP_CWR : 0;
 		syn->wscale = ts & TS_WSCALE;
 		syn->has_wscale = syn->wscale != TS_WSCALE;
 	}

@@ -30,10 +30,26 @@ static_assert(offsetof(struct info, snd_wnd) == 228, "Linux's ABI");
 #define OPT_TIMESTAMPS 1
 #define OPT_SACK       2
 #define OPT_WSCALE     4
+#define OPT_ECN	       8
+#define OPT_ECN_SEEN   16
+
+/* Linux's ca_state. */
+enum { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
 static uint32_t since_ms(const struct stack *st, uint64_t ns)
 {
 	return ns ? (uint32_t)((st->now_ns - ns) / NSEC_PER_MSEC) : 0;
+}
+
+static uint8_t ca_state(const struct conn *c)
+{
+	if (c->recovery == TCP_LOSS)
+		return CA_LOSS;
+	if (c->recovery == TCP_RECOVERY)
+		return CA_RECOVERY;
+	if (c->ecn & ECN_CUT)
+		return CA_CWR;
+	return c->sackeds || c->dupacks ? CA_DISORDER : CA_OPEN;
 }
 
 uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
@@ -52,7 +68,9 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 	i.backoff = c->backoff;
 	i.options = (uint8_t)((c->flags & CONN_TS ? OPT_TIMESTAMPS : 0) |
 			      (c->flags & CONN_SACK ? OPT_SACK : 0) |
-			      (c->flags & CONN_WSCALE ? OPT_WSCALE : 0));
+			      (c->flags & CONN_WSCALE ? OPT_WSCALE : 0) |
+			      (c->ecn & ECN_OK ? OPT_ECN : 0) |
+			      (c->ecn & ECN_SEEN ? OPT_ECN_SEEN : 0));
 	if (c->flags & CONN_WSCALE)
 		i.wscale = (uint8_t)(c->snd_wscale | c->rcv_wscale << 4);
 	i.rto = c->rto_us;
@@ -81,9 +99,7 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 		i.unacked = c->accepts;
 		i.sacked = c->backlog;
 	} else {
-		i.ca_state = c->recovery == TCP_OPEN	   ? 0
-			     : c->recovery == TCP_RECOVERY ? 3
-							   : 4;
+		i.ca_state = ca_state(c);
 		i.unacked = (c->snd_nxt - c->snd_una + mss - 1) / mss;
 		for (uint32_t n = 0; n < c->sackeds; n++)
 			i.sacked += (c->sacked[n].end - c->sacked[n].start +

@@ -100,6 +100,8 @@ static void fast(struct stack *st, struct conn *c, struct packet *p,
 		 const struct tcp_in *in)
 {
 	ts_update(st, c, in);
+	if (unlikely(c->ecn))
+		tcp_ecn_input(st, c, in, p->tos);
 	tcp_ack(st, c, in);
 	if (!in->bytes) {
 		count(st, TcpExt_TCPHPAcks);
@@ -145,6 +147,7 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_adv += c->rcv_nxt; /* held the SYN's window so far */
 	tcp_options_agree(st, c, in);
+	tcp_ecn_agree(c, in, p->tos);
 	c->snd_wnd = in->window;
 	c->max_wnd = in->window;
 	c->snd_wl1 = in->seq;
@@ -326,6 +329,8 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 	if (!acceptable(st, c, in))
 		goto drop;
 	ts_update(st, c, in);
+	if (c->ecn)
+		tcp_ecn_input(st, c, in, p->tos);
 	if (c->state == CONN_SYN_RECEIVED) {
 		if (!establish(st, c, p, in))
 			goto drop;

@@ -170,12 +170,14 @@ static void address(struct stack *st, struct conn *c, const struct conn *l,
 }
 
 /* What the SYN says. */
-static void hear_syn(struct stack *st, struct conn *c, const struct tcp_in *syn)
+static void hear_syn(struct stack *st, struct conn *c, const struct tcp_in *syn,
+		     uint8_t tos)
 {
 	c->rcv_nxt = syn->seq + 1;
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_wscale = TCP_WSCALE;
 	tcp_options_agree(st, c, syn);
+	tcp_ecn_agree(c, syn, tos);
 	c->snd_wnd = syn->window;
 }
 
@@ -205,7 +207,7 @@ static void answer_with_cookie(struct stack *st, struct conn *l,
 	c.proto = STACK_TCP;
 	c.mtu = st->host->config.mtu;
 	address(st, &c, l, p);
-	hear_syn(st, &c, in);
+	hear_syn(st, &c, in, p->tos);
 	c.state = CONN_SYN_RECEIVED;
 	tcp_cookie_send(st, l, &c);
 }
@@ -241,7 +243,7 @@ static struct conn *redeem_cookie(struct stack *st, struct conn *l,
 	}
 	outer = writing_begin(st, c->self);
 	address(st, c, l, p);
-	hear_syn(st, c, &syn);
+	hear_syn(st, c, &syn, 0);
 	c->rcv_adv = c->rcv_nxt + tcp_syn_window(c);
 	half_open(st, l, c, in->ack - 1);
 	/* In case the segment is undone by a death: the SYN-ACK is repeated
@@ -287,7 +289,7 @@ struct conn *tcp_listen_input(struct stack *st, struct conn *l,
 	}
 	outer = writing_begin(st, c->self);
 	address(st, c, l, p);
-	hear_syn(st, c, in);
+	hear_syn(st, c, in, p->tos);
 	c->stalled_ns = st->now_ns;
 	c->flags |= CONN_TIMED;
 	c->rtt_at_ns = st->now_ns;

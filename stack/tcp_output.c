@@ -26,6 +26,8 @@ static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 
 	tcp_sendq_advance(st, c, bytes);
 	c->snd_nxt += bytes + fin;
+	if (unlikely(c->recovery == TCP_RECOVERY))
+		c->prr_out += bytes;
 	if (bytes % c->mss)
 		c->snd_small = c->snd_nxt;
 	if (!(c->flags & CONN_TIMED)) {

@@ -104,6 +104,13 @@ static void ack_told(struct conn *c)
 		c->quick--;
 }
 
+/* ACK, and ECE while a mark is unanswered. */
+static uint8_t ack_flags(const struct conn *c)
+{
+	static_assert(ECN_DEMAND == TCP_ECE, "one bit is the other");
+	return TCP_ACK | (c->ecn & ECN_DEMAND);
+}
+
 uint32_t tcp_syn_window(const struct conn *c)
 {
 	uint32_t window = min_u32(c->rcvbuf, 65535);
@@ -119,6 +126,7 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 	frame_ix ix = start(st, c);
 	uint32_t window, options;
 	struct frame *f;
+	uint8_t flags;
 
 	if (!ix)
 		return -ENOBUFS;
@@ -128,9 +136,10 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 	c->rcv_adv = c->rcv_nxt + window;
 	if (answer)
 		ack_told(c);
-	write_tcp(c, f, c->snd_una, answer ? c->rcv_nxt : 0,
-		  answer ? TCP_SYN | TCP_ACK : TCP_SYN, (uint16_t)window,
-		  options);
+	flags = tcp_ecn_syn_flags(st, c, answer);
+	flags |= answer ? TCP_SYN | TCP_ACK : TCP_SYN;
+	write_tcp(c, f, c->snd_una, answer ? c->rcv_nxt : 0, flags,
+		  (uint16_t)window, options);
 	c->last_send_ns = st->now_ns;
 	return transmit(st, c, ix);
 }
@@ -139,7 +148,7 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		  uint32_t bytes, bool fin)
 {
 	frame_ix ix = start(st, c);
-	uint8_t flags = TCP_ACK;
+	uint8_t flags = ack_flags(c);
 	uint32_t options, got;
 	struct frame *f;
 	int err;
@@ -161,7 +170,10 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		flags |= TCP_PSH;
 	if (fin)
 		flags |= TCP_FIN;
+	if (unlikely(c->ecn))
+		flags |= tcp_ecn_output(c, seq, got);
 	write_tcp(c, f, seq, c->rcv_nxt, flags, tcp_window(c), options);
+	c->tos &= (uint8_t)~ECN_MASK;
 	ack_told(c);
 	err = transmit(st, c, ix);
 	if (unlikely(err))
@@ -188,7 +200,7 @@ void tcp_send_ack(struct stack *st, struct conn *c)
 	}
 	f = frame_at(st->arena, ix);
 	options = tcp_options(st, c, options_of(f));
-	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, TCP_ACK, tcp_window(c),
+	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, ack_flags(c), tcp_window(c),
 		  options);
 	ack_told(c);
 	transmit(st, c, ix);
@@ -204,7 +216,7 @@ void tcp_send_probe(struct stack *st, struct conn *c)
 		return;
 	f = frame_at(st->arena, ix);
 	options = tcp_options(st, c, options_of(f));
-	write_tcp(c, f, c->snd_una - 1, c->rcv_nxt, TCP_ACK, tcp_window(c),
+	write_tcp(c, f, c->snd_una - 1, c->rcv_nxt, ack_flags(c), tcp_window(c),
 		  options);
 	ack_told(c);
 	transmit(st, c, ix);

@@ -52,6 +52,7 @@ static void start_over(struct stack *st, struct conn *c)
 		  CONN_ACK_DUE | CONN_CWND_FULL | CONN_TIMED | CONN_PUSH_ALL |
 		  CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK | CONN_TS |
 		  CONN_SACK | CONN_WSCALE);
+	c->ecn = 0;
 	c->backoff = 0;
 	c->retries = 0;
 	c->probes = 0;

@@ -176,6 +176,11 @@ struct tcp_header {
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 #define TCP_URG 0x20
+/* The ECN bits of TOS and traffic class. */
+#define ECN_MASK 0x03
+#define ECN_ECT0 0x02
+#define ECN_CE	 0x03
+
 #define TCP_ECE 0x40
 #define TCP_CWR 0x80
 

@@ -3,6 +3,7 @@
  * sending. */
 #include "tests/sim/link.h"
 #include "base/random.h"
+#include "stack/csum.h"
 #include "stack/segment.h"
 #include "stack/shape.h"
 #include "stack/wire.h"
@@ -87,6 +88,22 @@ static frame_ix corrupt(struct wire_net *w, frame_ix ix)
 	return bad;
 }
 
+/* A router with a long queue marks instead of dropping. */
+static void mark(struct frame *f)
+{
+	uint8_t *ip = f->header + ETH_BYTES;
+
+	if (get16(f->header + 12) == ETH_IPV4 && (ip[1] & ECN_MASK)) {
+		ip[1] |= ECN_CE;
+		put16(ip + 10, 0);
+		((struct ipv4_header *)ip)->csum =
+			(uint16_t)~csum_fold(csum_add(0, ip, IPV4_BYTES));
+	} else if (get16(f->header + 12) == ETH_IPV6 &&
+		   (ip[1] >> 4 & ECN_MASK)) {
+		ip[1] |= ECN_CE << 4;
+	}
+}
+
 /* One frame that the link can carry; consumes it. */
 static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 {
@@ -108,6 +125,8 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 	}
 	if (chance(&w->random, k->loss) || w->flights + 2 > FLIGHTS_MAX)
 		goto lost;
+	if (chance(&w->random, k->mark))
+		mark(f);
 	at += k->delay_ns;
 	if (k->jitter_ns)
 		at += random_next(&w->random) % k->jitter_ns;

@@ -18,6 +18,7 @@ struct link_config {
 	uint64_t jitter_ns; /* added, uniform; keeps the order */
 	/* Per million frames. */
 	uint32_t loss, reorder, duplicate, corrupt;
+	uint32_t mark; /* with CE, of those that may be (RFC 3168) */
 };
 
 struct flight {

@@ -60,6 +60,8 @@ static struct link_config choose_link(uint64_t *r)
 		k.duplicate = between(r, 1, 50000);
 	if (chance(r, 300000))
 		k.corrupt = between(r, 1, 20000);
+	if (chance(r, 300000))
+		k.mark = between(r, 1, 100000);
 	return k;
 }
 
@@ -67,11 +69,11 @@ static void say_link(const struct link_config *k)
 {
 	printf("  link %s rate %lu delay %lu us jitter %lu us loss %u reorder "
 	       "%u"
-	       " duplicate %u corrupt %u ppm\n",
+	       " duplicate %u corrupt %u mark %u ppm\n",
 	       k->wire ? "wire" : "local", (unsigned long)k->rate_Bps,
 	       (unsigned long)(k->delay_ns / 1000),
 	       (unsigned long)(k->jitter_ns / 1000), k->loss, k->reorder,
-	       k->duplicate, k->corrupt);
+	       k->duplicate, k->corrupt, k->mark);
 }
 
 static void begin(struct sim *s, uint64_t seed)
@@ -83,6 +85,8 @@ static void begin(struct sim *s, uint64_t seed)
 	hosts = chance(&s->random, 700000) ? 2 : between(&s->random, 1, 3);
 	s->n = testnet_new(hosts, random_next(&s->random));
 	s->n->use_arp = chance(&s->random, 300000);
+	for (uint32_t i = 0; i < hosts; i++)
+		s->n->host[i]->config.ecn = chance(&s->random, 300000);
 	s->begin_ns = s->n->now_ns;
 	s->w.n = s->n;
 	s->w.random = random_next(&s->random);
