@@ -7,8 +7,8 @@
  * search in, so that `db` and `db.toami` are the same to the resolvers of
  * glibc, musl and c-ares. /etc/gai.conf prefers IPv4 there: every name has an
  * address of either kind, many servers listen on IPv4 alone, and many clients
- * try the first address only. The caches that would answer from the host's network
- * are not found.
+ * try the first address only. The caches that would answer from the host's
+ * network are not found.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,8 +97,8 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 		return HOOK_PASS;
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_PATH | O_CREAT)))
 		return HOOK_PASS;
-	f->rax = resolv ? open_resolv_conf((int)flags) :
-			  open_gai_conf((int)flags);
+	f->rax = resolv ? open_resolv_conf((int)flags)
+			: open_gai_conf((int)flags);
 	return HOOK_RETURN;
 }
 
