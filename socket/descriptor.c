@@ -239,6 +239,29 @@ static void linger(struct socket_thread *t, long fd, uint32_t seconds)
 			break;
 }
 
+void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
+{
+	struct fabric *f = &t->process->fabric;
+	_Atomic uint32_t *entry = &f->procs[child].fd[fd];
+	uint32_t e = atomic_load(entry);
+	bool is_sock = e && !(e & FABRIC_FD_PSET), last = false;
+	struct work w;
+
+	if (!e)
+		return;
+	if (is_sock ? work_begin(&w, t, sock_at(f, e)->host) :
+		      work_enter(&w, t))
+		return;
+	atomic_store(entry, 0);
+	if (is_sock)
+		sock_put(&w, sock_at(f, e));
+	else if (e && e != FD_HIDDEN)
+		last = pset_unref(&w, e & ~FABRIC_FD_PSET);
+	work_end(&w);
+	if (last)
+		pset_end(t, e & ~FABRIC_FD_PSET);
+}
+
 long descriptor_close(struct socket_thread *t, long fd)
 {
 	uint32_t entry = descriptor_get(t, fd);

@@ -47,6 +47,12 @@ bool descriptor_ref(struct work *w, proc_ix proc, long fd, uint32_t entry,
 int descriptor_drop(struct socket_thread *t, long fd);
 
 /*
+ * descriptor_drop_unborn - the same for @fd of @child, which was not forked after all. It is
+ * the parent who is inside meanwhile: if he dies, nobody takes the child for alive.
+ */
+void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd);
+
+/*
  * descriptor_unref - one reference less of what @entry stands for; the last one ends it
  *
  * For the daemon: who dies before he has cleared the entry would do it twice. Returns 0; or

@@ -264,15 +264,8 @@ void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid)
 			announce(f, child, pid);
 		return;
 	}
-	struct socket_thread as = *t;
-
-	/* As if the child closed what it has. */
-	as.self = child;
 	for (uint32_t fd = 0, end = atomic_load(&c->fd_end); fd < end; fd++)
-		if (atomic_load(&c->fd[fd]) == FD_HIDDEN)
-			atomic_store(&c->fd[fd], 0);
-		else
-			descriptor_drop(&as, fd);
+		descriptor_drop_unborn(t, child, fd);
 	atomic_store(&c->fd_end, 0);
 	atomic_store(&c->parent, 0);
 	atomic_store(&c->state, FABRIC_PROC_FREE);

@@ -156,7 +156,7 @@ static bool worth_a_look(const struct socket_thread *t, const struct sock *s,
 
 long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 {
-	struct sock *s = sock_peek(t, fd);
+	struct sock *s = sock_peek(t, fd), *const first = s;
 	uint64_t until = 0;
 	size_t done = 0;
 
@@ -174,6 +174,11 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		err = sock_lock(&w, t, fd, &s);
 		if (err)
 			return done ? (long)done : err;
+		/* Closed while we waited, and the number used again: not our data. */
+		if (unlikely(s != first)) {
+			work_end(&w);
+			return done ? (long)done : -EBADF;
+		}
 		if (!c->left) {
 			work_end(&w);
 			return (long)done;

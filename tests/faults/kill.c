@@ -181,6 +181,24 @@ static int run_survivor(struct socket_thread *t, void *arg)
 	return 0;
 }
 
+/* Copies, epoll instances and children: references come and go. */
+static void juggle(struct socket_thread *t, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = (int)SF(t, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+	int copy = (int)SF(t, SYS_dup, fd, 0, 0, 0, 0, 0);
+	proc_ix child;
+
+	SF(t, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, copy, &ev, 0, 0);
+	child = socket_fork_prepare(t);
+	if (child)
+		socket_fork_parent(t, child, -EAGAIN);
+	SF(t, SYS_dup2, ep, copy, 0, 0, 0, 0);
+	sf_close(t, ep);
+	SF(t, SYS_dup2, fd, copy, 0, 0, 0, 0);
+	sf_close(t, copy);
+}
+
 /* A client that does everything at once until it is killed. */
 static int run_client(struct socket_thread *t, void *arg)
 {
@@ -189,7 +207,7 @@ static int run_client(struct socket_thread *t, void *arg)
 	static char buf[200000];
 
 	for (;;) {
-		int kind = (int)(random_next(&rng) % 4);
+		int kind = (int)(random_next(&rng) % 5);
 		int fd = sf_tcp(t);
 
 		if (fd < 0)
@@ -208,6 +226,10 @@ static int run_client(struct socket_thread *t, void *arg)
 
 			if (kind == 3)
 				break; /* connect and close */
+			if (kind == 4) {
+				juggle(t, fd);
+				continue;
+			}
 			if (sf_write(t, fd, buf, n) != (long)n)
 				break;
 			while (kind != 2 && back < n) {
@@ -293,6 +315,15 @@ static void end(struct member *m, struct socket_reaped *sum)
 	kill(m->pid, SIGKILL);
 	waitpid(m->pid, NULL, 0);
 	small_fabric_reap(&sf, m->ix, &r);
+	/* The child that it was about to fork will not be born. */
+	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++) {
+		const struct fabric_proc *p = &sf.process.fabric.procs[ix];
+		struct socket_reaped none;
+
+		if (atomic_load(&p->state) == FABRIC_PROC_FORKING &&
+		    atomic_load(&p->parent) == m->ix)
+			small_fabric_reap(&sf, ix, &none);
+	}
 	sum->sockets += r.sockets;
 	sum->cut += r.cut;
 }
