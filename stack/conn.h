@@ -87,16 +87,19 @@ enum tcp_recovery {
 /* What rtx_at stands for. */
 enum tcp_rtx {
 	TCP_RTX_RESEND,
+	TCP_RTX_PROBE,	 /* a loss probe is due before the resend */
 	TCP_RTX_PERSIST, /* zero window probe, or a held-back tail */
 };
 
-/* Explicit congestion notification; tcp_ecn.c. */
-enum tcp_ecn {
+/* What a segment is to be looked at for: tcp_ecn.c, tcp_probe.c. 0 for most. */
+enum tcp_watch {
 	ECN_OK = 0x01,	    /* agreed */
 	ECN_ASKED = 0x02,   /* by our SYN */
 	ECN_SEEN = 0x04,    /* the peer marks what it sends */
 	ECN_SAY_CWR = 0x08, /* with the next new data */
 	ECN_CUT = 0x10,	    /* below `recover` the window was cut already */
+	TLP_OUT = 0x20,	    /* a loss probe ends at `recover`, not answered yet */
+	TLP_RESENT = 0x80,  /* it was sent before */
 	ECN_DEMAND = 0x40,  /* until CWR comes; the value of TCP_ECE */
 };
 
@@ -190,7 +193,7 @@ struct conn {
 	uint8_t retries;
 	uint8_t keep_cnt;
 	uint8_t reno; /* NewReno's growth instead of CUBIC's */
-	uint8_t ecn;  /* enum tcp_ecn */
+	uint8_t watch; /* enum tcp_watch */
 	uint64_t last_recv_ns, last_send_ns;
 	uint64_t last_ack_ns; /* anything acceptable was heard */
 	uint64_t stalled_ns;  /* when the oldest unanswered resend or probe left

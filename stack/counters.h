@@ -67,6 +67,7 @@
 	X(TcpExt, TCPSlowStartRetrans)    \
 	X(TcpExt, TCPTimeouts)            \
 	X(TcpExt, TCPLossProbes)          \
+	X(TcpExt, TCPLossProbeRecovery)   \
 	X(TcpExt, TCPDSACKOldSent)        \
 	X(TcpExt, TCPDSACKOfoSent)        \
 	X(TcpExt, TCPDSACKRecv)           \

@@ -7,6 +7,7 @@
  *	tcp_sack.c     the sender's scoreboard
  *	tcp_cc.c       congestion window: slow start, CUBIC
  *	tcp_ecn.c      marks instead of losses
+ *	tcp_probe.c    whether the end of a flight was lost
  *	tcp_rtt.c      round trip and retransmission timeout
  *	tcp_recvq.c    bytes in order and out of order, the window, the reader
  *	tcp_sendq.c    chunks of the send queue, the writer
@@ -209,6 +210,12 @@ uint8_t tcp_ecn_syn_flags(const struct stack *st, struct conn *c, bool answer);
 void tcp_ecn_input(struct stack *st, struct conn *c, const struct tcp_in *in,
 		   uint8_t tos);
 uint8_t tcp_ecn_output(struct conn *c, uint32_t seq, uint32_t bytes);
+
+/* tcp_probe.c */
+uint64_t tcp_probe_ns(const struct conn *c);
+void tcp_probe_timer(struct stack *st, struct conn *c);
+void tcp_probe_input(struct stack *st, struct conn *c,
+		     const struct tcp_in *in);
 
 /* tcp_rtt.c */
 void tcp_rtt_sample(struct conn *c, uint64_t ns);

@@ -75,8 +75,8 @@ static void remember(struct stack *st, struct conn *c)
 	c->prior_ssthresh = c->ssthresh;
 	c->ts_echo_min = tcp_ms(st) + c->ts_offset;
 	c->ssthresh = tcp_cc_loss(st, c);
-	if (unlikely(c->ecn & ECN_OK))
-		c->ecn |= ECN_SAY_CWR;
+	if (unlikely(c->watch & ECN_OK))
+		c->watch |= ECN_SAY_CWR;
 }
 
 /* A count of the bytes that have left the network, SACKed ones among them. */
@@ -90,11 +90,11 @@ static void enter_recovery(struct stack *st, struct conn *c, uint32_t lost)
 	uint32_t to, done;
 
 	/* A mark has cut this window already: RFC 3168, section 6.1.2. */
-	if (!(c->ecn & ECN_CUT) || seq_ge(c->snd_una, c->recover))
+	if (!(c->watch & ECN_CUT) || seq_ge(c->snd_una, c->recover))
 		remember(st, c);
 	else
 		c->prior_cwnd = 0;
-	c->ecn &= (uint8_t)~ECN_CUT;
+	c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
 	c->cwnd = c->ssthresh;
 	c->prr_flight = c->snd_nxt - c->snd_una;
 	c->prr_delivered = 0;
@@ -135,7 +135,7 @@ void tcp_enter_loss(struct stack *st, struct conn *c)
 	/* A second timeout in a row: trust nothing that was reported. */
 	if (c->retries > 1)
 		c->sackeds = 0;
-	c->ecn &= (uint8_t)~ECN_CUT;
+	c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
 	c->cwnd = c->mss;
 	c->recovery = TCP_LOSS;
 	c->recover = c->snd_nxt;
@@ -230,6 +230,20 @@ static bool sack_input(struct stack *st, struct conn *c,
 	return news;
 }
 
+/* Below the returned number every hole is lost. */
+static uint32_t lost_below(const struct conn *c)
+{
+	const struct tcp_range *last;
+
+	if (unlikely(c->watch & TLP_OUT) && c->sackeds) {
+		/* The probe is there; what left two round trips before is not. */
+		last = &c->sacked[c->sackeds - 1];
+		if (seq_ge(last->end, c->recover))
+			return last->start;
+	}
+	return tcp_sacked_lost(c);
+}
+
 /* Nothing new is acknowledged, but something was heard. */
 static void duplicate(struct stack *st, struct conn *c, const struct tcp_in *in,
 		      bool news, bool window_moved)
@@ -244,7 +258,7 @@ static void duplicate(struct stack *st, struct conn *c, const struct tcp_in *in,
 	if (c->dupacks < UINT8_MAX)
 		c->dupacks++;
 	if (sack)
-		lost = tcp_sacked_lost(c);
+		lost = lost_below(c);
 	if (c->recovery == TCP_OPEN) {
 		if (seq_gt(lost, c->snd_una) || c->dupacks >= DUPACKS)
 			enter_recovery(st, c, lost);
@@ -295,8 +309,8 @@ static void clean(struct stack *st, struct conn *c, const struct tcp_in *in,
 	if (likely(c->recovery == TCP_OPEN)) {
 		c->dupacks = 0;
 		tcp_cc_acked(st, c, acked);
-		if (c->sackeds && seq_gt(tcp_sacked_lost(c), c->snd_una))
-			enter_recovery(st, c, tcp_sacked_lost(c));
+		if (c->sackeds && seq_gt(lost_below(c), c->snd_una))
+			enter_recovery(st, c, lost_below(c));
 	} else {
 		advance_recovery(st, c, in, acked);
 	}

@@ -67,7 +67,7 @@ void tcp_cookie_send(struct stack *st, struct conn *l, struct conn *c)
 
 		ts |= c->flags & CONN_WSCALE ? c->snd_wscale : TS_WSCALE;
 		ts |= c->flags & CONN_SACK ? TS_SACK : 0;
-		ts |= c->ecn & ECN_OK ? TS_ECN : 0;
+		ts |= c->watch & ECN_OK ? TS_ECN : 0;
 		/* Not of the future. */
 		if (seq_gt(ts, now))
 			ts -= TS_MASK + 1;
@@ -75,7 +75,7 @@ void tcp_cookie_send(struct stack *st, struct conn *l, struct conn *c)
 	} else {
 		c->flags &= ~(CONN_SACK | CONN_WSCALE);
 		c->rcv_wscale = 0;
-		c->ecn = 0;
+		c->watch = 0;
 	}
 	l->cookie_ns = st->now_ns;
 	count(st, TcpExt_TCPReqQFullDoCookies);

@@ -17,23 +17,23 @@ void tcp_ecn_agree(struct conn *c, const struct tcp_in *in, uint8_t tos)
 	uint8_t asked = in->flags & (TCP_ECE | TCP_CWR);
 	bool answer = in->flags & TCP_ACK;
 
-	if (answer ? (c->ecn & ECN_ASKED) && asked == TCP_ECE
+	if (answer ? (c->watch & ECN_ASKED) && asked == TCP_ECE
 		   : asked == (TCP_ECE | TCP_CWR) && !(tos & ECN_MASK))
-		c->ecn = ECN_OK;
+		c->watch = ECN_OK;
 	else
-		c->ecn = 0;
+		c->watch = 0;
 }
 
 uint8_t tcp_ecn_syn_flags(const struct stack *st, struct conn *c, bool answer)
 {
 	if (answer)
-		return c->ecn & ECN_OK ? TCP_ECE : 0;
+		return c->watch & ECN_OK ? TCP_ECE : 0;
 	/* A SYN that was lost may have been dropped for this: not again. */
 	if (!st->host->config.ecn || c->retries) {
-		c->ecn = 0;
+		c->watch = 0;
 		return 0;
 	}
-	c->ecn = ECN_ASKED;
+	c->watch = ECN_ASKED;
 	return TCP_ECE | TCP_CWR;
 }
 
@@ -41,36 +41,37 @@ uint8_t tcp_ecn_syn_flags(const struct stack *st, struct conn *c, bool answer)
 void tcp_ecn_input(struct stack *st, struct conn *c, const struct tcp_in *in,
 		   uint8_t tos)
 {
-	if (!(c->ecn & ECN_OK) || (in->flags & TCP_SYN))
+	if (!(c->watch & ECN_OK) || (in->flags & TCP_SYN))
 		return;
 	if (in->bytes) {
 		if (in->flags & TCP_CWR) {
-			c->ecn &= (uint8_t)~ECN_DEMAND;
+			c->watch &= (uint8_t)~ECN_DEMAND;
 			/* Its window may be a single segment now. */
 			c->flags |= CONN_ACK_NOW;
 		}
 		if ((tos & ECN_MASK) == ECN_CE) {
-			if (!(c->ecn & ECN_DEMAND))
+			if (!(c->watch & ECN_DEMAND))
 				c->flags |= CONN_ACK_NOW;
-			c->ecn |= ECN_DEMAND;
+			c->watch |= ECN_DEMAND;
 		}
 		if (tos & ECN_MASK)
-			c->ecn |= ECN_SEEN;
+			c->watch |= ECN_SEEN;
 	}
 	/* An ack of this window, and not yet answered. */
 	if ((in->flags & TCP_ECE) && c->recovery == TCP_OPEN &&
 	    seq_gt(in->ack, c->snd_una) && seq_le(in->ack, c->snd_nxt) &&
-	    (!(c->ecn & ECN_CUT) || seq_ge(in->ack, c->recover))) {
+	    (!(c->watch & ECN_CUT) || seq_ge(in->ack, c->recover))) {
 		c->ssthresh = tcp_cc_loss(st, c);
 		c->cwnd = c->ssthresh;
 		c->recover = c->snd_nxt;
-		c->ecn |= ECN_CUT | ECN_SAY_CWR;
-	} else if ((c->ecn & ECN_CUT) && c->recovery == TCP_OPEN &&
+		c->watch &= (uint8_t) ~(TLP_OUT | TLP_RESENT);
+		c->watch |= ECN_CUT | ECN_SAY_CWR;
+	} else if ((c->watch & ECN_CUT) && c->recovery == TCP_OPEN &&
 		   seq_ge(in->ack, c->recover)) {
-		c->ecn &= (uint8_t)~ECN_CUT;
+		c->watch &= (uint8_t)~ECN_CUT;
 	}
 	/* Nor does the window grow before the cut has shown. */
-	if (c->ecn & ECN_CUT)
+	if (c->watch & ECN_CUT)
 		c->flags &= ~CONN_CWND_FULL;
 }
 
@@ -80,11 +81,11 @@ uint8_t tcp_ecn_output(struct conn *c, uint32_t seq, uint32_t bytes)
 {
 	uint8_t flags = 0;
 
-	if (!(c->ecn & ECN_OK) || !bytes || seq != c->snd_nxt)
+	if (!(c->watch & ECN_OK) || !bytes || seq != c->snd_nxt)
 		return 0;
-	if (c->ecn & ECN_SAY_CWR)
+	if (c->watch & ECN_SAY_CWR)
 		flags = TCP_CWR;
-	c->ecn &= (uint8_t)~ECN_SAY_CWR;
+	c->watch &= (uint8_t)~ECN_SAY_CWR;
 	c->tos |= ECN_ECT0;
 	return flags;
 }

@@ -114,7 +114,7 @@ static void test_ask(void **state)
 		script_send(&s, TCP_SYN | ACK | answer, s.seq, e.seq + 1, 0,
 			    65535, mss_opt, 4);
 		assert_int_equal(conn(&s, c)->state, CONN_ESTABLISHED);
-		assert_int_equal(conn(&s, c)->ecn & ECN_OK,
+		assert_int_equal(conn(&s, c)->watch & ECN_OK,
 				 i == 1 ? ECN_OK : 0);
 		end(&s, c);
 	}

@@ -47,7 +47,7 @@ static uint8_t ca_state(const struct conn *c)
 		return CA_LOSS;
 	if (c->recovery == TCP_RECOVERY)
 		return CA_RECOVERY;
-	if (c->ecn & ECN_CUT)
+	if (c->watch & ECN_CUT)
 		return CA_CWR;
 	return c->sackeds || c->dupacks ? CA_DISORDER : CA_OPEN;
 }
@@ -69,8 +69,8 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 	i.options = (uint8_t)((c->flags & CONN_TS ? OPT_TIMESTAMPS : 0) |
 			      (c->flags & CONN_SACK ? OPT_SACK : 0) |
 			      (c->flags & CONN_WSCALE ? OPT_WSCALE : 0) |
-			      (c->ecn & ECN_OK ? OPT_ECN : 0) |
-			      (c->ecn & ECN_SEEN ? OPT_ECN_SEEN : 0));
+			      (c->watch & ECN_OK ? OPT_ECN : 0) |
+			      (c->watch & ECN_SEEN ? OPT_ECN_SEEN : 0));
 	if (c->flags & CONN_WSCALE)
 		i.wscale = (uint8_t)(c->snd_wscale | c->rcv_wscale << 4);
 	i.rto = c->rto_us;

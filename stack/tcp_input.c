@@ -83,6 +83,15 @@ static void respond(struct stack *st, struct conn *c)
 		tcp_send_ack(st, c);
 }
 
+/* ECN's marks, and a loss probe's answer. */
+static void watch(struct stack *st, struct conn *c, const struct packet *p,
+		  const struct tcp_in *in)
+{
+	if (c->watch & TLP_OUT)
+		tcp_probe_input(st, c, in);
+	tcp_ecn_input(st, c, in, p->tos);
+}
+
 static inline bool predicted(const struct conn *c, const struct tcp_in *in)
 {
 	/* After the peer's FIN only acks can come. */
@@ -100,8 +109,8 @@ static void fast(struct stack *st, struct conn *c, struct packet *p,
 		 const struct tcp_in *in)
 {
 	ts_update(st, c, in);
-	if (unlikely(c->ecn))
-		tcp_ecn_input(st, c, in, p->tos);
+	if (unlikely(c->watch))
+		watch(st, c, p, in);
 	tcp_ack(st, c, in);
 	if (!in->bytes) {
 		count(st, TcpExt_TCPHPAcks);
@@ -329,8 +338,8 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 	if (!acceptable(st, c, in))
 		goto drop;
 	ts_update(st, c, in);
-	if (c->ecn)
-		tcp_ecn_input(st, c, in, p->tos);
+	if (c->watch)
+		watch(st, c, p, in);
 	if (c->state == CONN_SYN_RECEIVED) {
 		if (!establish(st, c, p, in))
 			goto drop;

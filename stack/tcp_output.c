@@ -14,8 +14,14 @@
 
 void tcp_rtx_arm(struct stack *st, struct conn *c)
 {
+	uint64_t in = tcp_rto_ns(c), probe = tcp_probe_ns(c);
+
 	c->rtx_kind = TCP_RTX_RESEND;
-	c->rtx_at = st->now_ns + tcp_rto_ns(c);
+	if (probe < in) {
+		c->rtx_kind = TCP_RTX_PROBE;
+		in = probe;
+	}
+	c->rtx_at = st->now_ns + in;
 	timer_arm(st, c, c->rtx_at);
 }
 

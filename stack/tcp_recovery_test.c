@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How fast a sender goes on while it repairs a loss: RFC 6937, against a
- * scripted peer. */
+/* How fast a sender goes on while it repairs a loss: RFC 6937 and 8985, against
+ * a scripted peer. */
 #include "stack/script.h"
 #include "stack/tcp.h"
 
@@ -141,11 +141,129 @@ static void test_bound(void **state)
 	end(&s, c, l);
 }
 
+/* Five segments at a round trip of 100 ms, the first two acknowledged. */
+static struct conn *tail(struct script *s, conn_ix *c, conn_ix *l)
+{
+	static const uint8_t bytes[5 * MSS];
+	struct conn *k;
+
+	*s = script_new();
+	*l = 0;
+	*c = script_accept(s, true, l);
+	k = testnet_conn(s->n, *c);
+	k->srtt8_us = 8 * 100000;
+	k->rttvar4_us = 4 * 25000;
+	k->rto_us = 300000;
+	tcp_append(host(s), *c, bytes, sizeof(bytes));
+	tcp_push(host(s), *c, false);
+	assert_int_equal(drain(s), sizeof(bytes));
+	k->flags &= ~CONN_TIMED;
+	s->tsecr = 0;
+	sack(s, 2, 0, 0);
+	script_wait(s, 190000);
+	assert_int_equal(drain(s), 0);
+	return k;
+}
+
+/* The tail is lost: a probe shows it, two round trips later, and no timeout
+ * comes. */
+static void test_tail(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = tail(&s, &c, &l);
+	struct seen e;
+
+	(void)state;
+	script_wait(&s, 20000);
+	e = script_next(&s);
+	assert_int_equal(e.seq, s.ack + 4 * MSS);
+	assert_int_equal(e.bytes, MSS);
+	assert_false(script_next(&s).any);
+	sack(&s, 2, 4, 5);
+	assert_int_equal(k->recovery, TCP_RECOVERY);
+	e = script_next(&s);
+	assert_int_equal(e.seq, s.ack + 2 * MSS);
+	sack(&s, 3, 4, 5);
+	drain(&s);
+	sack(&s, 5, 0, 0);
+	assert_int_equal(k->recovery, TCP_OPEN);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPLossProbes), 1);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPTimeouts), 0);
+	end(&s, c, l);
+}
+
+/* Only acks were late: the D-SACK says so, and nothing is cut. */
+static void test_needless_probe(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = tail(&s, &c, &l);
+	uint32_t cwnd;
+
+	(void)state;
+	script_wait(&s, 20000);
+	assert_int_equal(drain(&s), MSS);
+	sack(&s, 5, 0, 0);
+	cwnd = k->cwnd;
+	sack(&s, 5, 4, 5);
+	assert_int_equal(k->cwnd, cwnd);
+	assert_int_equal(k->watch, 0);
+	end(&s, c, l);
+}
+
+/* The probe itself was what had been lost: that counts, though nothing else
+ * shows it. */
+static void test_probe_repairs(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = tail(&s, &c, &l);
+	uint32_t cwnd;
+
+	(void)state;
+	script_wait(&s, 20000);
+	assert_int_equal(drain(&s), MSS);
+	sack(&s, 5, 0, 0);
+	cwnd = k->cwnd;
+	tcp_append(host(&s), c, "x", 1);
+	tcp_push(host(&s), c, false);
+	assert_int_equal(drain(&s), 1);
+	script_send(&s, ACK, s.seq, s.ack + 5 * MSS + 1, 0, 65535, NULL, 0);
+	assert_true(k->cwnd < cwnd);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPLossProbeRecovery), 1);
+	end(&s, c, l);
+}
+
+/* Nobody answers the probe either: the timeout comes, counted from the probe.
+ */
+static void test_silence(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = tail(&s, &c, &l);
+
+	(void)state;
+	script_wait(&s, 20000);
+	assert_int_equal(drain(&s), MSS);
+	script_wait(&s, 270000);
+	assert_int_equal(drain(&s), 0);
+	script_wait(&s, 50000);
+	assert_int_equal(drain(&s), MSS);
+	assert_int_equal(k->recovery, TCP_LOSS);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPTimeouts), 1);
+	end(&s, c, l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_proportional),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_needless_probe),
+		cmocka_unit_test(test_probe_repairs),
+		cmocka_unit_test(test_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static void ack_told(struct conn *c)
 static uint8_t ack_flags(const struct conn *c)
 {
 	static_assert(ECN_DEMAND == TCP_ECE, "one bit is the other");
-	return TCP_ACK | (c->ecn & ECN_DEMAND);
+	return TCP_ACK | (c->watch & ECN_DEMAND);
 }
 
 uint32_t tcp_syn_window(const struct conn *c)
@@ -170,7 +170,7 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		flags |= TCP_PSH;
 	if (fin)
 		flags |= TCP_FIN;
-	if (unlikely(c->ecn))
+	if (unlikely(c->watch))
 		flags |= tcp_ecn_output(c, seq, got);
 	write_tcp(c, f, seq, c->rcv_nxt, flags, tcp_window(c), options);
 	c->tos &= (uint8_t)~ECN_MASK;

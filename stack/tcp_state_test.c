@@ -289,6 +289,10 @@ static void timeouts_double(void **state)
 	(void)state;
 	write_bytes(&s, c, 5000);
 	expect(&s, PSH_ACK, 1, 5000);
+	/* A probe after 10 ms, which the timeouts are counted from. */
+	script_wait(&s, 12000);
+	expect(&s, PSH_ACK, 1 + 5000 - 1448, 1448);
+	begin += 10 * NSEC_PER_MSEC;
 	for (size_t i = 0; i < ARRAY_SIZE(at_ms); i++) {
 		uint64_t at = begin + at_ms[i] * NSEC_PER_MSEC;
 

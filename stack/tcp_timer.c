@@ -203,6 +203,8 @@ bool tcp_timer(struct stack *st, struct conn *c)
 		    c->state == CONN_SYN_RECEIVED) {
 			if (!handshake_timer(st, c))
 				return false;
+		} else if (c->rtx_kind == TCP_RTX_PROBE) {
+			tcp_probe_timer(st, c);
 		} else if (c->rtx_kind == TCP_RTX_PERSIST) {
 			if (!persist_timer(st, c))
 				return false;

@@ -52,7 +52,7 @@ static void start_over(struct stack *st, struct conn *c)
 		  CONN_ACK_DUE | CONN_CWND_FULL | CONN_TIMED | CONN_PUSH_ALL |
 		  CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK | CONN_TS |
 		  CONN_SACK | CONN_WSCALE);
-	c->ecn = 0;
+	c->watch = 0;
 	c->backoff = 0;
 	c->retries = 0;
 	c->probes = 0;
@@ -359,6 +359,7 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 		tcp_mss_update(c);
 		/* What was too big is lost, but not to congestion. */
 		if (tcp_synchronized(c) && c->recovery == TCP_OPEN) {
+			c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
 			c->recovery = TCP_LOSS;
 			c->recover = c->snd_nxt;
 			c->high_rxt = c->snd_una;
