@@ -19,6 +19,7 @@ static int host_up(struct daemon *d, vif_ix ix, const struct ip_addr *addr4,
 		   const struct ip_addr *addr6)
 {
 	struct fabric *f = daemon_fabric(d);
+	/* No gateway: nothing leaves a fabric, and programs learn that at once. */
 	struct stack_config config = {
 		.addr4 = *addr4,
 		.addr6 = *addr6,
@@ -28,10 +29,6 @@ static int host_up(struct daemon *d, vif_ix ix, const struct ip_addr *addr4,
 	};
 	int host;
 
-	if (ix != VIF_ROOT) {
-		config.gateway4 = pool_gateway4(&d->pool);
-		config.gateway6 = pool_gateway6(&d->pool);
-	}
 	host = socket_host_up(&d->thread, ix, &config);
 	if (host < 0)
 		return host;

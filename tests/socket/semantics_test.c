@@ -118,6 +118,14 @@ static void refuses_where_nobody_listens(void **state)
 	x = sf_tcp(&a);
 	assert_int_equal(sf_connect(&a, x, 99, 81), -EHOSTUNREACH);
 	sf_close(&a, x);
+	/* Beyond the subnet there is nothing. */
+	x = sf_tcp(&a);
+	struct sockaddr_in far = { .sin_family = AF_INET,
+				   .sin_port = htons(81),
+				   .sin_addr.s_addr = htonl(0xc0000201) };
+	assert_int_equal(SF(&a, SYS_connect, x, &far, sizeof(far), 0, 0, 0),
+			 -ENETUNREACH);
+	sf_close(&a, x);
 	/* The VIF's loopback is its own. */
 	x = sf_tcp(&a);
 	struct sockaddr_in lo = { .sin_family = AF_INET,
