@@ -55,7 +55,8 @@ void clock_calibrate(struct clock_scale *s)
 		return;
 	s->tsc0 = t1;
 	s->ns0 = n1;
-	/* 20 ms are 25 bits: the shift does not overflow unless we slept 4 s. */
+	/* 20 ms are 25 bits: the shift does not overflow unless we slept 4 s.
+	 */
 	if (n1 - n0 < UINT64_C(1) << 32)
 		s->mult = ((n1 - n0) << 32) / (t1 - t0);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nanoseconds from the time-stamp counter: 8 ns a reading instead of a system call.
+ * Nanoseconds from the time-stamp counter: 8 ns a reading instead of a system
+ * call.
  *
- * The scale is measured once by the process that makes it and shared with the others,
- * so that all agree. It follows CLOCK_MONOTONIC to a few parts per million: dates of
- * timers and rates, never the time of day. Where the counter is not constant, each
- * reading is a system call.
+ * The scale is measured once by the process that makes it and shared with the
+ * others, so that all agree. It follows CLOCK_MONOTONIC to a few parts per
+ * million: dates of timers and rates, never the time of day. Where the counter
+ * is not constant, each reading is a system call.
  */
 #ifndef TOAMI_BASE_CLOCK_H
 #define TOAMI_BASE_CLOCK_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See frame.h. A depot is a Treiber stack of batches: the head slot of a batch links
- * the rest of it by `next` and the batch below it by `batch`. The tag in the upper half
- * of the head guards against ABA. A batch is ARENA_BATCH slots, or fewer after a
- * rebuild.
+ * See frame.h. A depot is a Treiber stack of batches: the head slot of a batch
+ * links the rest of it by `next` and the batch below it by `batch`. The tag in
+ * the upper half of the head guards against ABA. A batch is ARENA_BATCH slots,
+ * or fewer after a rebuild.
  */
 #include "base/frame.h"
 #include "base/mem.h"
@@ -15,7 +15,8 @@ static uint64_t head_of(uint64_t old, uint32_t first)
 	return ((old >> 32) + 1) << 32 | first;
 }
 
-/* Both slot kinds begin with their two links, so the depot need not know which. */
+/* Both slot kinds begin with their two links, so the depot need not know which.
+ */
 struct links {
 	uint32_t next;
 	_Atomic uint32_t batch;
@@ -114,8 +115,7 @@ frame_ix frame_alloc(struct arena *a)
 	frame_ix ix;
 
 	if (unlikely(!c->frames)) {
-		c->frames =
-			refill(a, &a->shared->frame, frame_links, c->frame);
+		c->frames = refill(a, &a->shared->frame, frame_links, c->frame);
 		if (!c->frames)
 			return 0;
 	}
@@ -160,8 +160,7 @@ chunk_ix chunk_alloc(struct arena *a)
 	chunk_ix ix;
 
 	if (unlikely(!c->chunks)) {
-		c->chunks =
-			refill(a, &a->shared->chunk, chunk_links, c->chunk);
+		c->chunks = refill(a, &a->shared->chunk, chunk_links, c->chunk);
 		if (!c->chunks)
 			return 0;
 	}
@@ -179,7 +178,8 @@ void chunk_put(struct arena *a, chunk_ix ix)
 	struct arena_cache *c = a->cache;
 	_Atomic uint32_t *refs = &chunk_at(a, ix)->refs;
 
-	/* The last holder needs no locked instruction: nobody else can see it. */
+	/* The last holder needs no locked instruction: nobody else can see it.
+	 */
 	if (atomic_load_explicit(refs, memory_order_acquire) != 1 &&
 	    atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) != 1)
 		return;
@@ -271,7 +271,8 @@ uint32_t arena_chunks_end(const struct arena *a)
 	return atomic_load(&a->shared->chunk.fresh);
 }
 
-/* Counts the references of a held frame, or strips it of a payload it cannot have. */
+/* Counts the references of a held frame, or strips it of a payload it cannot
+ * have. */
 static void count_refs(struct frame *f, uint32_t *chunk, uint32_t chunks_end)
 {
 	uint32_t sum = 0;
@@ -306,8 +307,7 @@ static uint32_t restock(struct arena *a, struct arena_depot *d, links_fn *links,
 {
 	uint32_t freed = 0, first = 0, last = 0, n = 0;
 
-	atomic_store(&d->batches,
-		     head_of(atomic_load(&d->batches), 0));
+	atomic_store(&d->batches, head_of(atomic_load(&d->batches), 0));
 	for (uint32_t ix = end; --ix > 0;) {
 		if (held(arg, ix))
 			continue;

@@ -2,19 +2,21 @@
 /*
  * Frames and chunks: what travels, and where its bytes lie.
  *
- * A *frame* is one Ethernet frame, up to 64 KiB of payload with segmentation left
- * to whoever needs it smaller (struct virtio_net_hdr, VIRTIO 1.2 section 5.1.6).
- * Its headers, Ethernet to TCP or UDP, lie in the frame itself, and so does a small
- * payload; a larger one lies in *chunks* of 4 KiB that the frame refers to.
+ * A *frame* is one Ethernet frame, up to 64 KiB of payload with segmentation
+ * left to whoever needs it smaller (struct virtio_net_hdr, VIRTIO 1.2
+ * section 5.1.6). Its headers, Ethernet to TCP or UDP, lie in the frame itself,
+ * and so does a small payload; a larger one lies in *chunks* of 4 KiB that the
+ * frame refers to.
  *
- * A frame has one holder at any time: a list, a ring, or the thread that works on it.
- * A chunk is counted: the sender's retransmission queue and the frames in flight
- * share it. Bytes of a chunk that somebody else refers to never change; its holder
- * may append behind them.
+ * A frame has one holder at any time: a list, a ring, or the thread that works
+ * on it. A chunk is counted: the sender's retransmission queue and the frames
+ * in flight share it. Bytes of a chunk that somebody else refers to never
+ * change; its holder may append behind them.
  *
- * Allocation is last freed, first used: each context (one thread inside the fabric)
- * keeps a cache and trades batches with a lock-free depot. A process killed half way
- * leaks at most what its caches and hands held, until arena_rebuild().
+ * Allocation is last freed, first used: each context (one thread inside the
+ * fabric) keeps a cache and trades batches with a lock-free depot. A process
+ * killed half way leaks at most what its caches and hands held, until
+ * arena_rebuild().
  */
 #ifndef TOAMI_BASE_FRAME_H
 #define TOAMI_BASE_FRAME_H
@@ -29,11 +31,13 @@
 #define CHUNK_SHIFT	  12
 
 /* Frame flags. */
-#define FRAME_REFS	 0x01 /* payload is in ref[], not in data[] */
-#define FRAME_NEEDS_CSUM 0x02 /* L4 checksum left to the far side, as virtio */
-#define FRAME_CSUM_OK	 0x04 /* no need to verify: local or checked before */
-#define FRAME_FIN	 0x08 /* stack's note: a FIN ends this segment */
-#define FRAME_PUSH	 0x10 /* stack's note: PSH */
+#define FRAME_REFS 0x01 /* payload is in ref[], not in data[] */
+#define FRAME_NEEDS_CSUM                                                  \
+	0x02		   /* L4 checksum left to the far side, as virtio \
+			    */
+#define FRAME_CSUM_OK 0x04 /* no need to verify: local or checked before */
+#define FRAME_FIN     0x08 /* stack's note: a FIN ends this segment */
+#define FRAME_PUSH    0x10 /* stack's note: PSH */
 
 /* gso_type, the values of VIRTIO_NET_HDR_GSO_*. */
 #define FRAME_GSO_NONE	0
@@ -59,7 +63,8 @@ struct frame {
 	uint8_t gso_type;
 	uint16_t gso_bytes;   /* payload per segment, 0: one segment */
 	uint32_t payload;     /* bytes behind header[] */
-	uint32_t payload_off; /* of the payload, consumed already by the holder */
+	uint32_t payload_off; /* of the payload, consumed already by the holder
+			       */
 
 	vif_ix tx_vif; /* lane that sent it; set by whoever makes the frame */
 	vif_ix rx_vif; /* lane that gets it; set on delivery */
@@ -110,7 +115,7 @@ struct arena_cache {
 /* One kind's depot of batches of free slots. */
 struct arena_depot {
 	_Alignas(CACHE_LINE) _Atomic uint64_t batches; /* tag << 32 | first */
-	_Atomic uint32_t fresh;			       /* never used from here */
+	_Atomic uint32_t fresh; /* never used from here */
 	uint32_t capacity;
 };
 
@@ -218,7 +223,8 @@ int frame_refer(struct arena *a, frame_ix ix, chunk_ix chunk, uint16_t off,
 /**
  * frame_copy_out - copies @bytes of the payload, from @off on, to @dst
  *
- * The caller has checked that off + bytes <= payload. payload_off is not looked at.
+ * The caller has checked that off + bytes <= payload. payload_off is not looked
+ * at.
  */
 void frame_copy_out(const struct arena *a, const struct frame *f, uint32_t off,
 		    void *dst, uint32_t bytes);

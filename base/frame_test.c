@@ -33,9 +33,9 @@ static void drop(struct arena *a)
 
 static void carries_payloads_of_every_size(void **state)
 {
-	static const uint32_t sizes[] = { 0,	1,    7,    8,	  9,   191,
-					  192,	320,  321,  4095, 4096, 4097,
-					  65535, 65536 };
+	static const uint32_t sizes[] = { 0,	1,    7,     8,	   9,
+					  191,	192,  320,   321,  4095,
+					  4096, 4097, 65535, 65536 };
 	static uint8_t in[65536], out[65536];
 	struct arena a;
 

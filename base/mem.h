@@ -3,9 +3,10 @@
  * Copying without vector registers.
  *
  * The hook runs in place of a system call, which leaves the vector registers as
- * they were. Saving them costs 40-68 ns a call; code built with -mgeneral-regs-only
- * and these copies needs no saving. `rep movsb` moves as fast as vector code from
- * a few hundred bytes on, on every x86-64 with ERMS; below that, words are faster.
+ * they were. Saving them costs 40-68 ns a call; code built with
+ * -mgeneral-regs-only and these copies needs no saving. `rep movsb` moves as
+ * fast as vector code from a few hundred bytes on, on every x86-64 with ERMS;
+ * below that, words are faster.
  */
 #ifndef TOAMI_BASE_MEM_H
 #define TOAMI_BASE_MEM_H
@@ -53,10 +54,7 @@ static inline void mem_copy(void *restrict dst, const void *restrict src,
 /* mem_zero - clear @n bytes */
 static inline void mem_zero(void *dst, size_t n)
 {
-	__asm__ volatile("rep stosb"
-			 : "+D"(dst), "+c"(n)
-			 : "a"(0)
-			 : "memory");
+	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(0) : "memory");
 }
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Random numbers from a 64-bit state that the caller seeds (SplitMix64, Steele,
- * Lea, Flood 2014): fast, repeatable, not for secrets. For what an outsider must not
- * guess, siphash() under a secret key (Aumasson, Bernstein 2012; here SipHash-1-3).
+ * Lea, Flood 2014): fast, repeatable, not for secrets. For what an outsider
+ * must not guess, siphash() under a secret key (Aumasson, Bernstein 2012; here
+ * SipHash-1-3).
  */
 #ifndef TOAMI_BASE_RANDOM_H
 #define TOAMI_BASE_RANDOM_H

@@ -39,7 +39,8 @@ uint32_t slot_alloc(const struct slot_table *t)
 		ix = (uint32_t)head;
 		if (!ix)
 			return take_fresh(t->pool);
-		/* May be stale by now: then the tag has moved and the swap fails. */
+		/* May be stale by now: then the tag has moved and the swap
+		 * fails. */
 	} while (!atomic_compare_exchange_weak(
 		&t->pool->free, &head,
 		head_of(head, atomic_load_explicit(link_of(t, ix),

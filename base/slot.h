@@ -2,10 +2,11 @@
 /*
  * Slot tables: fixed-size records in shared memory, named by index.
  *
- * Free slots form a lock-free stack (Treiber, with a tag against ABA), and slots
- * never used yet are handed out by a counter, so that untouched slots cost no
- * memory. A process killed between taking a slot and using it loses that slot to
- * the table until slot_rebuild(): every other state is whole at any instruction.
+ * Free slots form a lock-free stack (Treiber, with a tag against ABA), and
+ * slots never used yet are handed out by a counter, so that untouched slots
+ * cost no memory. A process killed between taking a slot and using it loses
+ * that slot to the table until slot_rebuild(): every other state is whole at
+ * any instruction.
  *
  * A slot's first four bytes are its link while it is free, and belong to the
  * slot's user otherwise.

@@ -2,9 +2,9 @@
 /*
  * The words every room uses: typed indices, addresses, byte order.
  *
- * An index names a slot of a table in the fabric's segment. Index 0 is "none" in
- * every table, so zeroed memory holds no references. An index is a plain integer:
- * the name of its type says which table it counts in.
+ * An index names a slot of a table in the fabric's segment. Index 0 is "none"
+ * in every table, so zeroed memory holds no references. An index is a plain
+ * integer: the name of its type says which table it counts in.
  */
 #ifndef TOAMI_BASE_TYPES_H
 #define TOAMI_BASE_TYPES_H

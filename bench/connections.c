@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Many connections at once: opened, each used once, held, each used again, closed.
+ * Many connections at once: opened, each used once, held, each used again,
+ *closed.
  *
  *	connections server PORT
  *	connections client HOST PORT COUNT
  *
- * The client prints `open`, waits for a line on its standard input while it holds the
- * connections idle (so that a script can look at memory), then uses each again, closes
- * them and prints `done N`. Every answer is checked.
+ * The client prints `open`, waits for a line on its standard input while it
+ *holds the connections idle (so that a script can look at memory), then uses
+ *each again, closes them and prints `done N`. Every answer is checked.
  */
 #include <errno.h>
 #include <netdb.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Round trips without a hook: two members call socket_call() themselves. What remains
- * beside bench/pingpong.c under `toami run` is the price of hooking.
+ * Round trips without a hook: two members call socket_call() themselves. What
+ *remains beside bench/pingpong.c under `toami run` is the price of hooking.
  *
  *	direct COUNT BYTES
  */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Round trips over TCP with plain blocking sockets: the same program on any network.
+ * Round trips over TCP with plain blocking sockets: the same program on any
+ *network.
  *
  *	pingpong server PORT
  *	pingpong client HOST PORT COUNT BYTES
  *
- * The client prints median, 99th percentile and mean in nanoseconds. The server serves
- * one client after the other until it is ended.
+ * The client prints median, 99th percentile and mean in nanoseconds. The server
+ *serves one client after the other until it is ended.
  */
 #include <errno.h>
 #include <netdb.h>

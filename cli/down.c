@@ -40,8 +40,7 @@ int cli_down(int argc, char **argv)
 		programs =
 			json_integer_value(json_object_get(result, "programs"));
 		if (programs)
-			cli_complain(0,
-				     "%lld program%s lost the network",
+			cli_complain(0, "%lld program%s lost the network",
 				     programs, programs == 1 ? "" : "s");
 		json_decref(result);
 	}

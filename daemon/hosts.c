@@ -19,7 +19,8 @@ static int host_up(struct daemon *d, vif_ix ix, const struct ip_addr *addr4,
 		   const struct ip_addr *addr6)
 {
 	struct fabric *f = daemon_fabric(d);
-	/* No gateway: nothing leaves a fabric, and programs learn that at once. */
+	/* No gateway: nothing leaves a fabric, and programs learn that at once.
+	 */
 	struct stack_config config = {
 		.addr4 = *addr4,
 		.addr6 = *addr6,

@@ -48,8 +48,8 @@ host_ix fabric_address_find(const struct fabric *f, const struct ip_addr *addr)
 	for (uint32_t i = 0; i < FABRIC_ADDR_MAX; i++) {
 		struct fabric_addr *e =
 			&f->addrs[(s + i) & (FABRIC_ADDR_MAX - 1)];
-		host_ix h = atomic_load_explicit(&e->host,
-						 memory_order_acquire);
+		host_ix h =
+			atomic_load_explicit(&e->host, memory_order_acquire);
 
 		if (!h)
 			return 0;

@@ -2,15 +2,17 @@
 /*
  * Who has which address: the fabric's answer to ARP and neighbour discovery.
  *
- * Written by the daemon alone, read by anybody without a lock. An entry's address is
- * written before its host, with release; it never changes while the host is set.
+ * Written by the daemon alone, read by anybody without a lock. An entry's
+ * address is written before its host, with release; it never changes while the
+ * host is set.
  */
 #ifndef TOAMI_FABRIC_ADDRESS_H
 #define TOAMI_FABRIC_ADDRESS_H
 
 #include "fabric/segment.h"
 
-/* fabric_address_add - 0, -EADDRINUSE, or -ENOSPC: the table is full. Daemon only. */
+/* fabric_address_add - 0, -EADDRINUSE, or -ENOSPC: the table is full. Daemon
+ * only. */
 int fabric_address_add(struct fabric *f, const struct ip_addr *addr,
 		       host_ix host);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a process becomes a member: one request, one reply, over the daemon's socket
- * "attach" (AF_UNIX, SOCK_SEQPACKET) in its directory.
+ * How a process becomes a member: one request, one reply, over the daemon's
+ * socket "attach" (AF_UNIX, SOCK_SEQPACKET) in its directory.
  *
- * The daemon learns who asks from SO_PEERCRED, never from the request. A process that is
- * a member already (it has called exec) gets its slot back, whatever VIF it names. The reply
- * to success carries the segment's memfd (SCM_RIGHTS).
+ * The daemon learns who asks from SO_PEERCRED, never from the request. A
+ * process that is a member already (it has called exec) gets its slot back,
+ * whatever VIF it names. The reply to success carries the segment's memfd
+ * (SCM_RIGHTS).
  */
 #ifndef TOAMI_FABRIC_ATTACH_H
 #define TOAMI_FABRIC_ATTACH_H
@@ -18,9 +19,9 @@
 #define ATTACH_TEXT_MAX 240
 
 struct attach_request {
-	uint32_t magic; /* FABRIC_MAGIC */
-	uint32_t abi;	/* FABRIC_ABI */
-	char name[16];	/* the program, as /proc/PID/comm has it */
+	uint32_t magic;		  /* FABRIC_MAGIC */
+	uint32_t abi;		  /* FABRIC_ABI */
+	char name[16];		  /* the program, as /proc/PID/comm has it */
 	char vif[ATTACH_VIF_MAX]; /* path, zero-terminated */
 };
 

@@ -9,12 +9,13 @@
 #include <time.h>
 
 /*
- * A lock is held for well under a microsecond unless its holder has lost its core:
- * longer spinning than a few times that only burns.
+ * A lock is held for well under a microsecond unless its holder has lost its
+ * core: longer spinning than a few times that only burns.
  */
 #define LOCK_SPIN_NS 4000
 
-/* A lost wake-up of a lock or the gate costs at most this; it is not relied upon. */
+/* A lost wake-up of a lock or the gate costs at most this; it is not relied
+ * upon. */
 #define RECHECK_NS (20 * NSEC_PER_MSEC)
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
@@ -90,7 +91,8 @@ int fabric_enter(struct fabric *f, proc_ix proc, ctx_ix *hint,
 				return -ENOBUFS;
 			*hint = ix;
 		}
-		/* The claim is a full barrier: the daemon sees us, or we the gate. */
+		/* The claim is a full barrier: the daemon sees us, or we the
+		 * gate. */
 		if (likely(!atomic_load_explicit(&f->header->gate,
 						 memory_order_acquire))) {
 			fill(f, proc, ix, in);
@@ -117,8 +119,8 @@ bool fabric_trylock(struct fabric_inside *in, struct fabric_lock *lock)
 void fabric_unlock(struct fabric_inside *in, struct fabric_lock *lock)
 {
 	(void)in;
-	/* An exchange: a full barrier, so that the caller's next look at a backlog
-	 * cannot come before the lock is seen free. */
+	/* An exchange: a full barrier, so that the caller's next look at a
+	 * backlog cannot come before the lock is seen free. */
 	if (unlikely(atomic_exchange(&lock->word, 0) & FABRIC_LOCK_WAITERS))
 		futex_wake_all(&lock->word);
 }

@@ -2,18 +2,20 @@
 /*
  * Entering the fabric, its locks, and how the daemon gets it to itself.
  *
- * A thread works inside the fabric between fabric_enter() and fabric_leave(): it holds
- * a context (stock of frames, random state) and is visible to the daemon. Inside it
- * never sleeps and never waits for a lock: fabric_enter_host() waits outside and comes
- * back with the lock taken. A process killed inside leaves its context marked.
+ * A thread works inside the fabric between fabric_enter() and fabric_leave():
+ * it holds a context (stock of frames, random state) and is visible to the
+ * daemon. Inside it never sleeps and never waits for a lock:
+ * fabric_enter_host() waits outside and comes back with the lock taken. A
+ * process killed inside leaves its context marked.
  *
- * The daemon stops the world to repair it: it closes the gate and waits until every
- * context is empty or belongs to the dead. Threads inside leave within microseconds;
- * one that has been stopped by a debugger or SIGSTOP makes fabric_stop() give up, and
- * the daemon tries again later.
+ * The daemon stops the world to repair it: it closes the gate and waits until
+ * every context is empty or belongs to the dead. Threads inside leave within
+ * microseconds; one that has been stopped by a debugger or SIGSTOP makes
+ * fabric_stop() give up, and the daemon tries again later.
  *
- * Lock order: a thread holds at most one host's lock. A pset's lock (socket/pset.h) may be
- * taken while none is held, or inside nothing else. There is no other lock.
+ * Lock order: a thread holds at most one host's lock. A pset's lock
+ * (socket/pset.h) may be taken while none is held, or inside nothing else.
+ * There is no other lock.
  */
 #ifndef TOAMI_FABRIC_GATE_H
 #define TOAMI_FABRIC_GATE_H
@@ -50,8 +52,8 @@ void fabric_unlock(struct fabric_inside *in, struct fabric_lock *lock);
 
 /**
  * fabric_enter_lock - enters with @lock taken, waiting outside for both
- * @patience_ns: how long to wait for the lock at the most. Whoever repairs what the dead
- *               have left must not wait for ever: the holder may be one of them
+ * @patience_ns: how long to wait for the lock at the most. Whoever repairs what
+ * the dead have left must not wait for ever: the holder may be one of them
  *
  * Returns 0, -EBUSY, or -ENOBUFS as fabric_enter().
  */

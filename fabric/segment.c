@@ -13,8 +13,9 @@
 #define PAGE 4096
 
 /*
- * Where the segment is mapped if that is free: far from the program's text and libraries.
- * The hook needs room within 2 GiB of those, and the kernel would put us right there.
+ * Where the segment is mapped if that is free: far from the program's text and
+ * libraries. The hook needs room within 2 GiB of those, and the kernel would
+ * put us right there.
  */
 #define MAP_HINT UINT64_C(0x200000000000)
 
@@ -50,19 +51,16 @@ static uint64_t lay_out(struct fabric_header *h)
 	return at;
 }
 
-/* A number that differs whenever two builds would disagree about the segment. */
+/* A number that differs whenever two builds would disagree about the segment.
+ */
 static uint64_t layout_hash(const struct fabric_header *h)
 {
 	static const uint64_t key[2] = { FABRIC_MAGIC, FABRIC_ABI };
 	uint64_t v[8 + FABRIC_TABLES] = {
-		sizeof(struct fabric_header),
-		sizeof(struct fabric_proc),
-		sizeof(struct fabric_ctx),
-		sizeof(struct fabric_host),
-		sizeof(struct fabric_addr),
-		sizeof(struct frame),
-		sizeof(struct chunk),
-		h->size,
+		sizeof(struct fabric_header), sizeof(struct fabric_proc),
+		sizeof(struct fabric_ctx),    sizeof(struct fabric_host),
+		sizeof(struct fabric_addr),   sizeof(struct frame),
+		sizeof(struct chunk),	      h->size,
 	};
 
 	for (int t = 0; t < FABRIC_TABLES; t++)
@@ -81,10 +79,9 @@ static void set_views(struct fabric *f, unsigned char *base)
 	f->hosts = (struct fabric_host *)(base + h->offset_hosts);
 	f->addrs = (struct fabric_addr *)(base + h->offset_addrs);
 	for (int t = 0; t < FABRIC_TABLES; t++)
-		f->table[t] = (struct slot_table){
-			&h->pool[t], base + h->offset_table[t],
-			h->table[t].stride
-		};
+		f->table[t] = (struct slot_table){ &h->pool[t],
+						   base + h->offset_table[t],
+						   h->table[t].stride };
 	f->arena = (struct arena){
 		.shared = &h->arena,
 		.frames = base + h->offset_frames,
@@ -99,7 +96,8 @@ static long map(int memfd, uint64_t size)
 	long at = sys_call(SYS_mmap, MAP_HINT, size, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_NORESERVE, memfd, 0);
 
-	/* Core dumps of a program leave the fabric out; huge pages are a favour. */
+	/* Core dumps of a program leave the fabric out; huge pages are a
+	 * favour. */
 	if (at > 0) {
 		sys_call(SYS_madvise, at, size, MADV_DONTDUMP);
 		sys_call(SYS_madvise, at, size, MADV_HUGEPAGE);

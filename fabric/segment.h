@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The segment: one sealed memfd that holds a fabric, mapped whole by its members.
+ * The segment: one sealed memfd that holds a fabric, mapped whole by its
+ * members.
  *
- * The header comes first, then the tables, each at a page boundary, each of fixed
- * slots named by index. Slot 0 of every table is "none". Capacity is virtual: a slot
- * costs memory from its first use on.
+ * The header comes first, then the tables, each at a page boundary, each of
+ * fixed slots named by index. Slot 0 of every table is "none". Capacity is
+ * virtual: a slot costs memory from its first use on.
  *
- * Who writes what: the daemon makes the segment and writes the header's constants, VIFs,
- * hosts and addresses; processes write their own `struct fabric_proc`; a context is
- * written by the thread inside it; what a host holds, by whoever has its lock.
+ * Who writes what: the daemon makes the segment and writes the header's
+ * constants, VIFs, hosts and addresses; processes write their own `struct
+ * fabric_proc`; a context is written by the thread inside it; what a host
+ * holds, by whoever has its lock.
  *
- * Everything in here is trusted among members (DESIGN: one trust domain per fabric).
+ * Everything in here is trusted among members (DESIGN: one trust domain per
+ * fabric).
  */
 #ifndef TOAMI_FABRIC_SEGMENT_H
 #define TOAMI_FABRIC_SEGMENT_H
@@ -55,9 +58,10 @@ struct fabric_params {
 };
 
 /*
- * A context: what a thread holds while it is inside the fabric. Whoever finds a context
- * free may use it; its stock of frames stays with it. `user` is the gate as well: it
- * is set with a full barrier before the thread looks whether the gate is closed.
+ * A context: what a thread holds while it is inside the fabric. Whoever finds a
+ * context free may use it; its stock of frames stays with it. `user` is the
+ * gate as well: it is set with a full barrier before the thread looks whether
+ * the gate is closed.
  */
 struct fabric_ctx {
 	_Alignas(CACHE_LINE) _Atomic proc_ix user; /* 0: nobody inside */
@@ -68,29 +72,32 @@ struct fabric_ctx {
 
 enum fabric_proc_state {
 	FABRIC_PROC_FREE,
-	FABRIC_PROC_FORKING, /* reserved by `parent` for its child; pid may be 0 */
+	FABRIC_PROC_FORKING, /* reserved by `parent` for its child; pid may be 0
+			      */
 	FABRIC_PROC_ALIVE,
 	FABRIC_PROC_DEAD, /* seen dead; being reaped by the daemon */
 };
 
 /*
- * A process, as a member. Written by the process (by the parent while FORKING), reaped by
- * the daemon. A slot goes FREE -> FORKING or ALIVE by compare-and-swap, so any member may
- * reserve one for a fork.
+ * A process, as a member. Written by the process (by the parent while FORKING),
+ * reaped by the daemon. A slot goes FREE -> FORKING or ALIVE by
+ * compare-and-swap, so any member may reserve one for a fork.
  */
 struct fabric_proc {
-	_Alignas(CACHE_LINE) _Atomic uint32_t state; /* enum fabric_proc_state */
+	_Alignas(
+		CACHE_LINE) _Atomic uint32_t state; /* enum fabric_proc_state */
 	_Atomic int32_t pid;
 	_Atomic proc_ix parent; /* who reserved it */
 	vif_ix vif;
 	uint32_t uid;
 	_Atomic uint32_t watched; /* the daemon has a pidfd for it */
-	_Atomic uint32_t fd_end;  /* one above the highest entry of fd[] ever used */
-	uint32_t generation;	  /* counts uses of the slot */
-	char name[16];		  /* as in /proc/PID/comm */
+	_Atomic uint32_t
+		fd_end;	     /* one above the highest entry of fd[] ever used */
+	uint32_t generation; /* counts uses of the slot */
+	char name[16];	     /* as in /proc/PID/comm */
 	/*
-	 * Descriptor table: 0 = not ours, else a sock_ix or a pset_ix with the bit
-	 * below. Survives exec; entries the kernel closed then are dropped.
+	 * Descriptor table: 0 = not ours, else a sock_ix or a pset_ix with the
+	 * bit below. Survives exec; entries the kernel closed then are dropped.
 	 */
 	_Alignas(CACHE_LINE) _Atomic uint32_t fd[FABRIC_FD_MAX];
 };
@@ -98,26 +105,29 @@ struct fabric_proc {
 #define FABRIC_FD_PSET UINT32_C(0x80000000)
 
 /*
- * A lock that outlives its holder: the word names the holder's context, the context
- * names the process, and the daemon takes over what a dead process held.
+ * A lock that outlives its holder: the word names the holder's context, the
+ * context names the process, and the daemon takes over what a dead process
+ * held.
  */
 #define FABRIC_LOCK_WAITERS UINT32_C(0x80000000)
 
 struct fabric_lock {
-	_Atomic uint32_t word; /* ctx_ix of the holder, and the bit above; 0: free */
+	_Atomic uint32_t
+		word; /* ctx_ix of the holder, and the bit above; 0: free */
 };
 
 enum fabric_host_state { FABRIC_HOST_FREE, FABRIC_HOST_UP };
 
 /* A host on the network: what is common to all that talk to it. */
 struct fabric_host {
-	_Alignas(CACHE_LINE) _Atomic uint32_t state; /* enum fabric_host_state */
+	_Alignas(
+		CACHE_LINE) _Atomic uint32_t state; /* enum fabric_host_state */
 	vif_ix vif;
 	uint32_t generation; /* counts uses of the slot */
 	_Alignas(CACHE_LINE) struct fabric_lock lock;
 	/*
-	 * Frames that found the lock taken: a stack linked by frame.next, newest first.
-	 * Pushed by anybody, taken whole by the lock's holder.
+	 * Frames that found the lock taken: a stack linked by frame.next,
+	 * newest first. Pushed by anybody, taken whole by the lock's holder.
 	 */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
 	_Atomic uint32_t backlog_frames;
@@ -151,16 +161,18 @@ struct fabric_header {
 	uint64_t offset_table[FABRIC_TABLES];
 	struct fabric_table_size table[FABRIC_TABLES];
 
-	/* The gate: closed while the daemon puts the fabric in order. A futex. */
+	/* The gate: closed while the daemon puts the fabric in order. A futex.
+	 */
 	_Alignas(CACHE_LINE) _Atomic uint32_t gate;
-	_Atomic uint32_t ctx_end;  /* one above the highest context used */
-	_Atomic uint32_t host_end; /* one above the highest host used */
+	_Atomic uint32_t ctx_end;	/* one above the highest context used */
+	_Atomic uint32_t host_end;	/* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;
 
-	/* Places for threads that spin for an event, the first `cores` of them: whose. */
+	/* Places for threads that spin for an event, the first `cores` of them:
+	 * whose. */
 	_Alignas(CACHE_LINE) _Atomic proc_ix spinner[FABRIC_SPINNERS];
 
 	struct arena_shared arena;
@@ -188,7 +200,8 @@ int fabric_create(struct fabric *f, const struct fabric_params *params);
 /**
  * fabric_map - maps the segment in @memfd, which may be closed afterwards
  *
- * Returns 0; -EPROTO: not a segment, or one of another version; a negative errno.
+ * Returns 0; -EPROTO: not a segment, or one of another version; a negative
+ * errno.
  */
 int fabric_map(struct fabric *f, int memfd);
 
@@ -213,7 +226,8 @@ static inline uint64_t fabric_now(const struct fabric *f)
 	return clock_ns(&f->header->clock);
 }
 
-/* The MAC address of a host says which host it is: 02:74:6f + 24 bits of index. */
+/* The MAC address of a host says which host it is: 02:74:6f + 24 bits of index.
+ */
 static inline void fabric_mac(host_ix ix, uint8_t mac[6])
 {
 	mac[0] = 0x02;
@@ -233,9 +247,9 @@ static inline host_ix fabric_mac_host(const struct fabric *f,
 	if (mac[0] != 0x02 || mac[1] != 0x74 || mac[2] != 0x6f)
 		return 0;
 	return ix < atomic_load_explicit(&f->header->host_end,
-					 memory_order_relaxed) ?
-		       ix :
-		       0;
+					 memory_order_relaxed)
+		       ? ix
+		       : 0;
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The segment, the address table, the gate and its locks among threads and the dead. */
+/* The segment, the address table, the gate and its locks among threads and the
+ * dead. */
 #include "fabric/address.h"
 #include "fabric/gate.h"
 #include "fabric/wake.h"
@@ -114,7 +115,8 @@ static void macs_name_hosts(void **state)
 	assert_int_equal(fabric_mac_host(f, mac), 0);
 }
 
-/* --- the gate ---------------------------------------------------------------- */
+/* --- the gate ----------------------------------------------------------------
+ */
 
 static struct {
 	struct fabric *f;
@@ -133,8 +135,8 @@ static void *add_up(void *arg)
 		struct fabric_inside in;
 
 		assert_int_equal(fabric_enter_lock(shared.f, 1, &hint,
-						   shared.lock,
-						   FABRIC_PATIENT, &in),
+						   shared.lock, FABRIC_PATIENT,
+						   &in),
 				 0);
 		shared.sum++;
 		fabric_unlock(&in, shared.lock);
@@ -164,9 +166,8 @@ static void a_lock_excludes_and_the_gate_stops_everybody(void **state)
 	for (int i = 0; i < 20; i++) {
 		uint64_t before;
 
-		assert_int_equal(fabric_stop(f, nobody_is_dead, NULL,
-					     NSEC_PER_SEC),
-				 0);
+		assert_int_equal(
+			fabric_stop(f, nobody_is_dead, NULL, NSEC_PER_SEC), 0);
 		before = shared.sum;
 		usleep(200);
 		assert_int_equal(shared.sum, before);
@@ -202,12 +203,10 @@ static void the_dead_inside_do_not_stop_the_stopping(void **state)
 	assert_true(WIFSIGNALED(status));
 	assert_int_not_equal(f->hosts[h].lock.word, 0);
 	/* Alive as far as anybody knows: nobody may touch anything. */
-	assert_int_equal(fabric_stop(f, nobody_is_dead, NULL,
-				     NSEC_PER_MSEC),
+	assert_int_equal(fabric_stop(f, nobody_is_dead, NULL, NSEC_PER_MSEC),
 			 -EBUSY);
 	assert_int_equal(f->header->gate, 0);
-	assert_int_equal(fabric_stop(f, proc_two_is_dead, NULL,
-				     NSEC_PER_MSEC),
+	assert_int_equal(fabric_stop(f, proc_two_is_dead, NULL, NSEC_PER_MSEC),
 			 0);
 	fabric_resume(f);
 }

@@ -60,8 +60,9 @@ void wake_drain(int fd)
 }
 
 /*
- * A socket to send from. A program that has used up its descriptors still has to wake
- * others: for this moment the soft limit gives way, as far as the hard one lets it.
+ * A socket to send from. A program that has used up its descriptors still has
+ * to wake others: for this moment the soft limit gives way, as far as the hard
+ * one lets it.
  */
 static long sender(void)
 {
@@ -87,8 +88,9 @@ void wake_send(const struct fabric *f, uint64_t name)
 	long fd;
 
 	/*
-	 * A socket for each wake: 1.5 us beside the 12 us that waking costs, and no
-	 * descriptor of ours among the program's between two of its calls.
+	 * A socket for each wake: 1.5 us beside the 12 us that waking costs,
+	 * and no descriptor of ours among the program's between two of its
+	 * calls.
 	 */
 	fd = sender();
 	if (fd < 0)

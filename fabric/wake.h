@@ -2,12 +2,13 @@
 /*
  * Waking a sleeper in another process.
  *
- * A sleeper that waits for the fabric alone sleeps on a futex. One that waits for kernel
- * descriptors too sleeps in epoll_wait or ppoll, with a *wake socket* among them: an
- * AF_UNIX datagram socket with an abstract name made of the fabric's id and a number,
- * to which anybody may send one byte. That needs no descriptor of the sleeper's in the
- * waker, no permission, and no daemon in between. Abstract names belong to a network
- * namespace, so all members of a fabric share one (the daemon checks on attach).
+ * A sleeper that waits for the fabric alone sleeps on a futex. One that waits
+ * for kernel descriptors too sleeps in epoll_wait or ppoll, with a *wake
+ * socket* among them: an AF_UNIX datagram socket with an abstract name made of
+ * the fabric's id and a number, to which anybody may send one byte. That needs
+ * no descriptor of the sleeper's in the waker, no permission, and no daemon in
+ * between. Abstract names belong to a network namespace, so all members of a
+ * fabric share one (the daemon checks on attach).
  */
 #ifndef TOAMI_FABRIC_WAKE_H
 #define TOAMI_FABRIC_WAKE_H
@@ -34,8 +35,8 @@ void wake_send(const struct fabric *f, uint64_t name);
 void wake_futex(_Atomic uint32_t *word, int count);
 
 /*
- * wake_daemon_at - the daemon has to run timers by @date_ns: wakes it if it would
- * sleep longer than that
+ * wake_daemon_at - the daemon has to run timers by @date_ns: wakes it if it
+ * would sleep longer than that
  */
 void wake_daemon_at(const struct fabric *f, uint64_t date_ns);
 

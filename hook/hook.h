@@ -77,8 +77,8 @@ bool hook_site_missed(ucontext_t *uc);
 void hook_site_freeze(void);
 
 /*
- * hook_site_hold, hook_site_release - no thread is rewriting in between: a fork's child
- * would find a site half done
+ * hook_site_hold, hook_site_release - no thread is rewriting in between: a
+ * fork's child would find a site half done
  */
 void hook_site_hold(void);
 void hook_site_release(void);

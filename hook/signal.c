@@ -184,7 +184,8 @@ static void canonical(const struct hook_thread *t, ucontext_t *uc)
 	}
 }
 
-/* Raised by an instruction? A non-canonical address gives SI_KERNEL, above 0, too. */
+/* Raised by an instruction? A non-canonical address gives SI_KERNEL, above 0,
+ * too. */
 static bool is_fault(int sig, const siginfo_t *info)
 {
 	return (SIGBIT(sig) & SIGMASK_FAULTS & ~SIGMASK_SYS) &&

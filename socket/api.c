@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libtoami's sockets: include/toami/socket.h over socket_call(). A thread's handle is
- * thread-local; what is not ours goes to the kernel.
+ * libtoami's sockets: include/toami/socket.h over socket_call(). A thread's
+ * handle is thread-local; what is not ours goes to the kernel.
  */
 #include "base/mem.h"
 #include "base/sys.h"
@@ -42,8 +42,8 @@ static long call(long nr, long a, long b, long c, long d, long e, long f)
 	return n == SOCKET_RESTART ? -EINTR : n;
 }
 
-#define CALL(nr, a, b, c, d, e, f)                                          \
-	call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e),     \
+#define CALL(nr, a, b, c, d, e, f)                                      \
+	call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), \
 	     (long)(f))
 
 int toami_attach(const char *dir, const char *vif, char *text, size_t size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* socket_call(): from a system call's number and arguments to what carries it out. */
+/* socket_call(): from a system call's number and arguments to what carries it
+ * out. */
 #include "base/sys.h"
 #include "socket/descriptor.h"
 #include "socket/epoll.h"
@@ -31,8 +32,8 @@ static uint64_t date_of(const struct socket_thread *t, int64_t sec, int64_t ns)
 
 static uint64_t date_ms(const struct socket_thread *t, int ms)
 {
-	return ms < 0 ? WAIT_FOREVER :
-			date_of(t, ms / 1000, (int64_t)(ms % 1000) * 1000000);
+	return ms < 0 ? WAIT_FOREVER
+		      : date_of(t, ms / 1000, (int64_t)(ms % 1000) * 1000000);
 }
 
 static uint64_t date_ts(const struct socket_thread *t,
@@ -73,12 +74,12 @@ static long call_select(struct socket_thread *t, const long a[6], bool pselect)
 
 	if (count < 0 || !poll_select_ours(t, count, sets))
 		return SOCKET_PASS;
-	if (pselect ? !is_timespec(ts) :
-		      tv && !is_time(tv->tv_sec, tv->tv_usec, INT64_MAX))
+	if (pselect ? !is_timespec(ts)
+		    : tv && !is_time(tv->tv_sec, tv->tv_usec, INT64_MAX))
 		return -EINVAL;
 	if (a[4])
-		until = pselect ? date_ts(t, ts) :
-				  date_of(t, tv->tv_sec,
+		until = pselect ? date_ts(t, ts)
+				: date_of(t, tv->tv_sec,
 					  (int64_t)tv->tv_usec * 1000);
 	n = poll_select(t, count, sets, until, mask ? (void *)mask[0] : NULL,
 			mask ? mask[1] : SIGSET_BYTES);
@@ -143,8 +144,8 @@ static long call_plain(struct socket_thread *t, const long a[6], bool write)
 	if (!write && !a[2])
 		return 0;
 	c = cursor_one(&iov, (void *)a[1], (size_t)a[2]);
-	return write ? io_send(t, a[0], &c, 0, &note) :
-		       io_recv(t, a[0], &c, 0, &note);
+	return write ? io_send(t, a[0], &c, 0, &note)
+		     : io_recv(t, a[0], &c, 0, &note);
 }
 
 static long call_vector(struct socket_thread *t, const long a[6], bool write)
@@ -160,8 +161,8 @@ static long call_vector(struct socket_thread *t, const long a[6], bool write)
 		return err;
 	if (!write && !c.left)
 		return 0;
-	return write ? io_send(t, a[0], &c, 0, &note) :
-		       io_recv(t, a[0], &c, 0, &note);
+	return write ? io_send(t, a[0], &c, 0, &note)
+		     : io_recv(t, a[0], &c, 0, &note);
 }
 
 /* Calls whose first argument is a socket, when it is one of ours. */
@@ -226,11 +227,9 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 		return call_vector(t, a, true);
 	case SYS_epoll_wait:
 	case SYS_epoll_pwait:
-		return epoll_wait_until(t, a[0], (void *)a[1], a[2],
-					date_ms(t, (int)a[3]),
-					nr == SYS_epoll_pwait ? (void *)a[4] :
-								NULL,
-					a[5]);
+		return epoll_wait_until(
+			t, a[0], (void *)a[1], a[2], date_ms(t, (int)a[3]),
+			nr == SYS_epoll_pwait ? (void *)a[4] : NULL, a[5]);
 	case SYS_epoll_pwait2:
 		return epoll_wait_until(t, a[0], (void *)a[1], a[2],
 					date_ts(t, (void *)a[3]), (void *)a[4],
@@ -270,8 +269,8 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 				   (unsigned long)a[3]);
 	case SYS_splice:
 		/* Programs fall back to copying. */
-		return sock_peek(t, a[0]) || sock_peek(t, a[2]) ? -EINVAL :
-								  SOCKET_PASS;
+		return sock_peek(t, a[0]) || sock_peek(t, a[2]) ? -EINVAL
+								: SOCKET_PASS;
 	case SYS_io_uring_setup:
 	case SYS_io_uring_enter:
 	case SYS_io_uring_register:

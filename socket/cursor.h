@@ -2,8 +2,8 @@
 /*
  * A place in the program's buffers: what is left of an array of struct iovec.
  *
- * Nothing is checked beyond what the kernel checks of the array itself; a bad address
- * faults at the copy.
+ * Nothing is checked beyond what the kernel checks of the array itself; a bad
+ * address faults at the copy.
  */
 #ifndef TOAMI_SOCKET_CURSOR_H
 #define TOAMI_SOCKET_CURSOR_H
@@ -14,8 +14,8 @@
 
 #include "base/mem.h"
 
-#define CURSOR_IOV_MAX 1024		/* IOV_MAX */
-#define CURSOR_BYTES_MAX 0x7ffff000ul	/* MAX_RW_COUNT of the kernel */
+#define CURSOR_IOV_MAX	 1024	      /* IOV_MAX */
+#define CURSOR_BYTES_MAX 0x7ffff000ul /* MAX_RW_COUNT of the kernel */
 
 struct cursor {
 	const struct iovec *iov;
@@ -78,7 +78,8 @@ static inline void cursor_advance(struct cursor *c, size_t n)
 	c->left -= n;
 }
 
-/* cursor_get - copies up to @bytes out of the program's buffers; returns how many */
+/* cursor_get - copies up to @bytes out of the program's buffers; returns how
+ * many */
 static inline size_t cursor_get(struct cursor *c, void *dst, size_t bytes)
 {
 	size_t done = 0, n;

@@ -47,8 +47,8 @@ int descriptor_placeholder(bool cloexec)
 }
 
 /*
- * Programs close numbers that they believe unused, and count on low ones: ours move to
- * just below the soft limit, at most to 1000.
+ * Programs close numbers that they believe unused, and count on low ones: ours
+ * move to just below the soft limit, at most to 1000.
  */
 int descriptor_hide(struct socket_thread *t, int fd)
 {
@@ -72,7 +72,8 @@ void descriptor_close_hidden(struct socket_thread *t, int fd)
 {
 	uint32_t hidden = FD_HIDDEN;
 
-	/* A process that got the pset by fork, and then exec, has it no more. */
+	/* A process that got the pset by fork, and then exec, has it no more.
+	 */
 	if (atomic_compare_exchange_strong(entry_at(t, fd), &hidden, 0))
 		sys_call(SYS_close, fd);
 }
@@ -80,8 +81,9 @@ void descriptor_close_hidden(struct socket_thread *t, int fd)
 /* The count of what @entry names. */
 static _Atomic uint32_t *refs_of(struct fabric *f, uint32_t entry)
 {
-	return entry & FABRIC_FD_PSET ? &pset_at(f, entry & ~FABRIC_FD_PSET)->refs :
-					&sock_at(f, entry)->refs;
+	return entry & FABRIC_FD_PSET
+		       ? &pset_at(f, entry & ~FABRIC_FD_PSET)->refs
+		       : &sock_at(f, entry)->refs;
 }
 
 bool descriptor_ref(struct work *w, proc_ix proc, long fd, uint32_t entry,
@@ -141,8 +143,9 @@ int descriptor_unref(struct socket_thread *t, uint32_t entry)
 }
 
 /*
- * Inside, with the host locked if @old is a sock: the entry changes together with the
- * references that it stands for. 0; 1: it was not @old any more; -EBADF: nor is @from.
+ * Inside, with the host locked if @old is a sock: the entry changes together
+ * with the references that it stands for. 0; 1: it was not @old any more;
+ * -EBADF: nor is @from.
  */
 static int change(struct work *w, struct socket_thread *t, long fd,
 		  uint32_t old, uint32_t new, long from, uint32_t *owed,
@@ -162,9 +165,10 @@ static int change(struct work *w, struct socket_thread *t, long fd,
 }
 
 /*
- * @fd stands for what @from stands for, @new, from now on (0: for nothing). Entry and
- * references move in one visit: a process killed in the middle is found inside, and a
- * repair counts anew. Returns 0; -EBADF: nothing was there, or @from is another's.
+ * @fd stands for what @from stands for, @new, from now on (0: for nothing).
+ * Entry and references move in one visit: a process killed in the middle is
+ * found inside, and a repair counts anew. Returns 0; -EBADF: nothing was there,
+ * or @from is another's.
  */
 static int replace(struct socket_thread *t, long fd, uint32_t new, long from)
 {
@@ -188,9 +192,9 @@ static int replace(struct socket_thread *t, long fd, uint32_t new, long from)
 		if (err)
 			return err;
 		err = old && !(old & FABRIC_FD_PSET) &&
-				      s != sock_at(w.fabric, old) ?
-			      1 :
-			      change(&w, t, fd, old, new, from, &owed, &last);
+				      s != sock_at(w.fabric, old)
+			      ? 1
+			      : change(&w, t, fd, old, new, from, &owed, &last);
 		work_end(&w);
 		descriptor_unref(t, owed);
 		if (last)
@@ -205,7 +209,8 @@ int descriptor_drop(struct socket_thread *t, long fd)
 	return replace(t, fd, 0, -1);
 }
 
-/* Is something of what was written to @fd, the last descriptor, still not acknowledged? */
+/* Is something of what was written to @fd, the last descriptor, still not
+ * acknowledged? */
 static bool is_lingering(struct socket_thread *t, long fd)
 {
 	const struct conn *c;
@@ -225,16 +230,16 @@ static bool is_lingering(struct socket_thread *t, long fd)
 	return lingers;
 }
 
-/* SO_LINGER with a time. Rare, and the wait is for the network: looking now and then will do. */
+/* SO_LINGER with a time. Rare, and the wait is for the network: looking now and
+ * then will do. */
 static void linger(struct socket_thread *t, long fd, uint32_t seconds)
 {
-	uint64_t until = fabric_now(&t->process->fabric) +
-			 seconds * NSEC_PER_SEC;
+	uint64_t until =
+		fabric_now(&t->process->fabric) + seconds * NSEC_PER_SEC;
 	struct timespec pause = { 0, NSEC_PER_MSEC };
 	long args[6] = { (long)&pause };
 
-	while (is_lingering(t, fd) &&
-	       fabric_now(&t->process->fabric) < until)
+	while (is_lingering(t, fd) && fabric_now(&t->process->fabric) < until)
 		if (sys_sleep(&t->signal_due, SYS_nanosleep, args))
 			break;
 }
@@ -249,8 +254,8 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
 
 	if (!e)
 		return;
-	if (is_sock ? work_begin(&w, t, sock_at(f, e)->host) :
-		      work_enter(&w, t))
+	if (is_sock ? work_begin(&w, t, sock_at(f, e)->host)
+		    : work_enter(&w, t))
 		return;
 	atomic_store(entry, 0);
 	if (is_sock)
@@ -349,7 +354,8 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 	n = sys_call(nr, from, to, flags);
 	if (n < 0)
 		return n;
-	/* A descriptor of the kernel's in the place of one of ours, or the reverse. */
+	/* A descriptor of the kernel's in the place of one of ours, or the
+	 * reverse. */
 	if (replace(t, to, entry, from) == -EBADF && entry) {
 		descriptor_drop(t, to);
 		sys_call(SYS_close, to);

@@ -2,9 +2,10 @@
 /*
  * Descriptors: which number of a process is which sock or pset.
  *
- * A number is a real one of the kernel's; its entry in the process's table says what it
- * stands for. An entry is set after the kernel has given out the number and cleared before
- * the kernel gets it back, so no number is ever taken for another's.
+ * A number is a real one of the kernel's; its entry in the process's table says
+ * what it stands for. An entry is set after the kernel has given out the number
+ * and cleared before the kernel gets it back, so no number is ever taken for
+ * another's.
  */
 #ifndef TOAMI_SOCKET_DESCRIPTOR_H
 #define TOAMI_SOCKET_DESCRIPTOR_H
@@ -26,38 +27,44 @@ static inline uint32_t descriptor_get(const struct socket_thread *t, long fd)
 /* descriptor_set - @fd stands for @entry (0: nothing) from now on */
 void descriptor_set(struct socket_thread *t, int fd, uint32_t entry);
 
-/* descriptor_placeholder - a fresh number for a socket; or -EMFILE and the like */
+/* descriptor_placeholder - a fresh number for a socket; or -EMFILE and the like
+ */
 int descriptor_placeholder(bool cloexec);
 
-/* descriptor_hide - moves our own @fd out of the program's way; returns the new number */
+/* descriptor_hide - moves our own @fd out of the program's way; returns the new
+ * number */
 int descriptor_hide(struct socket_thread *t, int fd);
 void descriptor_close_hidden(struct socket_thread *t, int fd);
 
 /*
- * descriptor_ref - one reference more of what descriptor @fd of @proc stands for, @entry
+ * descriptor_ref - one reference more of what descriptor @fd of @proc stands
+ * for, @entry
  *
- * Inside the fabric, and the reference must be in a table before the visit ends. False:
- * it stands for that no more; then what is in *owed has been taken in vain, and is to be
- * given to descriptor_unref() after the visit.
+ * Inside the fabric, and the reference must be in a table before the visit
+ * ends. False: it stands for that no more; then what is in *owed has been taken
+ * in vain, and is to be given to descriptor_unref() after the visit.
  */
 bool descriptor_ref(struct work *w, proc_ix proc, long fd, uint32_t entry,
 		    uint32_t *owed);
 
-/* descriptor_drop - @fd stands for nothing from now on; 0, -EBADF: as before; -ENOBUFS */
+/* descriptor_drop - @fd stands for nothing from now on; 0, -EBADF: as before;
+ * -ENOBUFS */
 int descriptor_drop(struct socket_thread *t, long fd);
 
 /*
- * descriptor_drop_unborn - the same for @fd of @child, which was not forked after all. It is
- * the parent who is inside meanwhile: if he dies, nobody takes the child for alive.
+ * descriptor_drop_unborn - the same for @fd of @child, which was not forked
+ * after all. It is the parent who is inside meanwhile: if he dies, nobody takes
+ * the child for alive.
  */
 void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd);
 
 /*
- * descriptor_unref - one reference less of what @entry stands for; the last one ends it
+ * descriptor_unref - one reference less of what @entry stands for; the last one
+ * ends it
  *
- * For the daemon: who dies before he has cleared the entry would do it twice. Returns 0; or
- * -EAGAIN for an impatient thread, -ENOBUFS when every context is in use: the reference is
- * still there.
+ * For the daemon: who dies before he has cleared the entry would do it twice.
+ * Returns 0; or -EAGAIN for an impatient thread, -ENOBUFS when every context is
+ * in use: the reference is still there.
  */
 int descriptor_unref(struct socket_thread *t, uint32_t entry);
 

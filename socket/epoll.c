@@ -12,8 +12,9 @@
 #include <time.h>
 
 /*
- * While our own sockets keep a program busy, the kernel's part is looked at this often: a
- * system call beside the fraction of a microsecond that ours take.
+ * While our own sockets keep a program busy, the kernel's part is looked at
+ * this often: a system call beside the fraction of a microsecond that ours
+ * take.
  */
 #define KERNEL_CHECK_NS 50000
 /* While spinning, nothing else is to be done: more often. */
@@ -79,15 +80,15 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 	if (!e)
 		return control_kernel(t, ix, epfd, op, fd, ev);
 	if (e & FABRIC_FD_PSET) {
-		/* Nested: its own events reach it through the kernel's instance. */
+		/* Nested: its own events reach it through the kernel's
+		 * instance. */
 		if (op == EPOLL_CTL_ADD)
 			epoll_sleep_in_kernel(t, fd, e);
 		return control_kernel(t, ix, epfd, op, fd, ev);
 	}
 	switch (op) {
 	case EPOLL_CTL_ADD:
-		return pset_add(t, ix, epfd, (int)fd, ev->events,
-				ev->data.u64);
+		return pset_add(t, ix, epfd, (int)fd, ev->events, ev->data.u64);
 	case EPOLL_CTL_MOD:
 		return pset_modify(t, ix, (int)fd, ev->events, ev->data.u64);
 	case EPOLL_CTL_DEL:
@@ -108,7 +109,8 @@ static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
 	p->kernel_checked_ns = fabric_now(&t->process->fabric);
 	for (long i = 0; i < n; i++) {
 		if (ev[i].data.u64 == magic) {
-			/* Made by another process after a fork, it is not ours. */
+			/* Made by another process after a fork, it is not ours.
+			 */
 			if (descriptor_get(t, p->wake_fd) == FD_HIDDEN)
 				wake_drain(p->wake_fd);
 			pset_drained(p);
@@ -145,7 +147,8 @@ struct epoll_spin {
 
 static bool kernel_pending(const struct epoll_spin *es)
 {
-	/* poll takes no event out of the instance: no edge is lost by looking. */
+	/* poll takes no event out of the instance: no edge is lost by looking.
+	 */
 	struct {
 		int fd;
 		short events, revents;

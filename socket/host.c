@@ -11,7 +11,8 @@
 
 #include <errno.h>
 
-/* A host that is busy when its timers are due: somebody runs them, or we come back. */
+/* A host that is busy when its timers are due: somebody runs them, or we come
+ * back. */
 #define BUSY_RETRY_NS NSEC_PER_MSEC
 
 void socket_params(struct fabric_params *params)
@@ -71,7 +72,8 @@ int socket_host_down(struct socket_thread *t, host_ix host)
 		if (atomic_load(&f->procs[ix].state) != FABRIC_PROC_FREE &&
 		    vif_host(f, f->procs[ix].vif) == host)
 			return -EBUSY;
-	/* Nobody is on it any more: nobody makes connections but the stack itself. */
+	/* Nobody is on it any more: nobody makes connections but the stack
+	 * itself. */
 	fabric_address_remove(f, host);
 	if (work_begin(&w, t, host))
 		return -EBUSY;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The calls of the read and write families, in terms of the transports; see io.h. */
+/* The calls of the read and write families, in terms of the transports; see
+ * io.h. */
 #include "socket/io.h"
 #include "base/sys.h"
 #include "socket/wait.h"
@@ -131,8 +132,8 @@ long io_sendfile(struct socket_thread *t, long out, long in, long *offset,
 	while (done < count) {
 		size_t want = min_u64(count - done, sizeof(bounce));
 		long n = offset ? sys_call(SYS_pread64, in, bounce, want,
-					   *offset) :
-				  sys_call(SYS_read, in, bounce, want);
+					   *offset)
+				: sys_call(SYS_read, in, bounce, want);
 		struct iovec iov;
 		struct cursor c;
 		long sent;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading and writing sockets. One shape for all calls of the family: buffers as a
- * cursor, and what sendmsg and recvmsg carry beside them.
+ * Reading and writing sockets. One shape for all calls of the family: buffers
+ * as a cursor, and what sendmsg and recvmsg carry beside them.
  */
 #ifndef TOAMI_SOCKET_IO_H
 #define TOAMI_SOCKET_IO_H
@@ -12,7 +12,8 @@
 #include "socket/work.h"
 
 struct io_note {
-	void *name;	    /* peer's address: in for sending, out for receiving; NULL */
+	void *name; /* peer's address: in for sending, out for receiving; NULL
+		     */
 	socklen_t *namelen; /* of receiving */
 	socklen_t tolen;    /* of sending */
 	int flags;	    /* out: MSG_TRUNC */

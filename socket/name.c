@@ -35,7 +35,8 @@ int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 		*port = be16(in6.sin6_port);
 		return 0;
 	}
-	/* bind() with AF_UNSPEC and INADDR_ANY is as good as AF_INET, as on Linux. */
+	/* bind() with AF_UNSPEC and INADDR_ANY is as good as AF_INET, as on
+	 * Linux. */
 	if (family != AF_INET && family != AF_UNSPEC)
 		return -EAFNOSUPPORT;
 	if (len < sizeof(in))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Socket addresses (struct sockaddr_in, sockaddr_in6) to and from struct ip_addr. */
+/* Socket addresses (struct sockaddr_in, sockaddr_in6) to and from struct
+ * ip_addr. */
 #ifndef TOAMI_SOCKET_NAME_H
 #define TOAMI_SOCKET_NAME_H
 
@@ -8,15 +9,17 @@
 #include "socket/sock.h"
 
 /**
- * name_in - reads @sa of @len bytes, as a socket of family AF_INET6 (@inet6) or AF_INET
+ * name_in - reads @sa of @len bytes, as a socket of family AF_INET6 (@inet6) or
+ * AF_INET
  *
- * Returns 0, -EINVAL: too short; -EAFNOSUPPORT. AF_UNSPEC gives an "any" address
- * and *unspec = true where @unspec is wanted.
+ * Returns 0, -EINVAL: too short; -EAFNOSUPPORT. AF_UNSPEC gives an "any"
+ * address and *unspec = true where @unspec is wanted.
  */
 int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 	    uint16_t *port, bool *unspec);
 
-/* name_out - writes it as the kernel would: cut at *len, which gets the full length */
+/* name_out - writes it as the kernel would: cut at *len, which gets the full
+ * length */
 void name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
 	      uint16_t port);
 

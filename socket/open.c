@@ -41,13 +41,13 @@ static int transport(long type, long protocol)
 {
 	switch (type & 0xf) {
 	case SOCK_STREAM:
-		return protocol == 0 || protocol == IPPROTO_TCP ?
-			       STACK_TCP :
-			       -EPROTONOSUPPORT;
+		return protocol == 0 || protocol == IPPROTO_TCP
+			       ? STACK_TCP
+			       : -EPROTONOSUPPORT;
 	case SOCK_DGRAM:
-		return protocol == 0 || protocol == IPPROTO_UDP ?
-			       STACK_UDP :
-			       -EPROTONOSUPPORT;
+		return protocol == 0 || protocol == IPPROTO_UDP
+			       ? STACK_UDP
+			       : -EPROTONOSUPPORT;
 	case SOCK_RAW:
 		return -EPERM;
 	default:
@@ -62,7 +62,8 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 	sock_ix ix;
 	int fd, proto, err;
 
-	/* Not even through a packet socket does a program reach the host's network. */
+	/* Not even through a packet socket does a program reach the host's
+	 * network. */
 	if (domain == AF_PACKET)
 		return -EPERM;
 	if (domain != AF_INET && domain != AF_INET6)
@@ -113,8 +114,7 @@ int open_bind_inet6(struct work *w, struct sock *s)
 	if (!s->inet6)
 		return 0;
 	conn_names(&w->stack, s->conn, NULL, &port, NULL, NULL);
-	return port ? 0 :
-		      conn_bind(&w->stack, s->conn, &any, 0, bind_flags(s));
+	return port ? 0 : conn_bind(&w->stack, s->conn, &any, 0, bind_flags(s));
 }
 
 long open_bind(struct socket_thread *t, long fd, const void *sa, socklen_t len)
@@ -215,7 +215,8 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		if (!c)
 			goto wait;
 
-		/* The number first: it takes a system call, outside the lock. */
+		/* The number first: it takes a system call, outside the lock.
+		 */
 		place = descriptor_placeholder(flags & SOCK_CLOEXEC);
 		if (place < 0)
 			return place;
@@ -230,8 +231,10 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 			uint16_t port;
 
 			err = conn_names(&w.stack, c, NULL, NULL, &peer, &port);
-			if (err) /* reset while it waited: its error is read later */
-				peer = (struct ip_addr){ .d = { 0, 0 } }, port = 0;
+			if (err) /* reset while it waited: its error is read
+				    later */
+				peer = (struct ip_addr){ .d = { 0, 0 } },
+				port = 0;
 			err = adopt(&w, t, s, c, place, flags & SOCK_NONBLOCK);
 			if (!err && sa)
 				name_out(sa, len, s->inet6, &peer, port);
@@ -243,16 +246,16 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		sys_call(SYS_close, place);
 		if (err)
 			return err;
-wait:
+	wait:
 		if (atomic_load(&s->nonblock))
 			return -EAGAIN;
 		if (!until)
 			until = wait_date(t, s->recv_timeout_ns);
 		err = wait_sock(t, s, STACK_IN, until);
 		if (err)
-			return err == -EINTR && !s->recv_timeout_ns ?
-				       SOCKET_RESTART :
-				       err;
+			return err == -EINTR && !s->recv_timeout_ns
+				       ? SOCKET_RESTART
+				       : err;
 	}
 }
 
@@ -284,9 +287,9 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 	}
 	/* "Any" as a destination means this host, as on Linux. */
 	if (!unspec && ip_is_any(&addr))
-		addr = s->inet6 && !ip_is_v4(&addr) ?
-			       (struct ip_addr){ .b = { [15] = 1 } } :
-			       ip_from_v4(be32(INADDR_LOOPBACK));
+		addr = s->inet6 && !ip_is_v4(&addr)
+			       ? (struct ip_addr){ .b = { [15] = 1 } }
+			       : ip_from_v4(be32(INADDR_LOOPBACK));
 	if (s->connecting) {
 		uint32_t ready = conn_ready(&w.stack, s->conn);
 
@@ -316,9 +319,9 @@ out:
 
 	err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
 	if (err)
-		return err == -EAGAIN	   ? -EINPROGRESS :
-		       s->send_timeout_ns ? -EINTR :
-					    SOCKET_RESTART;
+		return err == -EAGAIN	    ? -EINPROGRESS
+		       : s->send_timeout_ns ? -EINTR
+					    : SOCKET_RESTART;
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err;
@@ -341,7 +344,8 @@ long open_shutdown(struct socket_thread *t, long fd, long how)
 		err = -EINVAL;
 	else
 		err = tcp_shutdown(&w.stack, s->conn, (int)how);
-	/* Whoever waits in accept() is told that there is nothing to wait for. */
+	/* Whoever waits in accept() is told that there is nothing to wait for.
+	 */
 	if (!err && how != SHUT_WR)
 		s->listening = false;
 	work_refresh(&w, s);

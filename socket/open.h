@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Calls that make, name and join sockets. Each returns what the kernel would. */
+/* Calls that make, name and join sockets. Each returns what the kernel would.
+ */
 #ifndef TOAMI_SOCKET_OPEN_H
 #define TOAMI_SOCKET_OPEN_H
 
@@ -20,8 +21,9 @@ long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		  bool peer);
 
 /*
- * open_bind_inet6 - an AF_INET6 socket that has no port yet gets one, for both families
- * or for one as IPV6_V6ONLY says; its host is locked. 0 or as conn_bind()
+ * open_bind_inet6 - an AF_INET6 socket that has no port yet gets one, for both
+ * families or for one as IPV6_V6ONLY says; its host is locked. 0 or as
+ * conn_bind()
  */
 int open_bind_inet6(struct work *w, struct sock *s);
 

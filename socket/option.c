@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See option.h. Options of the stack are a table from (level, name) to conn_option;
- * options of the sock itself are handled here; what has no meaning on a fabric but does no
- * harm (SO_PRIORITY, SO_RCVBUFFORCE by root) is accepted; what is unknown is ENOPROTOOPT.
+ * See option.h. Options of the stack are a table from (level, name) to
+ * conn_option; options of the sock itself are handled here; what has no meaning
+ * on a fabric but does no harm (SO_PRIORITY, SO_RCVBUFFORCE by root) is
+ * accepted; what is unknown is ENOPROTOOPT.
  */
 #include "socket/option.h"
 #include "base/mem.h"
@@ -83,7 +84,8 @@ static bool is_buffer(const struct mapping *m)
 	return m->opt == CONN_SNDBUF || m->opt == CONN_RCVBUF;
 }
 
-/* --- set --------------------------------------------------------------------- */
+/* --- set ---------------------------------------------------------------------
+ */
 
 static uint64_t timeval_ns(const struct timeval *tv)
 {
@@ -159,9 +161,9 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 		if (len < sizeof(li))
 			return -EINVAL;
 		mem_copy(&li, val, sizeof(li));
-		s->linger_s = li.l_onoff && li.l_linger > 0 ?
-				      (uint32_t)li.l_linger :
-				      0;
+		s->linger_s = li.l_onoff && li.l_linger > 0
+				      ? (uint32_t)li.l_linger
+				      : 0;
 		return conn_set(&w->stack, s->conn, CONN_LINGER_S,
 				li.l_onoff ? li.l_linger : -1);
 	default:
@@ -198,7 +200,8 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 		err = -EINVAL;
 		goto out;
 	}
-	/* Linux doubles the value for its book-keeping; the payload is what was asked. */
+	/* Linux doubles the value for its book-keeping; the payload is what was
+	 * asked. */
 	err = conn_set(&w.stack, s->conn, m->opt, v);
 	work_refresh(&w, s);
 out:
@@ -206,7 +209,8 @@ out:
 	return err;
 }
 
-/* --- get --------------------------------------------------------------------- */
+/* --- get ---------------------------------------------------------------------
+ */
 
 union value {
 	int v;
@@ -334,7 +338,8 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 	return 0;
 }
 
-/* --- ioctl ------------------------------------------------------------------- */
+/* --- ioctl -------------------------------------------------------------------
+ */
 
 long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 		  void *arg)
@@ -353,7 +358,8 @@ long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 	case SIOCATMARK:
 		break;
 	default:
-		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF* */
+		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF*
+				     */
 	}
 	err = sock_lock(&w, t, fd, &s);
 	if (err)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See poll.h. What is ready now is found by reading readiness words; only before a thread
- * sleeps does it register, on a temporary pset from the process's store of spares (their
- * wake sockets are made once), for edges: these only say that it is time to look again.
- * Other threads may open and close what is polled at any time: which descriptors are the
- * kernel's is decided once, in fill_kernel(). The kernel's descriptors are handed to the kernel's ppoll,
- * with the wake socket behind them.
+ * See poll.h. What is ready now is found by reading readiness words; only
+ * before a thread sleeps does it register, on a temporary pset from the
+ * process's store of spares (their wake sockets are made once), for edges:
+ * these only say that it is time to look again. Other threads may open and
+ * close what is polled at any time: which descriptors are the kernel's is
+ * decided once, in fill_kernel(). The kernel's descriptors are handed to the
+ * kernel's ppoll, with the wake socket behind them.
  */
 #include "socket/poll.h"
 #include "base/mem.h"
@@ -20,7 +21,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define ON_STACK 64
+#define ON_STACK       64
 #define KERNEL_SPIN_NS 10000
 
 struct poller {
@@ -31,8 +32,9 @@ struct poller {
 	unsigned long room;    /* places in it */
 	unsigned long plain;   /* the first so many are in fds, too */
 	unsigned long kernels;
-	unsigned long watched; /* two alike count twice: then the set is not kept */
-	bool nested; /* an epoll instance of ours is among them */
+	unsigned long
+		watched; /* two alike count twice: then the set is not kept */
+	bool nested;	 /* an epoll instance of ours is among them */
 	uint64_t kernel_checked_ns;
 };
 
@@ -41,7 +43,8 @@ static uint32_t wanted(const struct pollfd *p)
 	return (uint32_t)(uint16_t)p->events | POLLERR | POLLHUP;
 }
 
-/* STACK_* and POLL* agree in value; the RDNORM and WRNORM forms follow IN and OUT. */
+/* STACK_* and POLL* agree in value; the RDNORM and WRNORM forms follow IN and
+ * OUT. */
 static short revents_of(const struct pollfd *p, uint32_t ready)
 {
 	if (ready & STACK_IN)
@@ -112,14 +115,15 @@ static bool spin_ready(void *arg)
 
 	if (look_at_ours(po))
 		return true;
-	if (!po->kernels || fabric_now(&po->t->process->fabric) -
-					    po->kernel_checked_ns <
-				    KERNEL_SPIN_NS)
+	if (!po->kernels ||
+	    fabric_now(&po->t->process->fabric) - po->kernel_checked_ns <
+		    KERNEL_SPIN_NS)
 		return false;
 	return look_in_kernel(po) > 0;
 }
 
-/* --- sleeping ---------------------------------------------------------------- */
+/* --- sleeping ----------------------------------------------------------------
+ */
 
 static pset_ix take_spare(struct socket_thread *t)
 {
@@ -165,7 +169,8 @@ static bool watch_all(struct poller *po, pset_ix ix, bool on)
 	return on ? all : removed == po->watched;
 }
 
-/* Sleeps until something may have happened. 0, -EINTR, -ETIMEDOUT or an error. */
+/* Sleeps until something may have happened. 0, -EINTR, -ETIMEDOUT or an error.
+ */
 static long sleep_on(struct poller *po, pset_ix ix, uint64_t until,
 		     const void *mask, long masksize)
 {
@@ -177,7 +182,8 @@ static long sleep_on(struct poller *po, pset_ix ix, uint64_t until,
 	if (!po->kernels && !mask && !po->nested) {
 		uint32_t word = pset_sleep_begin(p, PSET_FUTEX_ONE);
 
-		n = pset_pending(p) ? 0 : wait_futex(t, &p->sleeping, word, until);
+		n = pset_pending(p) ? 0
+				    : wait_futex(t, &p->sleeping, word, until);
 		pset_sleep_end(p, PSET_FUTEX_ONE, p->generation);
 		return n;
 	}
@@ -237,7 +243,8 @@ static long wait_for(struct poller *po, uint64_t until, const void *mask,
 		}
 	}
 out:
-	/* A descriptor that was closed meanwhile may have left its watch behind. */
+	/* A descriptor that was closed meanwhile may have left its watch
+	 * behind. */
 	if (watch_all(po, ix, false)) {
 		while (pset_harvest(po->t, ix, -1, &none, 1) > 0)
 			;
@@ -270,7 +277,8 @@ static bool sort_out(struct poller *po, bool *ours)
 	return *ours;
 }
 
-/* The kernel's own, then instances of ours (their wake sockets make them readable). */
+/* The kernel's own, then instances of ours (their wake sockets make them
+ * readable). */
 static void fill_kernel(struct poller *po)
 {
 	unsigned long k = 0;
@@ -288,8 +296,9 @@ static void fill_kernel(struct poller *po)
 	po->kernels = k;
 }
 
-long poll_until(struct socket_thread *t, struct pollfd *fds, unsigned long count,
-		uint64_t until, const void *mask, long masksize)
+long poll_until(struct socket_thread *t, struct pollfd *fds,
+		unsigned long count, uint64_t until, const void *mask,
+		long masksize)
 {
 	struct poller po = { .t = t, .fds = fds, .count = count };
 	struct pollfd on_stack[ON_STACK];
@@ -320,7 +329,8 @@ long poll_until(struct socket_thread *t, struct pollfd *fds, unsigned long count
 	return n;
 }
 
-/* --- select ------------------------------------------------------------------ */
+/* --- select ------------------------------------------------------------------
+ */
 
 #define WORD_BITS 64
 

@@ -7,9 +7,11 @@
 
 #include "socket/work.h"
 
-/* poll_until - SOCKET_PASS: none of @fds is ours. @until: a date; 0: do not wait */
-long poll_until(struct socket_thread *t, struct pollfd *fds, unsigned long count,
-		uint64_t until, const void *mask, long masksize);
+/* poll_until - SOCKET_PASS: none of @fds is ours. @until: a date; 0: do not
+ * wait */
+long poll_until(struct socket_thread *t, struct pollfd *fds,
+		unsigned long count, uint64_t until, const void *mask,
+		long masksize);
 
 /* poll_select - @sets: in, out, exceptional, as for select; each may be NULL */
 long poll_select(struct socket_thread *t, long count, unsigned long *sets[3],

@@ -2,10 +2,10 @@
 /*
  * A process and its threads as members: attaching, forking.
  *
- * A fork is announced before it happens: the parent reserves the child's slot and gives it
- * a reference to every socket, so that there is no instant at which a socket of the child
- * could vanish. Who dies in between is found by the daemon: a FORKING slot belongs to its
- * parent until it has a pid.
+ * A fork is announced before it happens: the parent reserves the child's slot
+ * and gives it a reference to every socket, so that there is no instant at
+ * which a socket of the child could vanish. Who dies in between is found by the
+ * daemon: a FORKING slot belongs to its parent until it has a pid.
  */
 #include "base/mem.h"
 #include "base/random.h"
@@ -43,7 +43,8 @@ void socket_adopt(struct socket_process *p, proc_ix self)
 	atomic_store(&p->spare, 0);
 }
 
-/* --- attaching --------------------------------------------------------------- */
+/* --- attaching ---------------------------------------------------------------
+ */
 
 static size_t length(const char *s, size_t max)
 {
@@ -77,7 +78,8 @@ static int dial(const char *dir)
 	return (int)fd;
 }
 
-/* Receives the reply and, on success, the segment. Returns 0 or a negative errno. */
+/* Receives the reply and, on success, the segment. Returns 0 or a negative
+ * errno. */
 static int receive(int fd, struct attach_reply *reply, int *memfd)
 {
 	union {
@@ -175,14 +177,16 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 	socket_adopt(p, reply.proc);
 	socket_thread_init(&t, p);
 	if (reply.again) {
-		/* The other threads of the program before may have been spinning. */
+		/* The other threads of the program before may have been
+		 * spinning. */
 		wait_leave_places(&p->fabric, p->self);
 		drop_closed(&t);
 	}
 	return 0;
 }
 
-/* --- forking ----------------------------------------------------------------- */
+/* --- forking -----------------------------------------------------------------
+ */
 
 proc_ix socket_fork_prepare(struct socket_thread *t)
 {
@@ -192,7 +196,8 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 	struct work w;
 	proc_ix child;
 
-	/* Inside all the while: if we die, a repair counts the references anew. */
+	/* Inside all the while: if we die, a repair counts the references anew.
+	 */
 	if (work_enter(&w, t))
 		return 0;
 	child = fabric_proc_alloc(f, FABRIC_PROC_FORKING);
@@ -211,7 +216,8 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 	for (uint32_t fd = 0; fd < end; fd++) {
 		uint32_t e;
 
-		/* Other threads open and close: what changes hands is looked at again. */
+		/* Other threads open and close: what changes hands is looked at
+		 * again. */
 		for (;;) {
 			uint32_t owed = 0;
 
@@ -254,8 +260,8 @@ void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid)
 		int32_t nobody = 0;
 
 		/*
-		 * Only while it is still the child's: it may have died and been reaped
-		 * before we got here, and its slot be another's.
+		 * Only while it is still the child's: it may have died and been
+		 * reaped before we got here, and its slot be another's.
 		 */
 		if (atomic_load(&c->state) == FABRIC_PROC_FORKING &&
 		    atomic_load(&c->parent) == t->self &&

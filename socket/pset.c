@@ -14,14 +14,16 @@
 
 #define ALWAYS (EPOLLERR | EPOLLHUP)
 
-/* The RDNORM and WRNORM forms follow IN and OUT, as for the kernel's sockets. */
+/* The RDNORM and WRNORM forms follow IN and OUT, as for the kernel's sockets.
+ */
 static uint32_t forms(uint32_t ready)
 {
 	return ready | (ready & EPOLLIN ? EPOLLRDNORM : 0) |
 	       (ready & EPOLLOUT ? EPOLLWRNORM : 0);
 }
 
-/* Which of @ready somebody who wants @want is told; one-shot interest that is used up: 0. */
+/* Which of @ready somebody who wants @want is told; one-shot interest that is
+ * used up: 0. */
 static uint32_t matching(uint32_t ready, uint32_t want)
 {
 	return want ? forms(ready) & (want | ALWAYS) : 0;
@@ -70,7 +72,8 @@ static void unlink_watch(struct fabric *f, struct sock *s, watch_ix ix)
 		*link = watch_at(f, ix)->next;
 }
 
-/* Frees a watch that no sock names any more, or leaves that to the harvester. */
+/* Frees a watch that no sock names any more, or leaves that to the harvester.
+ */
 static void retire(struct fabric *f, watch_ix ix)
 {
 	struct watch *wt = watch_at(f, ix);
@@ -103,7 +106,8 @@ void pset_queue(struct work *w, watch_ix ix)
 		 !atomic_compare_exchange_strong(&wt->state, &state,
 						 WATCH_AGAIN) &&
 		 state == WATCH_IDLE)
-		/* It has left the list just now. Only we, with the lock, queue it. */
+		/* It has left the list just now. Only we, with the lock, queue
+		 * it. */
 		if (atomic_compare_exchange_strong(&wt->state, &state,
 						   WATCH_QUEUED))
 			push_ready(w->fabric, pset_at(w->fabric, wt->pset), ix);
@@ -116,8 +120,8 @@ void pset_report(struct work *w, struct sock *s, uint32_t events)
 
 	for (watch_ix ix = s->watches, next; ix; ix = next) {
 		struct watch *wt = watch_at(w->fabric, ix);
-		uint32_t want = atomic_load_explicit(&wt->events,
-						     memory_order_relaxed);
+		uint32_t want =
+			atomic_load_explicit(&wt->events, memory_order_relaxed);
 		struct pset *p = pset_at(w->fabric, wt->pset);
 
 		next = wt->next;
@@ -151,8 +155,8 @@ static watch_ix find(struct fabric *f, const struct sock *s, pset_ix pset,
 {
 	watch_ix ix = s->watches;
 
-	while (ix && (watch_at(f, ix)->pset != pset ||
-		      watch_at(f, ix)->fd != fd))
+	while (ix &&
+	       (watch_at(f, ix)->pset != pset || watch_at(f, ix)->fd != fd))
 		ix = watch_at(f, ix)->next;
 	return ix;
 }
@@ -209,7 +213,8 @@ int pset_add(struct socket_thread *t, pset_ix pset, long epfd, int fd,
 	wt->sock = slot_ix(&w.fabric->table[FABRIC_TABLE_SOCK], s);
 	wt->next = s->watches;
 	s->watches = ix;
-	/* Another thread may be closing @epfd: it sees the watch, or we that. */
+	/* Another thread may be closing @epfd: it sees the watch, or we that.
+	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!is_named(t, epfd, pset)) {
 		unlink_watch(w.fabric, s, ix);
@@ -273,7 +278,8 @@ int pset_remove(struct socket_thread *t, pset_ix pset, int fd)
 	return err;
 }
 
-/* --- harvesting -------------------------------------------------------------- */
+/* --- harvesting --------------------------------------------------------------
+ */
 
 static void level_append(struct fabric *f, struct pset *p, watch_ix ix)
 {
@@ -360,7 +366,8 @@ static int harvest(struct fabric *f, struct pset *p, struct epoll_event *ev,
 	watch_ix last;
 	int n = 0;
 
-	/* Before `ready` is taken: whoever finds that empty must not sleep yet. */
+	/* Before `ready` is taken: whoever finds that empty must not sleep yet.
+	 */
 	atomic_store(&p->level, 1);
 	take_ready(f, p);
 	/* What was last when we began is the end. */
@@ -403,19 +410,21 @@ int pset_harvest(struct socket_thread *t, pset_ix ix, long epfd,
 		return is_named(t, epfd, ix) ? 0 : -EBADF;
 	if (fabric_enter_lock(f, t->self, &t->hint, &p->lock, patience(t), &in))
 		return 0;
-	/* With the lock and its name it lives: it is freed with the lock held. */
+	/* With the lock and its name it lives: it is freed with the lock held.
+	 */
 	n = is_named(t, epfd, ix) ? harvest(f, p, ev, max) : -EBADF;
 	fabric_unlock(&in, &p->lock);
 	fabric_leave(&in);
 	return n;
 }
 
-/* --- sleeping and ending ----------------------------------------------------- */
+/* --- sleeping and ending -----------------------------------------------------
+ */
 
 uint32_t pset_sleep_begin(struct pset *p, uint32_t kind)
 {
-	uint32_t armed = kind == PSET_FUTEX_ONE ? PSET_FUTEX_ARMED :
-						  PSET_SOCKET_ARMED;
+	uint32_t armed =
+		kind == PSET_FUTEX_ONE ? PSET_FUTEX_ARMED : PSET_SOCKET_ARMED;
 	uint32_t old = atomic_load(&p->sleeping), new;
 
 	do {
@@ -436,7 +445,7 @@ void pset_sleep_end(struct pset *p, uint32_t kind, uint32_t generation)
 		if (p->generation != generation || !(old & all))
 			return;
 		new = old - kind;
-		if (!(new & all) && (futex || !(new & PSET_NESTED)))
+		if (!(new &all) && (futex || !(new &PSET_NESTED)))
 			new &= ~armed;
 	} while (!atomic_compare_exchange_weak(&p->sleeping, &old, new));
 }
@@ -444,8 +453,9 @@ void pset_sleep_end(struct pset *p, uint32_t kind, uint32_t generation)
 void pset_drained(struct pset *p)
 {
 	/*
-	 * A thread in the kernel that was woken, but finds the socket empty, sleeps on
-	 * there without our seeing it: it must be woken for the next event.
+	 * A thread in the kernel that was woken, but finds the socket empty,
+	 * sleeps on there without our seeing it: it must be woken for the next
+	 * event.
 	 */
 	if (atomic_load(&p->sleeping) & (PSET_SOCKET_ALL | PSET_NESTED))
 		atomic_fetch_or(&p->sleeping, PSET_SOCKET_ARMED);
@@ -458,7 +468,8 @@ int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd, uint64_t magic)
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = magic };
 	int fd = -1;
 
-	/* Of several threads that want it, one gets the name; the others wait for him. */
+	/* Of several threads that want it, one gets the name; the others wait
+	 * for him. */
 	for (int i = 0; i < WAKE_TRIES; i++) {
 		int made = atomic_load(&p->wake_fd);
 
@@ -488,7 +499,8 @@ void pset_kick(struct socket_thread *t, pset_ix ix)
 	work_end(&w);
 }
 
-/* Removes every watch of the pset: by a scan, since a pset does not list them. */
+/* Removes every watch of the pset: by a scan, since a pset does not list them.
+ */
 static int remove_watches(struct socket_thread *t, pset_ix ix)
 {
 	struct fabric *f = &t->process->fabric;
@@ -543,7 +555,8 @@ int pset_end(struct socket_thread *t, pset_ix ix)
 	/* A last look takes off the lists what was queued, and frees it. */
 	while (pset_pending(p) && pset_harvest(t, ix, -1, &none, 1))
 		;
-	/* A thread that waits for the lock, to harvest, finds its descriptor gone. */
+	/* A thread that waits for the lock, to harvest, finds its descriptor
+	 * gone. */
 	err = fabric_enter_lock(f, t->self, &t->hint, &p->lock, patience(t),
 				&in);
 	if (err)
@@ -553,7 +566,8 @@ int pset_end(struct socket_thread *t, pset_ix ix)
 	fabric_unlock(&in, &p->lock);
 	slot_free(&f->table[FABRIC_TABLE_PSET], ix);
 	fabric_leave(&in);
-	/* The daemon, ending what a dead process held, has no such descriptor. */
+	/* The daemon, ending what a dead process held, has no such descriptor.
+	 */
 	if (fd >= 0 && t->self == t->process->self)
 		descriptor_close_hidden(t, fd);
 	return 0;

@@ -2,19 +2,20 @@
 /*
  * After a death: give back what was the dead process's, and mend what it broke.
  *
- * A process killed outside the fabric broke nothing: its descriptors are closed as it
- * would have closed them. One killed inside may have been half way through anything. Then
- * the world is stopped, and everything derived is made anew from the slots:
+ * A process killed outside the fabric broke nothing: its descriptors are closed
+ * as it would have closed them. One killed inside may have been half way
+ * through anything. Then the world is stopped, and everything derived is made
+ * anew from the slots:
  *
- *   1. locks that the dead held are taken over; the stack of such a host recovers
- *      (the connection in change is aborted, its queues are dropped)
+ *   1. locks that the dead held are taken over; the stack of such a host
+ * recovers (the connection in change is aborted, its queues are dropped)
  *   2. references of socks and psets are counted from the descriptor tables
  *   3. socks and connections that have lost each other are ended
  *   4. lists of watches, ready stacks and level lists are rebuilt
  *   5. free slots, frames and chunks are whatever nobody holds
  *
- * Frames in the hands of the dead, and what its locks left in disorder, is found by (5):
- * nothing needs to be logged while things go well.
+ * Frames in the hands of the dead, and what its locks left in disorder, is
+ * found by (5): nothing needs to be logged while things go well.
  */
 #include "base/mem.h"
 #include "base/sys.h"
@@ -29,7 +30,8 @@
 #include <limits.h>
 #include <sys/mman.h>
 
-/* Threads leave the fabric within microseconds, unless they have lost their core. */
+/* Threads leave the fabric within microseconds, unless they have lost their
+ * core. */
 #define PATIENCE_NS (20 * NSEC_PER_MSEC)
 
 struct repair {
@@ -62,7 +64,8 @@ static void drop_pages(void *at, size_t bytes)
 		sys_call(SYS_munmap, at, bytes);
 }
 
-/* --- 1: locks ---------------------------------------------------------------- */
+/* --- 1: locks ----------------------------------------------------------------
+ */
 
 static bool held_by_dead(struct fabric *f, struct fabric_lock *lock)
 {
@@ -95,8 +98,8 @@ static void mend_host(struct repair *re, host_ix ix)
 }
 
 /*
- * Locks first: whether their holder is dead can be told by its context only until the
- * contexts of the dead are emptied.
+ * Locks first: whether their holder is dead can be told by its context only
+ * until the contexts of the dead are emptied.
  */
 static void mend_locks(struct repair *re)
 {
@@ -105,7 +108,8 @@ static void mend_locks(struct repair *re)
 	uint32_t hosts = atomic_load(&f->header->host_end);
 	uint32_t ctxs = atomic_load(&f->header->ctx_end);
 
-	/* Lists of watches may be cut anywhere: nobody walks them before (4). */
+	/* Lists of watches may be cut anywhere: nobody walks them before (4).
+	 */
 	for (sock_ix ix = 1; ix < socks; ix++)
 		sock_at(f, ix)->watches = 0;
 	for (ctx_ix ix = 1; ix < ctxs; ix++) {
@@ -123,7 +127,8 @@ static void mend_locks(struct repair *re)
 	}
 }
 
-/* A slot taken for a child by somebody who died before he had put his name to it. */
+/* A slot taken for a child by somebody who died before he had put his name to
+ * it. */
 static void mend_forks(struct repair *re)
 {
 	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++) {
@@ -135,7 +140,8 @@ static void mend_forks(struct repair *re)
 	}
 }
 
-/* --- 2 and 3: who holds what ------------------------------------------------- */
+/* --- 2 and 3: who holds what -------------------------------------------------
+ */
 
 static uint32_t *refs_of(struct repair *re, uint32_t entry)
 {
@@ -198,7 +204,8 @@ static void refresh(struct repair *re)
 	}
 }
 
-/* A sock that no descriptor names is freed; one that has lost its connection gets none. */
+/* A sock that no descriptor names is freed; one that has lost its connection
+ * gets none. */
 static void mend_socks(struct repair *re)
 {
 	uint32_t end = slot_end(&re->f->table[FABRIC_TABLE_SOCK]);
@@ -231,7 +238,8 @@ static void mend_socks(struct repair *re)
 	}
 }
 
-/* True: somebody answers for @c: its sock, a listener, or the stack until it ends. */
+/* True: somebody answers for @c: its sock, a listener, or the stack until it
+ * ends. */
 static bool is_owned(struct fabric *f, conn_ix ix, const struct conn *c)
 {
 	const struct sock *s;
@@ -259,16 +267,18 @@ static void mend_conns(struct repair *re)
 	}
 }
 
-/* --- 4: poll sets ------------------------------------------------------------ */
+/* --- 4: poll sets ------------------------------------------------------------
+ */
 
-/* Temporary ones are named by no descriptor, but by the process that uses them. */
+/* Temporary ones are named by no descriptor, but by the process that uses them.
+ */
 static bool pset_is_used(struct repair *re, const struct pset *p, uint32_t refs)
 {
 	if (atomic_load(&p->state) != SOCK_USED)
 		return false;
 	return p->owner ? atomic_load(&re->f->procs[p->owner].state) !=
-				  FABRIC_PROC_FREE :
-			  refs;
+				  FABRIC_PROC_FREE
+			: refs;
 }
 
 static void mend_psets(struct repair *re)
@@ -316,7 +326,8 @@ static void mend_watch(struct repair *re, watch_ix ix)
 		pset_queue(&re->w, ix);
 }
 
-/* --- 5: slots, frames and chunks --------------------------------------------- */
+/* --- 5: slots, frames and chunks ---------------------------------------------
+ */
 
 static bool conn_live(void *arg, uint32_t ix)
 {
@@ -352,8 +363,8 @@ static void rouse_pset(struct fabric *f, pset_ix ix)
 }
 
 /*
- * Whoever sleeps looks again. Everybody, not only those who say that they sleep: the dead
- * may have taken back the flag of one and not come to wake him.
+ * Whoever sleeps looks again. Everybody, not only those who say that they
+ * sleep: the dead may have taken back the flag of one and not come to wake him.
  */
 static void rouse(struct fabric *f)
 {
@@ -489,7 +500,8 @@ out:
 	return err;
 }
 
-/* --- the dead ---------------------------------------------------------------- */
+/* --- the dead ----------------------------------------------------------------
+ */
 
 static bool died_inside(struct fabric *f, proc_ix dead)
 {
@@ -502,8 +514,9 @@ static bool died_inside(struct fabric *f, proc_ix dead)
 }
 
 /*
- * Closes what the dead process had open, as it would have. -EAGAIN: a lock is taken, maybe
- * by another of the dead; what has been closed is closed, the rest is left to the next try.
+ * Closes what the dead process had open, as it would have. -EAGAIN: a lock is
+ * taken, maybe by another of the dead; what has been closed is closed, the rest
+ * is left to the next try.
  */
 static int close_all(struct socket_thread *t, proc_ix dead)
 {
@@ -560,7 +573,8 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
 	return 0;
 }
 
-/* --- census ------------------------------------------------------------------ */
+/* --- census ------------------------------------------------------------------
+ */
 
 static uint32_t count(const struct slot_table *t,
 		      bool (*live)(void *arg, uint32_t ix), void *arg)
@@ -591,8 +605,8 @@ int socket_census(struct socket_thread *t, struct socket_census *c)
 		goto out;
 	}
 	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++)
-		c->procs += atomic_load(&f->procs[ix].state) !=
-			    FABRIC_PROC_FREE;
+		c->procs +=
+			atomic_load(&f->procs[ix].state) != FABRIC_PROC_FREE;
 	for (host_ix ix = 1; ix < atomic_load(&f->header->host_end); ix++)
 		c->hosts += atomic_load(&f->hosts[ix].state) == FABRIC_HOST_UP;
 	c->conns = count(&f->table[FABRIC_TABLE_CONN], conn_live, f);

@@ -2,17 +2,18 @@
 /*
  * Sockets and poll sets as they lie in the segment.
  *
- * A sock is an open socket description: what dup and fork share. It is alive while
- * some process's descriptor table names it (`refs`), and owns one connection of its
- * host's stack. A pset (poll set) is an epoll instance, or a thread's temporary one for
- * poll and select. A watch ties a sock to a pset.
+ * A sock is an open socket description: what dup and fork share. It is alive
+ * while some process's descriptor table names it (`refs`), and owns one
+ * connection of its host's stack. A pset (poll set) is an epoll instance, or a
+ * thread's temporary one for poll and select. A watch ties a sock to a pset.
  *
- * Locks: a sock's fields and its list of watches belong to its host's lock, except the
- * atomics: `ready` and `sleeping` are read by anybody. A pset's lists belong to its own
- * lock, except `ready`, onto which whoever reports an event pushes without a lock.
+ * Locks: a sock's fields and its list of watches belong to its host's lock,
+ * except the atomics: `ready` and `sleeping` are read by anybody. A pset's
+ * lists belong to its own lock, except `ready`, onto which whoever reports an
+ * event pushes without a lock.
  *
- * A descriptor is proof that a sock lives only while the host's lock is held and the
- * table still names it: sock_lock() checks.
+ * A descriptor is proof that a sock lives only while the host's lock is held
+ * and the table still names it: sock_lock() checks.
  */
 #ifndef TOAMI_SOCKET_SOCK_H
 #define TOAMI_SOCKET_SOCK_H
@@ -38,11 +39,11 @@ struct sock {
 	bool reuseport;
 	bool pktinfo;
 	_Atomic uint32_t nonblock; /* O_NONBLOCK, shared by all descriptors */
-	_Atomic uint32_t ready;	   /* conn_ready(), kept by whoever has the lock */
+	_Atomic uint32_t ready; /* conn_ready(), kept by whoever has the lock */
 	/* futex: odd while somebody sleeps on this sock; each waking adds 1 */
 	_Atomic uint32_t sleeping;
-	watch_ix watches;	   /* linked by watch.next */
-	uint64_t recv_timeout_ns;  /* 0: none */
+	watch_ix watches;	  /* linked by watch.next */
+	uint64_t recv_timeout_ns; /* 0: none */
 	uint64_t send_timeout_ns;
 	uint32_t linger_s; /* close() waits so long at most for what was sent */
 };
@@ -50,8 +51,9 @@ struct sock {
 enum watch_state {
 	WATCH_IDLE,
 	WATCH_QUEUED, /* on its pset's ready stack or level list */
-	WATCH_AGAIN,  /* likewise, and something has happened since it was looked at */
-	WATCH_GONE,   /* likewise, and to be freed by who takes it off */
+	WATCH_AGAIN, /* likewise, and something has happened since it was looked
+			at */
+	WATCH_GONE,  /* likewise, and to be freed by who takes it off */
 };
 
 struct watch {
@@ -67,20 +69,24 @@ struct watch {
 };
 
 /*
- * pset.sleeping: who sleeps on it, and who is to be woken. A waker takes the two "armed" bits
- * away and wakes for each, so that a burst of events costs one waking; sleepers set them
- * again before they sleep. The last sleeper to leave takes his bit along: an armed
- * pset has somebody asleep, which EPOLLEXCLUSIVE relies on.
+ * pset.sleeping: who sleeps on it, and who is to be woken. A waker takes the
+ * two "armed" bits away and wakes for each, so that a burst of events costs one
+ * waking; sleepers set them again before they sleep. The last sleeper to leave
+ * takes his bit along: an armed pset has somebody asleep, which EPOLLEXCLUSIVE
+ * relies on.
  */
-#define PSET_FUTEX_ONE	  UINT32_C(0x1)	  /* counts threads on the futex: `sleeping` */
-#define PSET_FUTEX_ALL	  UINT32_C(0x3ff)
-#define PSET_SOCKET_ONE	  UINT32_C(0x400) /* threads in the kernel, on the wake socket */
+#define PSET_FUTEX_ONE \
+	UINT32_C(0x1) /* counts threads on the futex: `sleeping` */
+#define PSET_FUTEX_ALL UINT32_C(0x3ff)
+#define PSET_SOCKET_ONE \
+	UINT32_C(0x400) /* threads in the kernel, on the wake socket */
 #define PSET_SOCKET_ALL	  UINT32_C(0xffc00)
 #define PSET_FUTEX_ARMED  UINT32_C(0x100000)
 #define PSET_SOCKET_ARMED UINT32_C(0x200000)
 #define PSET_ARMED	  (PSET_FUTEX_ARMED | PSET_SOCKET_ARMED)
-#define PSET_NESTED	  UINT32_C(0x400000) /* the kernel's instance must show our events */
-#define PSET_WOKEN	  UINT32_C(0x800000) /* counts wakings, up to the top */
+#define PSET_NESTED \
+	UINT32_C(0x400000) /* the kernel's instance must show our events */
+#define PSET_WOKEN UINT32_C(0x800000) /* counts wakings, up to the top */
 
 struct pset {
 	uint32_t link;		/* slot table's */
@@ -88,9 +94,11 @@ struct pset {
 	_Atomic uint32_t refs;	/* descriptors; a temporary one has 1 */
 	struct fabric_lock lock;
 	_Atomic uint32_t sleeping; /* a futex, see above */
-	_Atomic int32_t wake_fd;   /* in the processes that share it; -1: none yet */
-	proc_ix owner;		   /* of a temporary one; 0: descriptors name it */
-	uint32_t generation;	   /* counts uses of the slot: part of the wake name */
+	_Atomic int32_t
+		wake_fd; /* in the processes that share it; -1: none yet */
+	proc_ix owner;	 /* of a temporary one; 0: descriptors name it */
+	uint32_t
+		generation; /* counts uses of the slot: part of the wake name */
 	_Atomic uint32_t kernel_fds; /* descriptors of the kernel's in it */
 	uint64_t kernel_checked_ns;
 	_Alignas(CACHE_LINE) _Atomic watch_ix ready; /* stack of WATCH_QUEUED */

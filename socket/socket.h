@@ -2,21 +2,22 @@
 /*
  * The kernel's socket calls, over the fabric.
  *
- * One entry serves the hook, libtoami and the daemon: socket_call() takes a system call's
- * number and arguments and either carries it out or says that it belongs to the kernel.
- * Behind each socket of ours stands a real descriptor, the placeholder (an AF_UNIX
- * socket, or the epoll instance itself), so numbers, dup, close-on-exec and limits are the
- * kernel's; which descriptor is what is noted in the process's slot, which survives exec.
+ * One entry serves the hook, libtoami and the daemon: socket_call() takes a
+ * system call's number and arguments and either carries it out or says that it
+ * belongs to the kernel. Behind each socket of ours stands a real descriptor,
+ * the placeholder (an AF_UNIX socket, or the epoll instance itself), so
+ * numbers, dup, close-on-exec and limits are the kernel's; which descriptor is
+ * what is noted in the process's slot, which survives exec.
  *
- * Calls handled: socket, bind, listen, accept(4), connect, read(v), write(v), send*, recv*,
- * sendfile, shutdown, close, dup*, fcntl, ioctl, getsockopt, setsockopt, getsockname,
- * getpeername, poll, ppoll, select, pselect6, epoll_*, fstat untouched, close_range,
- * and the io_uring calls (refused with ENOSYS: programs fall back).
- * AF_INET and AF_INET6 streams and datagrams are ours; raw and packet sockets are
- * refused; every other family is the kernel's.
+ * Calls handled: socket, bind, listen, accept(4), connect, read(v), write(v),
+ * send*, recv*, sendfile, shutdown, close, dup*, fcntl, ioctl, getsockopt,
+ * setsockopt, getsockname, getpeername, poll, ppoll, select, pselect6, epoll_*,
+ * fstat untouched, close_range, and the io_uring calls (refused with ENOSYS:
+ * programs fall back). AF_INET and AF_INET6 streams and datagrams are ours; raw
+ * and packet sockets are refused; every other family is the kernel's.
  *
- * Everything here uses no C library, no errno, no thread-local storage and no vector
- * registers, and calls the kernel only through base/sys.h.
+ * Everything here uses no C library, no errno, no thread-local storage and no
+ * vector registers, and calls the kernel only through base/sys.h.
  */
 #ifndef TOAMI_SOCKET_SOCKET_H
 #define TOAMI_SOCKET_SOCKET_H
@@ -24,9 +25,10 @@
 #include "fabric/gate.h"
 
 /* What socket_call() returns beside the kernel's -4095..: */
-#define SOCKET_PASS    (-5000L) /* not ours: the caller makes the real call */
-#define SOCKET_RESTART (-512L)	/* interrupted: restart if the handler has
-				 * SA_RESTART, else -EINTR */
+#define SOCKET_PASS (-5000L) /* not ours: the caller makes the real call */
+#define SOCKET_RESTART                                     \
+	(-512L) /* interrupted: restart if the handler has \
+		 * SA_RESTART, else -EINTR */
 
 /* A process: one in each address space. Zeroed before socket_attach(). */
 struct socket_process {
@@ -34,9 +36,10 @@ struct socket_process {
 	proc_ix self; /* 0: not attached */
 	struct fabric_proc *slot;
 	vif_ix vif;
-	host_ix host; /* of the nearest addressed ancestor of vif */
+	host_ix host;	/* of the nearest addressed ancestor of vif */
 	uint64_t magic; /* marks our own entries in kernel epoll instances */
-	_Atomic pset_ix spare; /* a poll set for poll(), kept for its wake socket */
+	_Atomic pset_ix
+		spare; /* a poll set for poll(), kept for its wake socket */
 };
 
 /*
@@ -45,16 +48,19 @@ struct socket_process {
  */
 struct socket_thread {
 	struct socket_process *process;
-	proc_ix self; /* whose descriptors count: process->self but in vfork children */
+	proc_ix self; /* whose descriptors count: process->self but in vfork
+			 children */
 	ctx_ix hint;
 	/*
-	 * Set by the caller's signal handler when a signal waits to be delivered on the way
-	 * out: waiting calls then return. See sys_sleep() in base/sys.h.
+	 * Set by the caller's signal handler when a signal waits to be
+	 * delivered on the way out: waiting calls then return. See sys_sleep()
+	 * in base/sys.h.
 	 */
 	volatile uint8_t signal_due;
 	/*
-	 * The daemon's: no waiting for locks beyond a few milliseconds, for it may be a
-	 * dead process that holds them, and nobody else mends that. Calls then give -EAGAIN.
+	 * The daemon's: no waiting for locks beyond a few milliseconds, for it
+	 * may be a dead process that holds them, and nobody else mends that.
+	 * Calls then give -EAGAIN.
 	 */
 	bool impatient;
 	/* socket/wait.c's memory of how spinning went */
@@ -70,13 +76,15 @@ struct socket_thread {
  * @name: of the program, for people
  * @text: gets the daemon's sentence on refusal, ATTACH_TEXT_MAX bytes
  *
- * After exec this finds the descriptors that the kernel kept. Returns 0, -ENOENT or
- * -ECONNREFUSED: no daemon there; -EPROTO: of another version; or what the daemon said.
+ * After exec this finds the descriptors that the kernel kept. Returns 0,
+ * -ENOENT or -ECONNREFUSED: no daemon there; -EPROTO: of another version; or
+ * what the daemon said.
  */
 int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		  const char *name, char *text);
 
-/* socket_adopt - the same over a segment mapped already, with a slot (daemon, tests) */
+/* socket_adopt - the same over a segment mapped already, with a slot (daemon,
+ * tests) */
 void socket_adopt(struct socket_process *p, proc_ix self);
 
 void socket_thread_init(struct socket_thread *t, struct socket_process *p);
@@ -92,38 +100,40 @@ long socket_call(struct socket_thread *t, long nr, const long args[6]);
 static inline bool socket_owns(const struct socket_thread *t, long fd)
 {
 	return (unsigned long)fd < FABRIC_FD_MAX &&
-	       atomic_load_explicit(
-		       &t->process->fabric.procs[t->self].fd[fd],
-		       memory_order_relaxed);
+	       atomic_load_explicit(&t->process->fabric.procs[t->self].fd[fd],
+				    memory_order_relaxed);
 }
 
 /**
- * socket_fork_prepare - before fork, vfork or clone without CLONE_VM|CLONE_THREAD:
- * a slot for the child that shares every socket
+ * socket_fork_prepare - before fork, vfork or clone without
+ * CLONE_VM|CLONE_THREAD: a slot for the child that shares every socket
  *
  * Returns the child's slot, or 0: the process table is full (fail with EAGAIN).
- * Exactly one of the parent's calls below must follow, and in the child the child's.
+ * Exactly one of the parent's calls below must follow, and in the child the
+ * child's.
  */
 proc_ix socket_fork_prepare(struct socket_thread *t);
 
-/* socket_fork_parent - @pid > 0: it lives; otherwise the fork failed and the slot goes */
+/* socket_fork_parent - @pid > 0: it lives; otherwise the fork failed and the
+ * slot goes */
 void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid);
 
 /*
- * socket_fork_child - first thing in the child. With its own memory (@own_memory) the
- * process is the child from now on; a vfork child only changes t->self, and the parent
- * sets it back when it runs again.
+ * socket_fork_child - first thing in the child. With its own memory
+ * (@own_memory) the process is the child from now on; a vfork child only
+ * changes t->self, and the parent sets it back when it runs again.
  */
 void socket_fork_child(struct socket_thread *t, proc_ix child, bool own_memory);
 
-/* --- for the daemon ---------------------------------------------------------- */
+/* --- for the daemon ----------------------------------------------------------
+ */
 
 /* socket_params - the sizes of all tables, for fabric_create() */
 void socket_params(struct fabric_params *params);
 
 /**
- * socket_host_up - a host for @vif with @config's addresses (self, mac, mtu and secret are
- * filled in here)
+ * socket_host_up - a host for @vif with @config's addresses (self, mac, mtu and
+ * secret are filled in here)
  *
  * Returns the host; -EADDRINUSE, or -ENOSPC: a table is full.
  */
@@ -131,21 +141,24 @@ struct stack_config;
 int socket_host_up(struct socket_thread *t, vif_ix vif,
 		   const struct stack_config *config);
 
-/* socket_host_down - resets its connections, frees the slot. -EBUSY: try again soon. */
+/* socket_host_down - resets its connections, frees the slot. -EBUSY: try again
+ * soon. */
 int socket_host_down(struct socket_thread *t, host_ix host);
 
 /*
- * socket_down - the fabric ends with members still on it: nobody keeps time or names any
- * more. Their connections fail with ENETDOWN, and no address is found.
+ * socket_down - the fabric ends with members still on it: nobody keeps time or
+ * names any more. Their connections fail with ENETDOWN, and no address is
+ * found.
  */
 void socket_down(struct socket_thread *t);
 
 /**
  * socket_timers - runs every host's timers that are due
  *
- * Returns the date of the next one (fabric_now()), UINT64_MAX: none. The daemon sleeps
- * until then or until its wake socket (WAKE_DAEMON) is readable, and publishes the date in
- * header->daemon_plan_ns before it sleeps:  plan = socket_timers() does that.
+ * Returns the date of the next one (fabric_now()), UINT64_MAX: none. The daemon
+ * sleeps until then or until its wake socket (WAKE_DAEMON) is readable, and
+ * publishes the date in header->daemon_plan_ns before it sleeps:  plan =
+ * socket_timers() does that.
  */
 uint64_t socket_timers(struct socket_thread *t);
 
@@ -160,16 +173,16 @@ struct socket_reaped {
 /**
  * socket_reap - process @dead is gone: give back everything that was its
  *
- * Stops the world where that is needed. Returns 0; -EBUSY: somebody is stopped inside the
- * fabric, or another of the dead holds a lock: reap the others, try again later.
+ * Stops the world where that is needed. Returns 0; -EBUSY: somebody is stopped
+ * inside the fabric, or another of the dead holds a lock: reap the others, try
+ * again later.
  */
-int socket_reap(struct socket_thread *t, proc_ix dead,
-		struct socket_reaped *r);
+int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r);
 
 /* What the fabric holds now; counted by a scan. */
 struct socket_census {
 	uint32_t procs, hosts, conns, socks, psets, watches;
-	uint32_t frames_end, chunks_end; /* ever used */
+	uint32_t frames_end, chunks_end;   /* ever used */
 	uint32_t frames_held, chunks_held; /* by queues of connections */
 };
 

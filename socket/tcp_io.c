@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Streams: bytes from the program into the send queue, from the receive queue to the
- * program.
+ * Streams: bytes from the program into the send queue, from the receive queue
+ * to the program.
  *
- * Little data is copied under the host's lock. Much data is not: the writer fills chunks
- * first and then hands them to the send queue; the reader detaches frames, lets go of the
- * lock, lets the window update reach the sender, and copies while the sender goes on.
+ * Little data is copied under the host's lock. Much data is not: the writer
+ * fills chunks first and then hands them to the send queue; the reader detaches
+ * frames, lets go of the lock, lets the window update reach the sender, and
+ * copies while the sender goes on.
  */
 #include "base/sys.h"
 #include "socket/descriptor.h"
@@ -15,9 +16,10 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#define BULK_MIN   2048	 /* from here on, chunks are filled before the lock */
-#define BULK_PIECE 65536 /* handed over at once, so that both ends copy at once */
-#define TAKE_MIN   8192	 /* from here on, frames are detached */
+#define BULK_MIN 2048 /* from here on, chunks are filled before the lock */
+#define BULK_PIECE \
+	65536	      /* handed over at once, so that both ends copy at once */
+#define TAKE_MIN 8192 /* from here on, frames are detached */
 
 static bool would_block(const struct sock *s, long flags)
 {
@@ -36,9 +38,11 @@ static const struct conn *conn_of(const struct socket_thread *t,
 	return slot_at(&t->process->fabric.table[FABRIC_TABLE_CONN], s->conn);
 }
 
-/* --- receiving --------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------
+ */
 
-/* Copies in-order bytes under the lock, or throws them away. Returns how many. */
+/* Copies in-order bytes under the lock, or throws them away. Returns how many.
+ */
 static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
 			bool peek, bool discard)
 {
@@ -46,11 +50,11 @@ static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
 	size_t done = 0, n;
 	void *at = nowhere;
 
-	while ((n = discard ? min_u64(c->left, sizeof(nowhere)) :
-			      cursor_piece(c, UINT32_MAX, &at))) {
-		uint32_t got = tcp_copy(&w->stack, s->conn,
-					peek ? (uint32_t)done : 0, at,
-					(uint32_t)n, peek);
+	while ((n = discard ? min_u64(c->left, sizeof(nowhere))
+			    : cursor_piece(c, UINT32_MAX, &at))) {
+		uint32_t got =
+			tcp_copy(&w->stack, s->conn, peek ? (uint32_t)done : 0,
+				 at, (uint32_t)n, peek);
 
 		if (discard)
 			c->left -= got;
@@ -89,8 +93,8 @@ static size_t copy_frames(struct work *w, struct frame_list *list,
 }
 
 /*
- * Moves what is there to the program; the host is locked, and the work ended on return.
- * Returns the bytes.
+ * Moves what is there to the program; the host is locked, and the work ended on
+ * return. Returns the bytes.
  */
 static size_t receive(struct work *w, struct sock *s, struct cursor *c,
 		      bool peek, bool discard)
@@ -139,8 +143,8 @@ static long receive_urgent(struct socket_thread *t, long fd, struct cursor *c,
 }
 
 /*
- * Is there enough to look under the lock? Less than SO_RCVLOWAT is not readiness, but
- * whoever does not wait, or wants no more, gets it.
+ * Is there enough to look under the lock? Less than SO_RCVLOWAT is not
+ * readiness, but whoever does not wait, or wants no more, gets it.
  */
 static bool worth_a_look(const struct socket_thread *t, const struct sock *s,
 			 const struct cursor *c, long flags)
@@ -174,7 +178,8 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		err = sock_lock(&w, t, fd, &s);
 		if (err)
 			return done ? (long)done : err;
-		/* Closed while we waited, and the number used again: not our data. */
+		/* Closed while we waited, and the number used again: not our
+		 * data. */
 		if (unlikely(s != first)) {
 			work_end(&w);
 			return done ? (long)done : -EBADF;
@@ -196,19 +201,20 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		work_end(&w);
 		if (err)
 			return done ? (long)done : err == 1 ? 0 : err;
-wait:
+	wait:
 		if (would_block(s, flags))
 			return done ? (long)done : -EAGAIN;
 		if (!until)
 			until = wait_date(t, s->recv_timeout_ns);
 		err = wait_sock(t, s, STACK_IN | STACK_RDHUP, until);
 		if (err)
-			return done ? (long)done :
-				      interrupted(err, s->recv_timeout_ns);
+			return done ? (long)done
+				    : interrupted(err, s->recv_timeout_ns);
 	}
 }
 
-/* --- sending ----------------------------------------------------------------- */
+/* --- sending -----------------------------------------------------------------
+ */
 
 static void free_chunks(struct arena *a, chunk_ix ix)
 {
@@ -220,7 +226,8 @@ static void free_chunks(struct arena *a, chunk_ix ix)
 	}
 }
 
-/* Fills chunks with @bytes from the program; *got says how many. 0: none to be had. */
+/* Fills chunks with @bytes from the program; *got says how many. 0: none to be
+ * had. */
 static chunk_ix fill_chunks(struct arena *a, struct cursor *c, size_t bytes,
 			    size_t *got)
 {
@@ -248,7 +255,8 @@ static chunk_ix fill_chunks(struct arena *a, struct cursor *c, size_t bytes,
 
 /*
  * Hands over up to BULK_PIECE bytes in chunks filled before the lock is taken.
- * Returns the bytes; 0: go the other way (no chunks, lock busy for long); or an error.
+ * Returns the bytes; 0: go the other way (no chunks, lock busy for long); or an
+ * error.
  */
 static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
 		      struct cursor *c, uint32_t room, bool more)
@@ -300,8 +308,8 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 	if (!err) {
 		while (done < BULK_PIECE &&
 		       (n = cursor_piece(c, BULK_PIECE - done, &at))) {
-			uint32_t got = tcp_append(&w.stack, s->conn, at,
-						  (uint32_t)n);
+			uint32_t got =
+				tcp_append(&w.stack, s->conn, at, (uint32_t)n);
 
 			cursor_advance(c, got);
 			done += got;
@@ -321,8 +329,8 @@ static long broken_pipe(struct socket_thread *t, long flags, long err)
 {
 	(void)t;
 	if (err == -EPIPE && !(flags & MSG_NOSIGNAL))
-		sys_call(SYS_tgkill, sys_call(SYS_getpid),
-			 sys_call(SYS_gettid), SIGPIPE);
+		sys_call(SYS_tgkill, sys_call(SYS_getpid), sys_call(SYS_gettid),
+			 SIGPIPE);
 	return err;
 }
 
@@ -359,7 +367,7 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			until = wait_date(t, s->send_timeout_ns);
 		err = wait_sock(t, s, STACK_OUT, until);
 		if (err)
-			return done ? (long)done :
-				      interrupted(err, s->send_timeout_ns);
+			return done ? (long)done
+				    : interrupted(err, s->send_timeout_ns);
 	}
 }

@@ -83,7 +83,8 @@ static size_t scatter(struct arena *a, const struct frame *f, struct cursor *c)
 	size_t n;
 	void *at;
 
-	while (off < f->payload && (n = cursor_piece(c, f->payload - off, &at))) {
+	while (off < f->payload &&
+	       (n = cursor_piece(c, f->payload - off, &at))) {
 		frame_copy_out(a, f, off, at, (uint32_t)n);
 		cursor_advance(c, n);
 		off += (uint32_t)n;
@@ -114,8 +115,8 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			return err;
 		inet6 = s->inet6;
 		err = -conn_error(&w.stack, s->conn);
-		ix = err ? 0 :
-			   udp_take(&w.stack, s->conn, &un, flags & MSG_PEEK);
+		ix = err ? 0
+			 : udp_take(&w.stack, s->conn, &un, flags & MSG_PEEK);
 		work_refresh(&w, s);
 		if (err) {
 			work_end(&w);
@@ -125,7 +126,8 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			const struct frame *f = frame_at(&w.in.arena, ix);
 			size_t whole = f->payload, got;
 
-			/* A peeked frame stays in the queue: copy under the lock. */
+			/* A peeked frame stays in the queue: copy under the
+			 * lock. */
 			if (!(flags & MSG_PEEK))
 				work_unlock(&w);
 			got = scatter(&w.in.arena, f, c);
@@ -143,15 +145,15 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		work_end(&w);
 		if (shut)
 			return 0;
-wait:
+	wait:
 		if ((flags & MSG_DONTWAIT) || atomic_load(&s->nonblock))
 			return -EAGAIN;
 		if (!until)
 			until = wait_date(t, s->recv_timeout_ns);
 		err = wait_sock(t, s, STACK_IN, until);
 		if (err)
-			return err == -EINTR && !s->recv_timeout_ns ?
-				       SOCKET_RESTART :
-				       err;
+			return err == -EINTR && !s->recv_timeout_ns
+				       ? SOCKET_RESTART
+				       : err;
 	}
 }

@@ -8,14 +8,17 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define SPIN_SHORT_NS UINT64_C(3000)  /* longer than an answer from an awake peer takes */
-#define SPIN_NS	      UINT64_C(50000) /* about what a sleep and a wake-up cost */
-#define CROWDED_NS    (5 * NSEC_PER_MSEC) /* how long a preemption is remembered */
+#define SPIN_SHORT_NS \
+	UINT64_C(3000) /* longer than an answer from an awake peer takes */
+#define SPIN_NS UINT64_C(50000) /* about what a sleep and a wake-up cost */
+#define CROWDED_NS                                                 \
+	(5 * NSEC_PER_MSEC) /* how long a preemption is remembered \
+			     */
 
 uint64_t wait_date(const struct socket_thread *t, uint64_t timeout_ns)
 {
-	return timeout_ns ? fabric_now(&t->process->fabric) + timeout_ns :
-			    WAIT_FOREVER;
+	return timeout_ns ? fabric_now(&t->process->fabric) + timeout_ns
+			  : WAIT_FOREVER;
 }
 
 struct timespec *wait_timespec(const struct socket_thread *t, uint64_t until,
@@ -33,9 +36,10 @@ struct timespec *wait_timespec(const struct socket_thread *t, uint64_t until,
 }
 
 /*
- * Has this thread lost its core to somebody else lately? Then others want to run, and
- * whom we wait for may be among them: burning the core would only delay the answer.
- * (Offering it with sched_yield gives it away for milliseconds if the taker is a stranger.)
+ * Has this thread lost its core to somebody else lately? Then others want to
+ * run, and whom we wait for may be among them: burning the core would only
+ * delay the answer. (Offering it with sched_yield gives it away for
+ * milliseconds if the taker is a stranger.)
  */
 static bool crowded(struct socket_thread *t, uint64_t now)
 {
@@ -51,8 +55,8 @@ static bool crowded(struct socket_thread *t, uint64_t now)
 }
 
 /*
- * Takes one of the places for long spinners; NULL: every core has one. A place names who
- * has it, so that it is found if he dies there.
+ * Takes one of the places for long spinners; NULL: every core has one. A place
+ * names who has it, so that it is found if he dies there.
  */
 static _Atomic proc_ix *join_spinners(struct fabric *f, proc_ix self)
 {
@@ -78,11 +82,12 @@ void wait_leave_places(struct fabric *f, proc_ix gone)
 	}
 }
 
-/* How long this thread may spin: the fewer of its last spins paid, the shorter. */
+/* How long this thread may spin: the fewer of its last spins paid, the shorter.
+ */
 static uint64_t budget(const struct socket_thread *t)
 {
-	return t->spin_failed >= 8 ? SPIN_SHORT_NS :
-				     SPIN_NS >> (t->spin_failed / 2);
+	return t->spin_failed >= 8 ? SPIN_SHORT_NS
+				   : SPIN_NS >> (t->spin_failed / 2);
 }
 
 static void learn(struct socket_thread *t, bool paid, bool was_long)
@@ -137,8 +142,9 @@ int wait_futex(struct socket_thread *t, _Atomic uint32_t *word, uint32_t value,
 	       uint64_t until)
 {
 	struct timespec ts;
-	long args[6] = { (long)word, FUTEX_WAIT, (long)value,
-			 (long)wait_timespec(t, until, &ts), 0, 0 };
+	long args[6] = { (long)word,  FUTEX_WAIT,
+			 (long)value, (long)wait_timespec(t, until, &ts),
+			 0,	      0 };
 	long n = sys_sleep(&t->signal_due, SYS_futex, args);
 
 	return n == -EINTR || n == -ETIMEDOUT ? (int)n : 0;
@@ -165,7 +171,8 @@ int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 	if (wait_spin(t, sock_is_ready, &sw, until))
 		return 0;
 	for (;;) {
-		/* What is slept on tells this announcement from any later one. */
+		/* What is slept on tells this announcement from any later one.
+		 */
 		uint32_t word = atomic_fetch_or(&s->sleeping, 1) | 1;
 		int err;
 

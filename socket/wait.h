@@ -2,14 +2,15 @@
 /*
  * Waiting: spin while that is likely to pay, then sleep.
  *
- * A wake-up across cores costs 40-70 us and its sender 12, so whoever expects an answer
- * soon looks for it itself for a while: unconditionally for a few microseconds, then, if
- * there is a core to spare and nobody has taken this one lately, up to SPIN_NS. A thread
- * whose spins keep failing spins less. Nobody spins for long: an idle program
- * sleeps.
+ * A wake-up across cores costs 40-70 us and its sender 12, so whoever expects
+ * an answer soon looks for it itself for a while: unconditionally for a few
+ * microseconds, then, if there is a core to spare and nobody has taken this one
+ * lately, up to SPIN_NS. A thread whose spins keep failing spins less. Nobody
+ * spins for long: an idle program sleeps.
  *
- * Sleeping: announce it in `sleeping`, look once more behind a full barrier, sleep. The
- * waker publishes first and looks at `sleeping` behind a full barrier.
+ * Sleeping: announce it in `sleeping`, look once more behind a full barrier,
+ * sleep. The waker publishes first and looks at `sleeping` behind a full
+ * barrier.
  */
 #ifndef TOAMI_SOCKET_WAIT_H
 #define TOAMI_SOCKET_WAIT_H
@@ -18,7 +19,8 @@
 
 #define WAIT_FOREVER UINT64_MAX
 
-/* wait_date - when a wait of @timeout_ns from now ends; 0 ns: never (SO_*TIMEO) */
+/* wait_date - when a wait of @timeout_ns from now ends; 0 ns: never (SO_*TIMEO)
+ */
 uint64_t wait_date(const struct socket_thread *t, uint64_t timeout_ns);
 
 /**
@@ -39,7 +41,8 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 	      uint64_t until);
 
-/* wait_leave_places - @gone spins no more: it is dead, or another program now */
+/* wait_leave_places - @gone spins no more: it is dead, or another program now
+ */
 void wait_leave_places(struct fabric *f, proc_ix gone);
 
 /* wait_futex - sleeps while *word == @value; 0, -EINTR or -ETIMEDOUT */

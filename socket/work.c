@@ -15,7 +15,8 @@
 /* How long work_lock_soon() spins: a few times a usual stay under the lock. */
 #define SOON_NS 3000
 
-/* What an impatient thread waits for a lock: its holder may have lost its core. */
+/* What an impatient thread waits for a lock: its holder may have lost its core.
+ */
 #define IMPATIENT_NS (5 * NSEC_PER_MSEC)
 
 static struct work *work_of(struct stack *st)
@@ -78,9 +79,8 @@ static void bind_stack(struct work *w, host_ix host)
 		.user = w,
 		.now_ns = fabric_now(f),
 		.random = &w->in.ctx->random,
-		.neighbour_gen =
-			atomic_load_explicit(&f->header->neighbour_gen,
-					     memory_order_relaxed),
+		.neighbour_gen = atomic_load_explicit(&f->header->neighbour_gen,
+						      memory_order_relaxed),
 	};
 }
 
@@ -144,7 +144,8 @@ void work_lock_alone(struct work *w, host_ix host)
 	bind_stack(w, host);
 }
 
-/* --- delivery ---------------------------------------------------------------- */
+/* --- delivery ----------------------------------------------------------------
+ */
 
 static void backlog_push(struct work *w, struct fabric_host *h, frame_ix ix)
 {
@@ -205,7 +206,8 @@ void work_unlock_alone(struct work *w)
 	w->host = 0;
 }
 
-/* Lets go of the current host's lock, leaving no frame behind in its backlog. */
+/* Lets go of the current host's lock, leaving no frame behind in its backlog.
+ */
 static void release(struct work *w)
 {
 	struct fabric_host *h = &w->fabric->hosts[w->host];
@@ -321,12 +323,14 @@ void work_unlock(struct work *w)
 	deliver(w);
 }
 
-/* --- waking ------------------------------------------------------------------ */
+/* --- waking ------------------------------------------------------------------
+ */
 
 static void add_wake(struct work *w, bool futex, uint64_t whom)
 {
 	if (w->wakes == WORK_WAKES) {
-		/* Rare: more sleepers than a batch has room for are woken at once. */
+		/* Rare: more sleepers than a batch has room for are woken at
+		 * once. */
 		if (futex)
 			wake_futex((_Atomic uint32_t *)whom, INT_MAX);
 		else
@@ -338,8 +342,9 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 }
 
 /*
- * The word is read after the event was published: a full barrier in between. It changes
- * with each waking, so that whoever has looked before that does not fall asleep on it.
+ * The word is read after the event was published: a full barrier in between. It
+ * changes with each waking, so that whoever has looked before that does not
+ * fall asleep on it.
  */
 void work_wake_sock(struct work *w, struct sock *s)
 {
@@ -363,8 +368,8 @@ void work_wake_pset(struct work *w, pset_ix ix)
 	do {
 		if (likely(!(v & PSET_ARMED)))
 			return;
-	} while (!atomic_compare_exchange_weak(
-		&p->sleeping, &v, (v & ~PSET_ARMED) + PSET_WOKEN));
+	} while (!atomic_compare_exchange_weak(&p->sleeping, &v,
+					       (v & ~PSET_ARMED) + PSET_WOKEN));
 	if (v & PSET_FUTEX_ARMED)
 		add_wake(w, true, (uint64_t)&p->sleeping);
 	if (v & PSET_SOCKET_ARMED)
@@ -381,8 +386,9 @@ void work_end(struct work *w)
 {
 	work_unlock(w);
 	/*
-	 * Still inside: whoever has been taken off his `sleeping` flag sleeps on until he
-	 * is woken, and if we die before, the repair must know that we were here.
+	 * Still inside: whoever has been taken off his `sleeping` flag sleeps
+	 * on until he is woken, and if we die before, the repair must know that
+	 * we were here.
 	 */
 	for (uint32_t i = 0; i < w->wakes; i++) {
 		if (w->wake_futex[i])

@@ -2,15 +2,17 @@
 /*
  * One visit of a thread to the fabric, run to completion.
  *
- *	work_begin(&w, t, host)    inside, with the host's lock and a stack handle
+ *	work_begin(&w, t, host)    inside, with the host's lock and a stack
+ *handle
  *	...                        calls of stack/stack.h on &w.stack
- *	work_unlock(&w)            takes in the backlog, lets go of the lock, and carries
- *	                           every frame to its host, and what answers it
- *	work_end(&w)               (unlock,) leave, and wake whom events concern
+ *	work_unlock(&w)            takes in the backlog, lets go of the lock,
+ *and carries every frame to its host, and what answers it work_end(&w)
+ *(unlock,) leave, and wake whom events concern
  *
- * A frame whose host is locked by somebody else goes to that host's backlog: nobody waits
- * for a lock to deliver. The pusher then tries the lock once more, and the holder looks at
- * the backlog once more after letting go, both across full barriers: one of them sees it.
+ * A frame whose host is locked by somebody else goes to that host's backlog:
+ *nobody waits for a lock to deliver. The pusher then tries the lock once more,
+ *and the holder looks at the backlog once more after letting go, both across
+ *full barriers: one of them sees it.
  */
 #ifndef TOAMI_SOCKET_WORK_H
 #define TOAMI_SOCKET_WORK_H
@@ -35,8 +37,8 @@ struct work {
 };
 
 /*
- * work_begin - 0 or -ENOBUFS; for an impatient thread -EAGAIN, too. @host is up while
- * the caller's process is on it
+ * work_begin - 0 or -ENOBUFS; for an impatient thread -EAGAIN, too. @host is up
+ * while the caller's process is on it
  */
 int work_begin(struct work *w, struct socket_thread *t, host_ix host);
 
@@ -46,14 +48,16 @@ int work_enter(struct work *w, struct socket_thread *t);
 /*
  * work_lock_soon - takes @host's lock while inside already
  *
- * Waits for a moment only, since nobody may wait inside. False: the caller gives back
- * what it has in hand, ends the work, and takes the way through work_begin().
+ * Waits for a moment only, since nobody may wait inside. False: the caller
+ * gives back what it has in hand, ends the work, and takes the way through
+ * work_begin().
  */
 bool work_lock_soon(struct work *w, host_ix host);
 
 /*
- * While the caller has stopped the fabric: inside, and a host's stack at hand without its
- * lock. What the stack sends waits in w->out for work_end(), after fabric_resume().
+ * While the caller has stopped the fabric: inside, and a host's stack at hand
+ * without its lock. What the stack sends waits in w->out for work_end(), after
+ * fabric_resume().
  */
 int work_enter_alone(struct work *w, struct socket_thread *t);
 void work_lock_alone(struct work *w, host_ix host);
@@ -63,8 +67,8 @@ void work_unlock(struct work *w);
 void work_end(struct work *w);
 
 /*
- * work_wake_sock, work_wake_pset - somebody may sleep on it: wake him at the end. Called
- * after what he waits for has been published.
+ * work_wake_sock, work_wake_pset - somebody may sleep on it: wake him at the
+ * end. Called after what he waits for has been published.
  */
 void work_wake_sock(struct work *w, struct sock *s);
 void work_wake_pset(struct work *w, pset_ix ix);
@@ -75,12 +79,14 @@ void work_refresh(struct work *w, struct sock *s);
 /**
  * sock_lock - begins work on the socket that @fd names
  *
- * Returns 0 and *s with the lock of its host held; -EBADF or -ENOTSOCK (nothing held).
+ * Returns 0 and *s with the lock of its host held; -EBADF or -ENOTSOCK (nothing
+ * held).
  */
 int sock_lock(struct work *w, struct socket_thread *t, long fd,
 	      struct sock **s);
 
-/* sock_peek - the socket that @fd names, for its atomics only; NULL: not ours */
+/* sock_peek - the socket that @fd names, for its atomics only; NULL: not ours
+ */
 static inline struct sock *sock_peek(const struct socket_thread *t, long fd)
 {
 	const struct fabric *f = &t->process->fabric;

@@ -98,9 +98,9 @@ enum tcp_watch {
 	ECN_SEEN = 0x04,    /* the peer marks what it sends */
 	ECN_SAY_CWR = 0x08, /* with the next new data */
 	ECN_CUT = 0x10,	    /* below `recover` the window was cut already */
-	TLP_OUT = 0x20,	    /* a loss probe ends at `recover`, not answered yet */
-	TLP_RESENT = 0x80,  /* it was sent before */
-	ECN_DEMAND = 0x40,  /* until CWR comes; the value of TCP_ECE */
+	TLP_OUT = 0x20, /* a loss probe ends at `recover`, not answered yet */
+	TLP_RESENT = 0x80, /* it was sent before */
+	ECN_DEMAND = 0x40, /* until CWR comes; the value of TCP_ECE */
 };
 
 #define TCP_SACKED_MAX 14 /* ranges the sender remembers */
@@ -192,7 +192,7 @@ struct conn {
 	uint16_t timer_slot;
 	uint8_t retries;
 	uint8_t keep_cnt;
-	uint8_t reno; /* NewReno's growth instead of CUBIC's */
+	uint8_t reno;  /* NewReno's growth instead of CUBIC's */
 	uint8_t watch; /* enum tcp_watch */
 	uint64_t last_recv_ns, last_send_ns;
 	uint64_t last_ack_ns; /* anything acceptable was heard */
@@ -228,8 +228,8 @@ struct conn {
 			conn_ix accept_first, accept_last;
 			conn_ix syn_first;
 			uint32_t backlog;
-			uint32_t accepts; /* in the accept queue */
-			uint32_t syns;	  /* half open */
+			uint32_t accepts;   /* in the accept queue */
+			uint32_t syns;	    /* half open */
 			uint64_t cookie_ns; /* the last SYN cookie; 0: none */
 		};
 	};

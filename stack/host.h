@@ -74,12 +74,13 @@ struct reass {
 	uint64_t born_ns, until_ns;
 };
 
-/* How a connection was before a segment or a timer began to change it; stack/undo.h. */
+/* How a connection was before a segment or a timer began to change it;
+ * stack/undo.h. */
 struct undo {
 	_Atomic conn_ix conn; /* 0: none is being changed that way */
 	bool impossible;      /* the change frees what the copy refers to */
-	uint16_t start;	      /* of `chunk`, before it was acknowledged in part */
-	chunk_ix chunk;	      /* 0: none was */
+	uint16_t start; /* of `chunk`, before it was acknowledged in part */
+	chunk_ix chunk; /* 0: none was */
 	struct conn before;
 };
 

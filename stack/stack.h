@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The TCP/IP stack as a library: frames, a clock and randomness in; frames and events
- * out. No system call, no allocation but slots, no lock of its own.
+ * The TCP/IP stack as a library: frames, a clock and randomness in; frames and
+ * events out. No system call, no allocation but slots, no lock of its own.
  *
- * One `struct stack_host` is one host on the network: its addresses, its connections,
- * its timers. It lies in memory that several processes may share, so it holds indices,
- * never pointers. To work on it, a thread takes the lock that guards the host (the
- * caller's business), fills a `struct stack` with its own view of the tables, and calls.
- * Every function below needs that lock held, unless it says otherwise.
+ * One `struct stack_host` is one host on the network: its addresses, its
+ * connections, its timers. It lies in memory that several processes may share,
+ * so it holds indices, never pointers. To work on it, a thread takes the lock
+ * that guards the host (the caller's business), fills a `struct stack` with its
+ * own view of the tables, and calls. Every function below needs that lock held,
+ * unless it says otherwise.
  *
- * Output: frames the stack wants to send are appended to st->out, whole Ethernet frames
- * owned by the list. The caller delivers them after it has released the lock, in order.
- * Frames to an address of the host itself are put there too (destination MAC = own MAC).
+ * Output: frames the stack wants to send are appended to st->out, whole
+ * Ethernet frames owned by the list. The caller delivers them after it has
+ * released the lock, in order. Frames to an address of the host itself are put
+ * there too (destination MAC = own MAC).
  *
- * Death: while a connection is being changed, host->writing names it. Whoever takes over
- * a host from a dead thread calls stack_recover(). What a segment or a timer was changing is
- * undone; what a call of the connection's own program was changing is aborted.
+ * Death: while a connection is being changed, host->writing names it. Whoever
+ * takes over a host from a dead thread calls stack_recover(). What a segment or
+ * a timer was changing is undone; what a call of the connection's own program
+ * was changing is aborted.
  *
- * Addresses are struct ip_addr (IPv4 as ::ffff:a.b.c.d); ports are in host byte order.
- * Errors are negative errno values, those that the Linux call of the same name gives.
+ * Addresses are struct ip_addr (IPv4 as ::ffff:a.b.c.d); ports are in host byte
+ * order. Errors are negative errno values, those that the Linux call of the
+ * same name gives.
  */
 #ifndef TOAMI_STACK_STACK_H
 #define TOAMI_STACK_STACK_H
@@ -27,8 +31,10 @@
 #include "base/slot.h"
 #include "base/types.h"
 
-#define STACK_MTU	  1500
-#define STACK_SEND_BUFFER (256 * 1024) /* default SO_SNDBUF, bytes of payload */
+#define STACK_MTU 1500
+#define STACK_SEND_BUFFER                                                     \
+	(256 * 1024)		       /* default SO_SNDBUF, bytes of payload \
+					*/
 #define STACK_RECV_BUFFER (512 * 1024) /* default SO_RCVBUF */
 #define STACK_BUFFER_MAX  (4 * 1024 * 1024)
 
@@ -46,32 +52,36 @@ struct stack_host; /* stack/host.h */
 struct stack;
 struct conn; /* stack/conn.h */
 
-/* What the stack asks of its surroundings. All are called with the host's lock held. */
+/* What the stack asks of its surroundings. All are called with the host's lock
+ * held. */
 struct stack_ops {
 	/*
-	 * Something about @c changed that may change its readiness or wake a waiter:
-	 * @events are the STACK_* bits that have *newly* occurred (edge: more data,
-	 * more room, a new connection to accept, end, error). The current level is
-	 * conn_ready(). Not called for connections without an owner (c->sock == 0).
+	 * Something about @c changed that may change its readiness or wake a
+	 * waiter:
+	 * @events are the STACK_* bits that have *newly* occurred (edge: more
+	 * data, more room, a new connection to accept, end, error). The current
+	 * level is conn_ready(). Not called for connections without an owner
+	 * (c->sock == 0).
 	 */
 	void (*event)(struct stack *st, conn_ix c, uint32_t events);
 
 	/*
-	 * The link-layer address of on-link neighbour @to. Returns 0 and fills @mac;
-	 * -EHOSTUNREACH: nobody has that address and nobody can; -ENOENT: not known
-	 * here, ask the link (ARP, ND).
+	 * The link-layer address of on-link neighbour @to. Returns 0 and fills
+	 * @mac; -EHOSTUNREACH: nobody has that address and nobody can; -ENOENT:
+	 * not known here, ask the link (ARP, ND).
 	 */
 	int (*neighbour)(struct stack *st, const struct ip_addr *to,
 			 uint8_t mac[6]);
 
 	/*
-	 * @f was accepted for @c: charge it to the lane c->vif. Called only when that
-	 * is not the host's own VIF (host->vif). May be NULL.
+	 * @f was accepted for @c: charge it to the lane c->vif. Called only
+	 * when that is not the host's own VIF (host->vif). May be NULL.
 	 */
 	void (*received)(struct stack *st, conn_ix c, const struct frame *f);
 };
 
-/* A thread's handle on one host. The caller fills everything but `out`, which is {0}. */
+/* A thread's handle on one host. The caller fills everything but `out`, which
+ * is {0}. */
 struct stack {
 	struct arena *arena;
 	struct stack_host *host;
@@ -89,14 +99,15 @@ struct stack {
 struct stack_config {
 	struct ip_addr addr4; /* any: no IPv4 */
 	struct ip_addr addr6; /* any: no IPv6 beyond the link-local address */
-	struct ip_addr gateway4; /* any: off-link destinations are unreachable */
+	struct ip_addr
+		gateway4; /* any: off-link destinations are unreachable */
 	struct ip_addr gateway6;
 	uint8_t prefix4; /* bits, 0-32 */
 	uint8_t prefix6; /* bits, 0-128 */
 	uint8_t mac[6];
-	uint16_t mtu;	  /* of the link, 1280-65535 */
-	vif_ix vif;	  /* whose address this is */
-	host_ix self;	  /* index of this host, copied into its connections */
+	uint16_t mtu; /* of the link, 1280-65535 */
+	vif_ix vif;   /* whose address this is */
+	host_ix self; /* index of this host, copied into its connections */
 	uint64_t secret[2]; /* for sequence numbers, ports, cookies */
 	bool ecn;	    /* connect() asks for ECN; listeners always agree */
 };
@@ -107,16 +118,18 @@ void stack_host_init(struct stack_host *h, const struct stack_config *config);
 /* stack_input - a frame arrives; consumes it, whatever it holds */
 void stack_input(struct stack *st, frame_ix ix);
 
-/* stack_timers - runs what is due at st->now_ns; sets host->next_timer_ns anew */
+/* stack_timers - runs what is due at st->now_ns; sets host->next_timer_ns anew
+ */
 void stack_timers(struct stack *st);
 
 /*
- * When stack_timers() has something to do at the earliest; UINT64_MAX: nothing. May be
- * read without the lock. Early is harmless, late is not.
+ * When stack_timers() has something to do at the earliest; UINT64_MAX: nothing.
+ * May be read without the lock. Early is harmless, late is not.
  */
 uint64_t stack_next_timer_ns(const struct stack_host *h);
 
-/* --- connections: TCP, listeners and UDP sockets alike ----------------------- */
+/* --- connections: TCP, listeners and UDP sockets alike -----------------------
+ */
 
 /* How to bind. */
 #define STACK_REUSEADDR 0x1u
@@ -134,16 +147,17 @@ uint64_t stack_next_timer_ns(const struct stack_host *h);
 int conn_open(struct stack *st, uint8_t proto, sock_ix sock, vif_ix vif,
 	      conn_ix *c);
 
-/* conn_bind - @port 0 chooses one. -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (bound). */
+/* conn_bind - @port 0 chooses one. -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL
+ * (bound). */
 int conn_bind(struct stack *st, conn_ix c, const struct ip_addr *addr,
 	      uint16_t port, uint32_t flags);
 
 /**
  * conn_connect - TCP: sends SYN; the outcome is an event. UDP: fixes the peer
  *
- * Binds first where needed. Returns 0 (for TCP: begun), -ENETUNREACH, -EHOSTUNREACH,
- * -EADDRNOTAVAIL (no port left), -EISCONN, -EALREADY, -EINVAL (listening).
- * UDP with an "any" address: undoes it.
+ * Binds first where needed. Returns 0 (for TCP: begun), -ENETUNREACH,
+ * -EHOSTUNREACH, -EADDRNOTAVAIL (no port left), -EISCONN, -EALREADY, -EINVAL
+ * (listening). UDP with an "any" address: undoes it.
  */
 int conn_connect(struct stack *st, conn_ix c, const struct ip_addr *addr,
 		 uint16_t port);
@@ -189,30 +203,32 @@ int conn_get(const struct stack *st, conn_ix c, enum conn_option opt,
 /**
  * conn_close - the owner lets go; @c must not be used again
  *
- * UDP: freed. A listener: freed, its pending connections reset. TCP: orderly close,
- * finished by the stack alone; reset if data was left unread (RFC 2525, 2.17) or linger
- * is 0. Unread frames are freed.
+ * UDP: freed. A listener: freed, its pending connections reset. TCP: orderly
+ * close, finished by the stack alone; reset if data was left unread (RFC
+ * 2525, 2.17) or linger is 0. Unread frames are freed.
  */
 void conn_close(struct stack *st, conn_ix c);
 
 /* conn_abort - as conn_close, but the peer gets RST now */
 void conn_abort(struct stack *st, conn_ix c);
 
-/* --- TCP --------------------------------------------------------------------- */
+/* --- TCP ---------------------------------------------------------------------
+ */
 
 /* tcp_listen - binds to a free port where needed; again: a new backlog */
 int tcp_listen(struct stack *st, conn_ix c, uint32_t backlog);
 
 /*
- * tcp_accept - the oldest established connection of a listener, or 0. It has no owner
- * yet: the caller sets it with conn_own() before it lets go of the lock.
+ * tcp_accept - the oldest established connection of a listener, or 0. It has no
+ * owner yet: the caller sets it with conn_own() before it lets go of the lock.
  */
 conn_ix tcp_accept(struct stack *st, conn_ix listener);
 
 /* conn_own - @c belongs to @sock and is charged to @vif from now on */
 void conn_own(struct stack *st, conn_ix c, sock_ix sock, vif_ix vif);
 
-/* tcp_room - bytes that the send buffer takes now; may be read without the lock */
+/* tcp_room - bytes that the send buffer takes now; may be read without the lock
+ */
 uint32_t tcp_room(const struct conn *c);
 
 /* tcp_readable - bytes in order that wait for the reader; likewise */
@@ -221,16 +237,16 @@ uint32_t tcp_readable(const struct conn *c);
 /**
  * tcp_append - copies bytes behind the send queue, filling its last chunk first
  *
- * Returns the bytes taken: less than @bytes when the buffer or the arena is full.
- * Nothing is sent before tcp_push(). The caller has checked that sending is allowed
- * (conn_send_error()).
+ * Returns the bytes taken: less than @bytes when the buffer or the arena is
+ * full. Nothing is sent before tcp_push(). The caller has checked that sending
+ * is allowed (conn_send_error()).
  */
 uint32_t tcp_append(struct stack *st, conn_ix c, const void *src,
 		    uint32_t bytes);
 
 /*
- * tcp_append_chunks - the send queue takes over chunks linked by `next`, [start, end) of
- * each, one reference each. The room is not checked again.
+ * tcp_append_chunks - the send queue takes over chunks linked by `next`,
+ * [start, end) of each, one reference each. The room is not checked again.
  */
 void tcp_append_chunks(struct stack *st, conn_ix c, chunk_ix first);
 
@@ -241,10 +257,12 @@ void tcp_push(struct stack *st, conn_ix c, bool more);
 void tcp_send_urgent(struct stack *st, conn_ix c);
 
 /**
- * tcp_urgent - the urgent byte (MSG_OOB), which stays in the stream (SO_OOBINLINE)
+ * tcp_urgent - the urgent byte (MSG_OOB), which stays in the stream
+ * (SO_OOBINLINE)
  * @peek: STACK_PRI stays set
  *
- * Returns 0 and *byte; -EAGAIN: announced, but not here yet; -EINVAL: none, or read.
+ * Returns 0 and *byte; -EAGAIN: announced, but not here yet; -EINVAL: none, or
+ * read.
  */
 int tcp_urgent(struct stack *st, conn_ix c, uint8_t *byte, bool peek);
 
@@ -252,31 +270,33 @@ int tcp_urgent(struct stack *st, conn_ix c, uint8_t *byte, bool peek);
 bool tcp_at_mark(const struct stack *st, conn_ix c);
 
 /*
- * tcp_send_error - 0 when sending is allowed; -EPIPE after shutdown or reset, -ENOTCONN,
- * or the pending error, which is taken. -EAGAIN: still connecting.
+ * tcp_send_error - 0 when sending is allowed; -EPIPE after shutdown or reset,
+ * -ENOTCONN, or the pending error, which is taken. -EAGAIN: still connecting.
  */
 int tcp_send_error(struct stack *st, conn_ix c);
 
 /*
- * tcp_recv_error - 0: data may come or waits; 1: end of stream (after the data);
- * -ENOTCONN; or the pending error, which is taken once the data has been read.
+ * tcp_recv_error - 0: data may come or waits; 1: end of stream (after the
+ * data); -ENOTCONN; or the pending error, which is taken once the data has been
+ * read.
  */
 int tcp_recv_error(struct stack *st, conn_ix c);
 
 /**
  * tcp_take - detaches whole frames from the receive queue
  * @max:  at most so many bytes
- * @list: gets the frames; the caller owns them. The first payload_off bytes of each are
- *        not part of it: read before, or a repetition
+ * @list: gets the frames; the caller owns them. The first payload_off bytes of
+ * each are not part of it: read before, or a repetition
  *
- * Returns the bytes detached, which may be less than is readable (a frame is not cut).
- * The window moves with tcp_consumed().
+ * Returns the bytes detached, which may be less than is readable (a frame is
+ * not cut). The window moves with tcp_consumed().
  */
 uint32_t tcp_take(struct stack *st, conn_ix c, uint32_t max,
 		  struct frame_list *list);
 
 /**
- * tcp_copy - copies in-order bytes to @dst, from @skip bytes behind the first unread
+ * tcp_copy - copies in-order bytes to @dst, from @skip bytes behind the first
+ * unread
  * @peek: leave them unread
  *
  * Returns the bytes copied. Without @peek, @skip is 0.
@@ -284,13 +304,15 @@ uint32_t tcp_take(struct stack *st, conn_ix c, uint32_t max,
 uint32_t tcp_copy(struct stack *st, conn_ix c, uint32_t skip, void *dst,
 		  uint32_t bytes, bool peek);
 
-/* tcp_consumed - after reading: tells the peer about the window when that is due */
+/* tcp_consumed - after reading: tells the peer about the window when that is
+ * due */
 void tcp_consumed(struct stack *st, conn_ix c);
 
 /* tcp_shutdown - SHUT_RD, SHUT_WR, SHUT_RDWR (0, 1, 2); -ENOTCONN */
 int tcp_shutdown(struct stack *st, conn_ix c, int how);
 
-/* Bytes written but not acknowledged (SIOCOUTQ), and not yet sent (SIOCOUTQNSD). */
+/* Bytes written but not acknowledged (SIOCOUTQ), and not yet sent
+ * (SIOCOUTQNSD). */
 uint32_t tcp_unacked(const struct conn *c);
 uint32_t tcp_unsent(const struct conn *c);
 
@@ -298,7 +320,8 @@ uint32_t tcp_unsent(const struct conn *c);
 uint32_t tcp_info(const struct stack *st, conn_ix c, void *info,
 		  uint32_t bytes);
 
-/* --- UDP --------------------------------------------------------------------- */
+/* --- UDP ---------------------------------------------------------------------
+ */
 
 /**
  * udp_send - sends the payload of @frame, which has no header yet; consumes it
@@ -320,7 +343,8 @@ struct udp_note {
 	uint8_t tos;
 };
 
-/* udp_take - the oldest datagram (caller's now), or 0; @peek leaves it queued */
+/* udp_take - the oldest datagram (caller's now), or 0; @peek leaves it queued
+ */
 frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 		  bool peek);
 
@@ -328,24 +352,27 @@ frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 int udp_readable(const struct stack *st, conn_ix c);
 
 /*
- * stack_fail - the network is gone: every connection that has an owner gets @err. Listeners
- * stay, silent; a UDP socket reports @err once.
+ * stack_fail - the network is gone: every connection that has an owner gets
+ * @err. Listeners stay, silent; a UDP socket reports @err once.
  */
 void stack_fail(struct stack *st, int err);
 
-/* --- death ------------------------------------------------------------------- */
+/* --- death -------------------------------------------------------------------
+ */
 
 /**
  * stack_recover - a host whose lock's holder has died, made whole
  *
- * Undoes the change that a segment or a timer was making, or aborts the connection that its
- * own program was changing (RST to its peer, error ECONNRESET to its owner), then rebuilds hash chains, timers, port use and accept queues from the
- * connections' slots. Output and events as ever.
+ * Undoes the change that a segment or a timer was making, or aborts the
+ * connection that its own program was changing (RST to its peer, error
+ * ECONNRESET to its owner), then rebuilds hash chains, timers, port use and
+ * accept queues from the connections' slots. Output and events as ever.
  */
 void stack_recover(struct stack *st);
 
 /**
- * stack_visit - names every frame and every chunk reference the host's queues hold
+ * stack_visit - names every frame and every chunk reference the host's queues
+ * hold
  *
  * For arena_rebuild(): queues of connections and reassembly; not st->out.
  */

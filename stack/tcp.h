@@ -214,8 +214,7 @@ uint8_t tcp_ecn_output(struct conn *c, uint32_t seq, uint32_t bytes);
 /* tcp_probe.c */
 uint64_t tcp_probe_ns(const struct conn *c);
 void tcp_probe_timer(struct stack *st, struct conn *c);
-void tcp_probe_input(struct stack *st, struct conn *c,
-		     const struct tcp_in *in);
+void tcp_probe_input(struct stack *st, struct conn *c, const struct tcp_in *in);
 
 /* tcp_rtt.c */
 void tcp_rtt_sample(struct conn *c, uint64_t ns);

@@ -108,8 +108,7 @@ void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked)
 	bool start = c->cwnd < c->ssthresh;
 
 	/* In slow start a window half used is used (as Linux has it). */
-	if (!(c->flags & CONN_CWND_FULL) &&
-	    !(start && c->cwnd / 2 < flight))
+	if (!(c->flags & CONN_CWND_FULL) && !(start && c->cwnd / 2 < flight))
 		return;
 	if (start) {
 		uint32_t room = c->ssthresh - c->cwnd;

@@ -32,8 +32,9 @@ struct testnet {
 	uint32_t lost;	    /* to nobody's address */
 	uint32_t *events;   /* per connection, all since testnet_events() */
 	/*
-	 * If set, runs @op(@arg), a call into host @host: it may die half way. @own: a
-	 * program works on its own connection; else somebody delivers or runs timers.
+	 * If set, runs @op(@arg), a call into host @host: it may die half way.
+	 * @own: a program works on its own connection; else somebody delivers
+	 * or runs timers.
 	 */
 	void (*call)(struct testnet *n, uint32_t host, bool own,
 		     void (*op)(void *arg), void *arg);

@@ -327,7 +327,6 @@ int udp_readable(const struct stack *st, conn_ix ix)
 {
 	const struct conn *c = conn_at(st, ix);
 
-	return c->rcv_first ?
-		       (int)frame_at(st->arena, c->rcv_first)->payload :
-		       0;
+	return c->rcv_first ? (int)frame_at(st->arena, c->rcv_first)->payload
+			    : 0;
 }

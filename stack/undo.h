@@ -2,21 +2,25 @@
 /*
  * Undo: a segment or a timer changes a connection wholly or not at all.
  *
- * Whoever delivers a frame runs the receiver's TCP, and may be killed in the middle of it.
- * The connection is not his, so it must not be lost: it is copied before the change, and
- * stack_recover() puts the copy back, as if the segment had been lost. Output of the change
- * died with the thread, so no peer has seen any of it.
+ * Whoever delivers a frame runs the receiver's TCP, and may be killed in the
+ * middle of it. The connection is not his, so it must not be lost: it is copied
+ * before the change, and stack_recover() puts the copy back, as if the segment
+ * had been lost. Output of the change died with the thread, so no peer has seen
+ * any of it.
  *
  * What a connection's queues refer to stays as it was until the change ends:
- *  - acknowledged chunks are let go of afterwards (st->acked), for others could fill them;
- *    where one is acknowledged in part, its old start is noted;
- *  - frames only ever join the receive queue behind rcv_last, where a restored queue ends;
- *  - the out-of-order queue is dropped on restoring (RFC 2018, section 8 allows that);
- *  - a change that frees a queue or the connection (reset, time-out) says so first, with
- *    undo_impossible(): then the connection is aborted instead, which it was to be anyway.
+ *  - acknowledged chunks are let go of afterwards (st->acked), for others could
+ * fill them; where one is acknowledged in part, its old start is noted;
+ *  - frames only ever join the receive queue behind rcv_last, where a restored
+ * queue ends;
+ *  - the out-of-order queue is dropped on restoring (RFC 2018, section 8 allows
+ * that);
+ *  - a change that frees a queue or the connection (reset, time-out) says so
+ * first, with undo_impossible(): then the connection is aborted instead, which
+ * it was to be anyway.
  *
- * A call of the connection's own program needs no undo: the dead cannot want its
- * connection back. It only sets the mark (writing_begin()).
+ * A call of the connection's own program needs no undo: the dead cannot want
+ * its connection back. It only sets the mark (writing_begin()).
  */
 #ifndef TOAMI_STACK_UNDO_H
 #define TOAMI_STACK_UNDO_H
@@ -24,12 +28,14 @@
 #include "base/mem.h"
 #include "stack/stack_internal.h"
 
-/* undo_begin, undo_end - around a change by a segment or a timer; may nest, the outer counts */
+/* undo_begin, undo_end - around a change by a segment or a timer; may nest, the
+ * outer counts */
 static inline conn_ix undo_begin(struct stack *st, struct conn *c)
 {
 	struct undo *u = &st->host->undo;
 
-	/* The copy before the mark: killed in between, nothing has changed yet. */
+	/* The copy before the mark: killed in between, nothing has changed yet.
+	 */
 	if (likely(!atomic_load_explicit(&st->host->writing,
 					 memory_order_relaxed))) {
 		mem_copy(&u->before, c, sizeof(*c));
@@ -57,7 +63,8 @@ static inline void undo_end(struct stack *st, conn_ix outer)
 	}
 }
 
-/* undo_keeps - chunk @k, acknowledged by the change of @c under way, must wait: true */
+/* undo_keeps - chunk @k, acknowledged by the change of @c under way, must wait:
+ * true */
 static inline bool undo_keeps(struct stack *st, const struct conn *c,
 			      chunk_ix k)
 {
@@ -100,7 +107,8 @@ static inline void undo_impossible(struct stack *st, const struct conn *c)
 /**
  * undo_apply - after a death: restores the connection that was being changed
  *
- * Returns it, whole but for its links; or 0: there is none, or it cannot be restored.
+ * Returns it, whole but for its links; or 0: there is none, or it cannot be
+ * restored.
  */
 conn_ix undo_apply(struct stack *st);
 

@@ -43,7 +43,8 @@ void vif_charge_down(const struct fabric *f, vif_ix tx, vif_ix host, vif_ix rx,
 	/* The lowest common ancestor, and what is above it up to the host. */
 	for (int i = 0; i < VIF_DEPTH_MAX && ix && !vif_below(f, rx, ix); i++)
 		ix = vif_parent(vif_at(f, ix));
-	for (int i = 0; i < VIF_DEPTH_MAX && ix && is_inside(f, ix, host); i++) {
+	for (int i = 0; i < VIF_DEPTH_MAX && ix && is_inside(f, ix, host);
+	     i++) {
 		struct vif *v = vif_at(f, ix);
 
 		atomic_fetch_sub_explicit(&v->tx.packets, packets,

@@ -86,7 +86,8 @@ static void two_steps_count_as_one(void **state)
 		test_fabric_open(&two, 64);
 		grow(&one);
 		grow(&two);
-		/* The root's lanes: up to it, and from there to the receiver. */
+		/* The root's lanes: up to it, and from there to the receiver.
+		 */
 		vif_charge(&one, vif_find(&one, tx), vif_find(&one, rx), 2, 99);
 		vif_charge(&two, vif_find(&two, tx), VIF_ROOT, 2, 99);
 		vif_charge_down(&two, vif_find(&two, tx), VIF_ROOT,

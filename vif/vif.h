@@ -179,11 +179,11 @@ static inline void vif_charge(const struct fabric *f, vif_ix tx, vif_ix rx,
 }
 
 /*
- * vif_charge_down - a frame from @tx, charged as far as @host by vif_charge(), goes on to
- * the lane @rx of that host
+ * vif_charge_down - a frame from @tx, charged as far as @host by vif_charge(),
+ * goes on to the lane @rx of that host
  *
- * Where @tx is a lane of the same host, the frame has not been up to @host at all: what is
- * between @host and the lowest common ancestor is taken back.
+ * Where @tx is a lane of the same host, the frame has not been up to @host at
+ * all: what is between @host and the lowest common ancestor is taken back.
  */
 void vif_charge_down(const struct fabric *f, vif_ix tx, vif_ix host, vif_ix rx,
 		     uint32_t packets, uint64_t bytes);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Toami sockets for programs that link with libtoami: the BSD socket calls over a
- * fabric, without a hook.
+ * Toami sockets for programs that link with libtoami: the BSD socket calls over
+ * a fabric, without a hook.
  *
- * Every function returns what the Linux call of the same name returns, except that an
- * error is its negative errno; errno itself is not touched. Descriptors are real kernel
- * descriptors; use them with these calls (toami_close too). Descriptors of the kernel may be
- * mixed in toami_poll and toami_epoll_*.
+ * Every function returns what the Linux call of the same name returns, except
+ * that an error is its negative errno; errno itself is not touched. Descriptors
+ * are real kernel descriptors; use them with these calls (toami_close too).
+ * Descriptors of the kernel may be mixed in toami_poll and toami_epoll_*.
  *
- * Thread rules: everything from any thread after toami_attach(). A child of fork() has no
- * part in its parent's sockets: it attaches anew.
+ * Thread rules: everything from any thread after toami_attach(). A child of
+ * fork() has no part in its parent's sockets: it attaches anew.
  */
 #ifndef TOAMI_SOCKET_API_H
 #define TOAMI_SOCKET_API_H

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Death at any instant: members of a fabric are killed while they work, again and again,
- * and the others must not notice.
+ * Death at any instant: members of a fabric are killed while they work, again
+ *and again, and the others must not notice.
  *
  *	kill [--kills N] [--seed S]
  *
- * Two survivors exchange bytes the whole time and check each of them. Victims are servers
- * and clients of every kind (echo in small pieces, bulk, connect and close, epoll) that talk
- * to each other and to the survivors' server; one after the other is killed with SIGKILL
- * after a random time. After each death the fabric is mended, the survivors must make
- * progress, and at the end nothing may be left: no socket, poll set, watch or frame.
- * A failure prints the seed and the command that repeats it.
+ * Two survivors exchange bytes the whole time and check each of them. Victims
+ *are servers and clients of every kind (echo in small pieces, bulk, connect and
+ *close, epoll) that talk to each other and to the survivors' server; one after
+ *the other is killed with SIGKILL after a random time. After each death the
+ *fabric is mended, the survivors must make progress, and at the end nothing may
+ *be left: no socket, poll set, watch or frame. A failure prints the seed and
+ *the command that repeats it.
  */
 #include <errno.h>
 #include <signal.h>
@@ -40,28 +41,33 @@ static struct board {
 	_Atomic uint32_t victim_ready;
 	_Atomic uint32_t stop;
 	_Atomic uint32_t wrong;
-} *board;
+} * board;
 
 static uint64_t seed = 1;
 static unsigned int kills = 1000;
 static struct small_fabric sf;
 static pid_t survivor_pid;
 
-/* What a stall looks like from inside: each connection, and whether the survivor lives. */
+/* What a stall looks like from inside: each connection, and whether the
+ * survivor lives. */
 static void show_state(void)
 {
-	const struct slot_table *t = &sf.process.fabric.table[FABRIC_TABLE_CONN];
+	const struct slot_table *t =
+		&sf.process.fabric.table[FABRIC_TABLE_CONN];
 	int status;
 
 	if (waitpid(survivor_pid, &status, WNOHANG) == survivor_pid)
-		fprintf(stderr, "kill: the survivor ended, status 0x%x\n", status);
+		fprintf(stderr, "kill: the survivor ended, status 0x%x\n",
+			status);
 	for (conn_ix ix = 1; ix < slot_end(t); ix++) {
 		const struct conn *c = slot_at(t, ix);
 
 		if (c->state && c->state != CONN_TIME_WAIT && c->sock)
 			fprintf(stderr,
-				"kill: conn %u host %u sock %u state %u flags %x error "
-				"%u: una %u nxt %u end %u queued %u wnd %u cwnd %u, "
+				"kill: conn %u host %u sock %u state %u flags "
+				"%x error "
+				"%u: una %u nxt %u end %u queued %u wnd %u "
+				"cwnd %u, "
 				"rcv_nxt %u queued %u ooo %u, rtx in %lld us, "
 				"ready %x sleeping %u\n",
 				ix, c->host, c->sock, c->state, c->flags,
@@ -71,8 +77,8 @@ static void show_state(void)
 				c->rtx_at ? ((long long)c->rtx_at -
 					     (long long)fabric_now(
 						     &sf.process.fabric)) /
-						    1000 :
-					    -1,
+						    1000
+					  : -1,
 				sock_at(&sf.process.fabric, c->sock)->ready,
 				sock_at(&sf.process.fabric, c->sock)->sleeping);
 	}
@@ -80,10 +86,11 @@ static void show_state(void)
 		const struct fabric_host *h = &sf.process.fabric.hosts[ix];
 
 		fprintf(stderr,
-			"kill: host %u lock %x backlog %u next timer in %lld us\n",
+			"kill: host %u lock %x backlog %u next timer in %lld "
+			"us\n",
 			ix, h->lock.word, h->backlog,
-			((long long)stack_next_timer_ns(stack_host_at(
-				 &sf.process.fabric, ix)) -
+			((long long)stack_next_timer_ns(
+				 stack_host_at(&sf.process.fabric, ix)) -
 			 (long long)fabric_now(&sf.process.fabric)) /
 				1000);
 	}
@@ -93,13 +100,15 @@ static void fail(const char *what)
 {
 	show_state();
 	fprintf(stderr,
-		"kill: %s\nkill: repeat with: tests-kill --kills %u --seed %llu\n",
+		"kill: %s\nkill: repeat with: tests-kill --kills %u --seed "
+		"%llu\n",
 		what, kills, (unsigned long long)seed);
 	kill(0, SIGKILL); /* our own process group: the children go, too */
 	_exit(1);
 }
 
-/* --- members ----------------------------------------------------------------- */
+/* --- members -----------------------------------------------------------------
+ */
 
 static int run_echo_server(struct socket_thread *t, void *arg)
 {
@@ -136,8 +145,8 @@ static int run_echo_server(struct socket_thread *t, void *arg)
 			m = sf_read(t, fd, buf, sizeof(buf));
 			if (m == -EAGAIN)
 				continue;
-			if (m <= 0 || (!sinks && sf_write(t, fd, buf,
-							  (size_t)m) != m))
+			if (m <= 0 ||
+			    (!sinks && sf_write(t, fd, buf, (size_t)m) != m))
 				sf_close(t, fd);
 		}
 	}
@@ -155,9 +164,9 @@ static int run_survivor(struct socket_thread *t, void *arg)
 	if (sf_connect(t, fd, 2, ECHO_PORT))
 		return 1;
 	while (!atomic_load(&board->stop)) {
-		size_t n = 1 + random_next(&rng) % (random_next(&rng) % 8 ?
-							    200 :
-							    sizeof(out));
+		size_t n =
+			1 + random_next(&rng) %
+				    (random_next(&rng) % 8 ? 200 : sizeof(out));
 		size_t back = 0;
 
 		for (size_t i = 0; i < n; i++)
@@ -219,9 +228,9 @@ static int run_client(struct socket_thread *t, void *arg)
 		}
 		atomic_store(&board->victim_ready, 1);
 		for (int i = 0; i < 200; i++) {
-			size_t n = kind == 0 ? 64 :
-				   kind == 1 ? 5000 :
-					       sizeof(buf);
+			size_t n = kind == 0   ? 64
+				   : kind == 1 ? 5000
+					       : sizeof(buf);
 			size_t back = 0;
 
 			if (kind == 3)
@@ -246,7 +255,8 @@ static int run_client(struct socket_thread *t, void *arg)
 	}
 }
 
-/* --- the test ---------------------------------------------------------------- */
+/* --- the test ----------------------------------------------------------------
+ */
 
 static void nap_ns(uint64_t ns)
 {
@@ -296,9 +306,8 @@ struct member {
 	proc_ix ix;
 };
 
-static struct member start(vif_ix vif,
-			   int (*run)(struct socket_thread *t, void *arg),
-			   uintptr_t arg)
+static struct member
+start(vif_ix vif, int (*run)(struct socket_thread *t, void *arg), uintptr_t arg)
 {
 	struct member m;
 
@@ -360,7 +369,8 @@ int main(int argc, char **argv)
 	expect_progress("the survivors do not start");
 
 	for (unsigned int i = 0; i < kills; i++) {
-		/* To the survivors' server or to the one that will be killed. */
+		/* To the survivors' server or to the one that will be killed.
+		 */
 		victim_client = start(clients, run_client,
 				      random_next(&rng) & 1 ? 2 : 4);
 		keep_time(random_next(&rng) % 2000000);
@@ -372,7 +382,8 @@ int main(int argc, char **argv)
 		end(&victim_client, &sum);
 		expect_progress("a client's death stops the survivors");
 		if ((i + 1) % 100 == 0)
-			printf("%u deaths, %u sockets lost, %u changes found half done, %llu "
+			printf("%u deaths, %u sockets lost, %u changes found "
+			       "half done, %llu "
 			       "rounds of the survivors\n",
 			       i + 1, sum.sockets, sum.cut,
 			       (unsigned long long)atomic_load(
@@ -389,13 +400,15 @@ int main(int argc, char **argv)
 
 	while ((err = socket_census(&sf.thread, &c)) == -EBUSY)
 		keep_time(1000000);
-	printf("left: %u members, %u sockets, %u poll sets, %u watches, %u frames, "
+	printf("left: %u members, %u sockets, %u poll sets, %u watches, %u "
+	       "frames, "
 	       "%u chunks, %u connections of the stack's own\n",
 	       c.procs, c.socks, c.psets, c.watches, c.frames_held,
 	       c.chunks_held, c.conns);
 	if (err || c.procs != 1 || c.socks || c.psets || c.watches)
 		fail("something is left behind");
-	/* Connections that end by themselves (FIN-WAIT, TIME-WAIT) may hold a FIN. */
+	/* Connections that end by themselves (FIN-WAIT, TIME-WAIT) may hold a
+	 * FIN. */
 	if (c.frames_held > c.conns || c.chunks_held > c.conns)
 		fail("frames or chunks are left behind");
 	small_fabric_drop(&sf);

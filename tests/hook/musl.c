@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The other C library: its start, its detached threads, which unmap their own stack. */
+/* The other C library: its start, its detached threads, which unmap their own
+ * stack. */
 #include "check.h"
 
 #include <pthread.h>

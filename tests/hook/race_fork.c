@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Forks while other threads come to sites for the first time: no child finds half of one. */
+/* Forks while other threads come to sites for the first time: no child finds
+ * half of one. */
 #include "check.h"
 
 #include <pthread.h>

@@ -20,8 +20,8 @@ void fault_strike(struct testnet *n, struct wire_net *w, struct flow *flow,
 		  uint32_t flows, uint64_t *random);
 
 /*
- * fault_arm - one of the next calls dies; or, again and again, somebody who delivers a
- * segment or runs a timer, which no connection may notice
+ * fault_arm - one of the next calls dies; or, again and again, somebody who
+ * delivers a segment or runs a timer, which no connection may notice
  */
 void fault_arm(struct testnet *n, struct wire_net *w, struct flow *flow,
 	       uint32_t flows, uint64_t *random);

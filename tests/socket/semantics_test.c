@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Socket semantics, call by call, between two hosts in one process: everything is delivered
- * within the call that causes it, so each test reads as a table of calls and results.
+ * Socket semantics, call by call, between two hosts in one process: everything
+ * is delivered within the call that causes it, so each test reads as a table of
+ * calls and results.
  */
 #include "small_fabric.h"
 
@@ -382,7 +383,8 @@ static void polls_both_kinds_of_descriptors(void **state)
 	close(pipes[1]);
 }
 
-/* --- epoll ------------------------------------------------------------------- */
+/* --- epoll -------------------------------------------------------------------
+ */
 
 static long wait_one(struct socket_thread *t, int ep, struct epoll_event *ev)
 {
@@ -495,7 +497,8 @@ static void epoll_mixes_kinds(void **state)
 	assert_int_equal(SF(&b, SYS_epoll_wait, ep, got, 4, -1, 0, 0), 1);
 	assert_int_equal(got[0].data.u64, 2);
 	sf_write(&a, x, "a", 1);
-	usleep(100); /* beyond the time for which the kernel's part is not asked */
+	usleep(100); /* beyond the time for which the kernel's part is not asked
+		      */
 	assert_int_equal(SF(&b, SYS_epoll_wait, ep, got, 4, -1, 0, 0), 2);
 	close(pipes[0]);
 	close(pipes[1]);
@@ -503,7 +506,8 @@ static void epoll_mixes_kinds(void **state)
 	assert_int_equal(got[0].data.u64, 1);
 }
 
-/* --- descriptors ------------------------------------------------------------- */
+/* --- descriptors -------------------------------------------------------------
+ */
 
 static void copies_share_one_socket(void **state)
 {
@@ -566,7 +570,8 @@ static void a_fork_shares_sockets(void **state)
 			 FABRIC_PROC_FREE);
 }
 
-/* --- datagrams --------------------------------------------------------------- */
+/* --- datagrams ---------------------------------------------------------------
+ */
 
 static int udp(struct socket_thread *t, uint16_t port)
 {
@@ -591,7 +596,8 @@ static void datagrams_keep_their_bounds(void **state)
 	int x = udp(&a, 1000), y = udp(&b, 53);
 
 	(void)state;
-	assert_int_equal(SF(&a, SYS_sendto, x, "one", 3, 0, &to, sizeof(to)), 3);
+	assert_int_equal(SF(&a, SYS_sendto, x, "one", 3, 0, &to, sizeof(to)),
+			 3);
 	assert_int_equal(SF(&a, SYS_sendto, x, "", 0, 0, &to, sizeof(to)), 0);
 	assert_int_equal(SF(&a, SYS_sendto, x, "longer than that", 16, 0, &to,
 			    sizeof(to)),
@@ -636,7 +642,8 @@ static void a_connected_datagram_socket_learns_of_refusal(void **state)
 			 -EAGAIN);
 }
 
-/* --- options and refusals ---------------------------------------------------- */
+/* --- options and refusals ----------------------------------------------------
+ */
 
 static void options_are_kept(void **state)
 {
@@ -680,9 +687,8 @@ static void options_are_kept(void **state)
 			 0);
 	assert_int_equal(len, 0);
 	len = sizeof(v);
-	assert_int_equal(SF(&a, SYS_getsockopt, x, SOL_SOCKET, SO_TYPE, &v,
-			    &len, 0),
-			 0);
+	assert_int_equal(
+		SF(&a, SYS_getsockopt, x, SOL_SOCKET, SO_TYPE, &v, &len, 0), 0);
 	assert_int_equal(v, SOCK_STREAM);
 }
 
@@ -695,8 +701,7 @@ static void what_is_not_on_a_fabric_is_refused(void **state)
 			 -EPERM);
 	assert_int_equal(SF(&a, SYS_socket, AF_PACKET, SOCK_RAW, 0, 0, 0, 0),
 			 -EPERM);
-	assert_int_equal(SF(&a, SYS_io_uring_setup, 8, 0, 0, 0, 0, 0),
-			 -ENOSYS);
+	assert_int_equal(SF(&a, SYS_io_uring_setup, 8, 0, 0, 0, 0, 0), -ENOSYS);
 	assert_int_equal(SF(&a, SYS_bind, 9999, 0, 0, 0, 0, 0), -EBADF);
 	/* Unix sockets are the kernel's. */
 	fd = (int)SF(&a, SYS_socket, AF_UNIX, SOCK_STREAM, 0, 0, 0, 0);
@@ -726,7 +731,8 @@ static void a_fabric_that_ends_is_felt(void **state)
 	assert_int_equal(sf_connect(&a, z, B_LAST, 99), -EHOSTUNREACH);
 }
 
-/* --- corners ----------------------------------------------------------------- */
+/* --- corners -----------------------------------------------------------------
+ */
 
 static void a_one_shot_that_is_used_up_is_silent(void **state)
 {
@@ -762,9 +768,10 @@ static void exclusive_wakes_one_of_the_sleepers(void **state)
 		assert_int_equal(SF(&b, SYS_epoll_ctl, ep[i], EPOLL_CTL_MOD, l,
 				    &ev, 0, 0),
 				 -EINVAL);
-		/* Slept, and does not sleep any more: does not count as a sleeper. */
-		assert_int_equal(SF(&b, SYS_epoll_wait, ep[i], &got, 1, 2, 0, 0),
-				 0);
+		/* Slept, and does not sleep any more: does not count as a
+		 * sleeper. */
+		assert_int_equal(
+			SF(&b, SYS_epoll_wait, ep[i], &got, 1, 2, 0, 0), 0);
 	}
 	x = sf_tcp(&a);
 	assert_int_equal(sf_connect(&a, x, B_LAST, 80), 0);
@@ -786,9 +793,8 @@ static void epoll_in_epoll_reports_again_and_again(void **state)
 	SF(&b, SYS_epoll_ctl, inner, EPOLL_CTL_ADD, y, &ev, 0, 0);
 	SF(&b, SYS_epoll_ctl, outer, EPOLL_CTL_ADD, inner, &ev, 0, 0);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(SF(&b, SYS_epoll_wait, outer, &got, 1, 5, 0,
-				    0),
-				 0);
+		assert_int_equal(
+			SF(&b, SYS_epoll_wait, outer, &got, 1, 5, 0, 0), 0);
 		sf_write(&a, x, "a", 1);
 		/* Until the data has been read. */
 		for (int j = 0; j < 2; j++) {
@@ -853,12 +859,14 @@ static void nothing_is_read_at_once_and_received_later(void **state)
 	assert_int_equal(sf_read(&b, y, buf, 8), 2);
 	assert_memory_equal(buf, "ef", 2);
 	/* SO_RCVLOWAT is for those who wait. */
-	SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low), 0);
+	SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low),
+	   0);
 	sf_write(&a, x, "gh", 2);
 	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 8, MSG_DONTWAIT, 0, 0),
 			 2);
 	low = 1;
-	SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low), 0);
+	SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low),
+	   0);
 	/* Urgent data. */
 	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 1, MSG_OOB, 0, 0),
 			 -EINVAL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A fabric without a daemon process: the test's own process makes it, brings up hosts,
- * runs timers and reaps, and forks members that talk through socket_call().
+ * A fabric without a daemon process: the test's own process makes it, brings up
+ * hosts, runs timers and reaps, and forks members that talk through
+ * socket_call().
  */
 #ifndef TOAMI_TESTS_SMALL_FABRIC_H
 #define TOAMI_TESTS_SMALL_FABRIC_H
@@ -17,16 +18,19 @@ struct small_fabric {
 	struct socket_thread thread;
 };
 
-/* small_fabric_make - a fabric with the root VIF and the caller as its first member */
+/* small_fabric_make - a fabric with the root VIF and the caller as its first
+ * member */
 void small_fabric_make(struct small_fabric *sf);
 void small_fabric_drop(struct small_fabric *sf);
 
-/* small_fabric_host - VIF "/name" with address 10.77.0.@last; returns the VIF */
+/* small_fabric_host - VIF "/name" with address 10.77.0.@last; returns the VIF
+ */
 vif_ix small_fabric_host(struct small_fabric *sf, const char *name,
 			 uint8_t last);
 
 /**
- * small_fabric_fork - a child on @vif that runs @run(@arg) and exits with what it returns
+ * small_fabric_fork - a child on @vif that runs @run(@arg) and exits with what
+ * it returns
  *
  * Returns its pid; *ix gets its slot.
  */
@@ -41,7 +45,7 @@ void small_fabric_reap(struct small_fabric *sf, proc_ix ix,
 /* The calls, with the program's arguments in their usual order. */
 long sf_call(struct socket_thread *t, long nr, long a, long b, long c, long d,
 	     long e, long f);
-#define SF(t, nr, a, b, c, d, e, f)                                         \
+#define SF(t, nr, a, b, c, d, e, f)                                           \
 	sf_call(t, nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), \
 		(long)(f))
 

@@ -4,13 +4,14 @@
  *
  *	stress [--seconds N] [--seed S]
  *
- * Two server processes with several threads each share poll sets among their threads: one by
- * level, one by edge, one of one-shots, one that is the threads' own with
- * EPOLLEXCLUSIVE; some threads block in accept() and read() instead. Client processes send
- * a byte and wait for its echo, each with several connections, and open, close, dup and
- * fork all the while. Each wait of a client has a limit: an echo that takes longer than
- * LATE_NS is a wake-up that was lost. In the end every process has left, and the fabric
- * must hold no socket, poll set or watch. A failure prints the seed.
+ * Two server processes with several threads each share poll sets among their
+ *threads: one by level, one by edge, one of one-shots, one that is the threads'
+ *own with EPOLLEXCLUSIVE; some threads block in accept() and read() instead.
+ *Client processes send a byte and wait for its echo, each with several
+ *connections, and open, close, dup and fork all the while. Each wait of a
+ *client has a limit: an echo that takes longer than LATE_NS is a wake-up that
+ *was lost. In the end every process has left, and the fabric must hold no
+ *socket, poll set or watch. A failure prints the seed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ static struct board {
 	_Atomic uint32_t ready;
 	_Atomic uint32_t failed;
 	_Atomic uint64_t echoes[KINDS];
-} *board;
+} * board;
 
 static uint64_t seed = 1;
 static struct small_fabric sf;
@@ -65,7 +66,8 @@ static void failed(const char *what, enum kind k, long n)
 			n);
 }
 
-/* --- servers ----------------------------------------------------------------- */
+/* --- servers -----------------------------------------------------------------
+ */
 
 struct service {
 	enum kind kind;
@@ -78,9 +80,9 @@ static _Atomic uint32_t kind_of[FABRIC_FD_MAX];
 
 static uint32_t interest(enum kind k)
 {
-	return EPOLLIN | (k == EDGE	? EPOLLET :
-			  k == ONE_SHOT ? EPOLLONESHOT :
-					  0);
+	return EPOLLIN | (k == EDGE	  ? EPOLLET
+			  : k == ONE_SHOT ? EPOLLONESHOT
+					  : 0);
 }
 
 /* Echoes what is there. False: the connection has ended. */
@@ -114,16 +116,15 @@ static void accept_some(struct socket_thread *t, const struct service *sv,
 static void arm(struct socket_thread *t, const struct service *sv, int epoll,
 		int fd)
 {
-	struct epoll_event ev = { .events = interest(ONE_SHOT),
-				  .data.fd = fd };
+	struct epoll_event ev = { .events = interest(ONE_SHOT), .data.fd = fd };
 
 	if (sv->kind == ONE_SHOT)
 		SF(t, SYS_epoll_ctl, epoll, EPOLL_CTL_MOD, fd, &ev, 0, 0);
 }
 
 /*
- * Several threads may find the end, and the number be another connection's by then, even one
- * of another kind: who closes looks again.
+ * Several threads may find the end, and the number be another connection's by
+ * then, even one of another kind: who closes looks again.
  */
 static void end(struct socket_thread *t, enum kind k, int fd)
 {
@@ -215,7 +216,8 @@ static int run_server(struct socket_thread *t, void *arg)
 		struct epoll_event ev = { .events = interest(k) };
 
 		sv[k] = (struct service){ k, t->process,
-					  sf_listen(t, (uint16_t)(80 + k)), -1 };
+					  sf_listen(t, (uint16_t)(80 + k)),
+					  -1 };
 		if (k == BLOCKING)
 			continue;
 		SF(t, SYS_fcntl, sv[k].listener, F_SETFL, O_NONBLOCK, 0, 0, 0);
@@ -223,8 +225,8 @@ static int run_server(struct socket_thread *t, void *arg)
 			continue;
 		sv[k].epoll = (int)SF(t, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
 		ev.data.fd = sv[k].listener;
-		SF(t, SYS_epoll_ctl, sv[k].epoll, EPOLL_CTL_ADD,
-		   sv[k].listener, &ev, 0, 0);
+		SF(t, SYS_epoll_ctl, sv[k].epoll, EPOLL_CTL_ADD, sv[k].listener,
+		   &ev, 0, 0);
 		/* One of them sleeps in the kernel. */
 		ev.data.fd = pipes[0];
 		if (k == LEVEL)
@@ -243,7 +245,8 @@ static int run_server(struct socket_thread *t, void *arg)
 	return 0;
 }
 
-/* --- clients ----------------------------------------------------------------- */
+/* --- clients -----------------------------------------------------------------
+ */
 
 struct client {
 	struct socket_process *process;
@@ -342,7 +345,8 @@ static int run_client(struct socket_thread *t, void *arg)
 	return 0;
 }
 
-/* --- the daemon's part ------------------------------------------------------- */
+/* --- the daemon's part -------------------------------------------------------
+ */
 
 static void run_for(uint64_t ns)
 {
@@ -363,7 +367,8 @@ static int check_empty(void)
 		return 1;
 	if (c.socks || c.psets || c.watches || c.procs != 1) {
 		fprintf(stderr,
-			"stress: left: %u socks, %u psets, %u watches, %u procs\n",
+			"stress: left: %u socks, %u psets, %u watches, %u "
+			"procs\n",
 			c.socks, c.psets, c.watches, c.procs);
 		return 1;
 	}
@@ -394,19 +399,19 @@ int main(int argc, char **argv)
 		bool server = i < SERVERS;
 
 		snprintf(name, sizeof(name), "h%d", i);
-		vif[i] = small_fabric_host(
-			&sf, name,
-			(uint8_t)(server ? SERVER_A + i : CLIENT_A + i));
+		vif[i] = small_fabric_host(&sf, name,
+					   (uint8_t)(server ? SERVER_A + i
+							    : CLIENT_A + i));
 	}
 	for (int i = 0; i < SERVERS + CLIENTS; i++) {
 		number[i] = (uint64_t)i;
 		/* The clients come when somebody listens. */
 		while (i >= SERVERS && atomic_load(&board->ready) < SERVERS)
 			run_for(NSEC_PER_MSEC);
-		pid[i] = small_fabric_fork(&sf, vif[i],
-					   i < SERVERS ? run_server :
-							 run_client,
-					   &number[i], &ix[i]);
+		pid[i] =
+			small_fabric_fork(&sf, vif[i],
+					  i < SERVERS ? run_server : run_client,
+					  &number[i], &ix[i]);
 	}
 	run_for(seconds * NSEC_PER_SEC);
 	atomic_store(&board->stop, 1);
@@ -439,7 +444,8 @@ int main(int argc, char **argv)
 	err |= (int)atomic_load(&board->failed) | check_empty();
 	if (err)
 		fprintf(stderr,
-			"stress: repeat with: test-socket-stress --seconds %llu "
+			"stress: repeat with: test-socket-stress --seconds "
+			"%llu "
 			"--seed %llu\n",
 			(unsigned long long)seconds, (unsigned long long)seed);
 	return err;
