@@ -10,7 +10,8 @@
 
 /* The fuzzer is to explore the stack, not its judge. */
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), \
+			     apply_to = function)
 #endif
 
 struct world world;

@@ -156,8 +156,8 @@ static void leave_recovery(struct conn *c)
 }
 
 /*
- * The first ack that moves snd_una after the first resend echoes the resend's timestamp,
- * or that of an original which was late, not lost.
+ * The first ack that moves snd_una after the first resend echoes the resend's
+ * timestamp, or that of an original which was late, not lost.
  */
 static bool spurious(struct conn *c, const struct tcp_in *in)
 {
@@ -236,7 +236,8 @@ static uint32_t lost_below(const struct conn *c)
 	const struct tcp_range *last;
 
 	if (unlikely(c->watch & TLP_OUT) && c->sackeds) {
-		/* The probe is there; what left two round trips before is not. */
+		/* The probe is there; what left two round trips before is not.
+		 */
 		last = &c->sacked[c->sackeds - 1];
 		if (seq_ge(last->end, c->recover))
 			return last->start;
@@ -323,9 +324,9 @@ static void clean(struct stack *st, struct conn *c, const struct tcp_in *in,
 }
 
 /*
- * RFC 6937: what the network has delivered says how much may follow. Above ssthresh in
- * proportion, so that the flight shrinks over one round trip; below it as in slow start,
- * bounded by what was delivered (PRR-SSRB).
+ * RFC 6937: what the network has delivered says how much may follow. Above
+ * ssthresh in proportion, so that the flight shrinks over one round trip; below
+ * it as in slow start, bounded by what was delivered (PRR-SSRB).
  */
 static void reduce(struct conn *c)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A death at the last instruction of a change: the segment is heard within a change that
- * never ends, and the host recovered. At every other instruction: tests/sim --faults.
+ * A death at the last instruction of a change: the segment is heard within a
+ * change that never ends, and the host recovered. At every other instruction:
+ * tests/sim --faults.
  */
 #include "stack/script.h"
 #include "stack/tcp.h"
