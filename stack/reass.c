@@ -133,10 +133,12 @@ static frame_ix join(struct stack *st, const struct reass *r)
 		if (!(g->flags & FRAME_CSUM_OK))
 			f->flags &= (uint8_t)~FRAME_CSUM_OK;
 		while (off < g->payload) {
-			struct frame_ref *ref = &f->ref[f->refs - 1];
+			struct frame_ref *ref = NULL;
 			uint32_t n;
 
-			if (!f->refs || ref->bytes == CHUNK_BYTES) {
+			if (f->refs)
+				ref = &f->ref[f->refs - 1];
+			if (!ref || ref->bytes == CHUNK_BYTES) {
 				chunk_ix k = chunk_alloc(st->arena);
 
 				if (!k) {
