@@ -343,9 +343,8 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 	return err ? err : (long)done;
 }
 
-static long broken_pipe(struct socket_thread *t, long flags, long err)
+static long broken_pipe(long flags, long err)
 {
-	(void)t;
 	if (err == -EPIPE && !(flags & MSG_NOSIGNAL))
 		sys_call(SYS_tgkill, sys_call(SYS_getpid), sys_call(SYS_gettid),
 			 SIGPIPE);
@@ -372,7 +371,7 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		if (!n)
 			n = send_little(t, fd, c, more, flags & MSG_OOB);
 		if (n < 0 && n != -EAGAIN)
-			return done ? (long)done : broken_pipe(t, flags, n);
+			return done ? (long)done : broken_pipe(flags, n);
 		if (n > 0)
 			done += (size_t)n;
 		if (!c->left)
