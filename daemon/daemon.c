@@ -77,7 +77,7 @@ static int make_fabric(struct daemon *d, struct refusal *why)
 
 	socket_params(&params);
 	params.table[FABRIC_TABLE_VIF].capacity = d->options->max_vifs;
-	params.table[FABRIC_TABLE_VIF].stride = sizeof(struct vif);
+	params.table[FABRIC_TABLE_CONTROL].capacity = d->options->max_vifs;
 	params.cores = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	d->memfd = fabric_create(f, &params);
 	if (d->memfd < 0)

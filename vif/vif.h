@@ -57,6 +57,8 @@ struct vif {
 	uint32_t uid;  /* who made it */
 	uint32_t generation; /* counts uses of the slot */
 
+	_Atomic uint32_t control; /* slot of vif/control.h; 0: none */
+
 	_Alignas(CACHE_LINE) char name[VIF_NAME_MAX];
 	struct ip_addr addr4; /* any: none of its own */
 	struct ip_addr addr6;
