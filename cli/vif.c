@@ -8,6 +8,7 @@ static const struct cli_verb verbs[] = {
 	{ "add", "make a VIF", cli_vif_add },
 	{ "set", "change a VIF's properties: rate, weight, delay ...",
 	  cli_vif_set },
+	{ "mv", "move or rename a VIF, with all below it", cli_vif_mv },
 	{ "rm", "remove a VIF", cli_vif_rm },
 	{ 0 },
 };

@@ -101,6 +101,18 @@ int vif_add(struct fabric *f, vif_ix parent, const char *name, size_t bytes,
  */
 int vif_remove(struct fabric *f, vif_ix ix);
 
+/**
+ * vif_move - @ix gets another parent, another name, or both; what is below it
+ * comes along
+ *
+ * The caller has seen that @parent is not below it, and that neither depth nor
+ * paths become too long. A member that walks the tree meanwhile counts on the
+ * old or on the new path. Returns 0; -EEXIST: @parent has another child called
+ * so; -EINVAL, -ENAMETOOLONG: not a name.
+ */
+int vif_move(struct fabric *f, vif_ix ix, vif_ix parent, const char *name,
+	     size_t bytes);
+
 /* vif_child - the child of @parent called @name (@bytes long), or 0 */
 vif_ix vif_child(const struct fabric *f, vif_ix parent, const char *name,
 		 size_t bytes);
