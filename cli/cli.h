@@ -39,6 +39,8 @@ int cli_vif(int argc, char **argv);
 int cli_vif_ls(int argc, char **argv);
 int cli_vif_add(int argc, char **argv);
 int cli_vif_set(int argc, char **argv);
+int cli_vif_attach(int argc, char **argv);
+int cli_vif_detach(int argc, char **argv);
 int cli_vif_mv(int argc, char **argv);
 int cli_vif_rm(int argc, char **argv);
 int cli_vif_show(int argc, char **argv);

@@ -8,7 +8,8 @@
 static const char help[] =
 	"usage: toami save [PATH]\n"
 	"\n"
-	"Writes the tree at PATH (default: /) to standard output: addresses and\n"
+	"Writes the tree at PATH (default: /) to standard output: addresses "
+	"and\n"
 	"properties, in the words of the command line, as 'toami load' reads "
 	"them.\n";
 
@@ -30,8 +31,7 @@ int cli_save(int argc, char **argv)
 		return err;
 	err = cli_close(control, toami_vif_save(control, argv[optind], &text));
 	if (!err && (fputs(text, stdout) < 0 || fflush(stdout)))
-		err = cli_complain(EX_IOERR,
-				   "cannot write to standard output");
+		err = cli_complain(EX_IOERR, "cannot write to standard output");
 	free(text);
 	return err;
 }

@@ -5,11 +5,13 @@
 static const char help[] =
 	"usage: toami vif mv PATH TO\n"
 	"\n"
-	"Moves the VIF at PATH, with all below it, to the path TO, whose parent "
+	"Moves the VIF at PATH, with all below it, to the path TO, whose "
+	"parent "
 	"exists.\n"
 	"Programs, addresses, connections and counters stay as they are. A VIF "
 	"that shares\n"
-	"an address can leave the VIF whose address it is only while no program "
+	"an address can leave the VIF whose address it is only while no "
+	"program "
 	"is on it.\n";
 
 int cli_vif_mv(int argc, char **argv)

@@ -45,11 +45,14 @@ json_t *do_vif_rm(struct call *c);
 json_t *do_vif_ls(struct call *c);
 json_t *do_vif_show(struct call *c);
 
-/* --- file_verbs.c, run_verb.c ------------------------------------------------
+/* --- file_verbs.c, attach_verbs.c, run_verb.c
+ * ------------------------------------------------
  */
 json_t *do_save(struct call *c);
 json_t *do_load(struct call *c);
 json_t *do_vif_mv(struct call *c);
+json_t *do_vif_attach(struct call *c);
+json_t *do_vif_detach(struct call *c);
 json_t *do_run_prepare(struct call *c);
 
 #endif

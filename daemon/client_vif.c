@@ -168,6 +168,39 @@ int toami_vif_move(struct toami_control *control, const char *path,
 				       "path", path, "to", to));
 }
 
+static int ask_attached(struct toami_control *control, json_t *request,
+			struct toami_vif_attached *attached)
+{
+	json_t *result;
+	int err = client_request(control, request, &result);
+
+	if (!err && attached)
+		*attached = (struct toami_vif_attached){
+			.moved = read_count(result, "moved"),
+			.kept = read_count(result, "kept"),
+		};
+	json_decref(result);
+	return err;
+}
+
+int toami_vif_attach(struct toami_control *control, const char *path, pid_t pid,
+		     struct toami_vif_attached *attached)
+{
+	return ask_attached(control,
+			    json_pack("{s:s, s:s, s:i}", "verb", "vif.attach",
+				      "path", path, "pid", (int)pid),
+			    attached);
+}
+
+int toami_vif_detach(struct toami_control *control, pid_t pid,
+		     struct toami_vif_attached *attached)
+{
+	return ask_attached(control,
+			    json_pack("{s:s, s:i}", "verb", "vif.detach", "pid",
+				      (int)pid),
+			    attached);
+}
+
 int toami_vif_list(struct toami_control *control, const char *path,
 		   struct toami_vif **vifs, size_t *count)
 {

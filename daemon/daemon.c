@@ -20,6 +20,7 @@
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/settings.h"
+#include "daemon/transient.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -175,7 +176,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 	    open_loop(d, why) || hosts_gateway(d, why))
 		goto fail;
 	d->settings = settings_new(d);
-	if (!d->settings) {
+	d->transient = transient_new(d);
+	if (!d->settings || !d->transient) {
 		refuse(why, "internal", EX_OSERR, "out of memory");
 		goto fail;
 	}
@@ -229,6 +231,7 @@ void daemon_free(struct daemon *d)
 	dns_service_free(d->dns);
 	members_free(d->members);
 	settings_free(d->settings);
+	transient_free(d->transient);
 	loop_close(&d->loop, &d->signals);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);

@@ -3,7 +3,9 @@
 #include "daemon/hosts.h"
 #include "daemon/members.h"
 #include "daemon/settings.h"
+#include "daemon/transient.h"
 #include "fabric/address.h"
+#include "socket/move.h"
 #include "stack/stack.h"
 
 #include <errno.h>
@@ -279,6 +281,15 @@ vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why)
 	return 0;
 }
 
+static int refuse_busy(const char *path, struct refusal *why)
+{
+	return refuse(why, "busy", EX_TEMPFAIL,
+		      "VIF %.200s cannot go now, because a program is stopped "
+		      "in the middle of using the fabric: let it run and try "
+		      "again",
+		      path);
+}
+
 static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 		      struct refusal *why)
 {
@@ -289,13 +300,10 @@ static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 	if (host)
 		err = socket_host_down(&d->thread, host);
 	if (err)
-		return refuse(why, "busy", EX_TEMPFAIL,
-			      "VIF %s cannot go now, because a program is "
-			      "stopped in the middle of using the fabric: let "
-			      "it run and try again",
-			      path);
+		return refuse_busy(path, why);
 	atomic_store(&vif_at(f, ix)->host, 0);
 	members_forget(d->members, ix);
+	transient_forget(d, ix);
 	settings_gone(d, ix);
 	vif_remove(f, ix);
 	return 0;
@@ -336,6 +344,8 @@ int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why)
 	if (hosts_removable(d, ix, below, why))
 		return -1;
 	vif_path(f, ix, path);
+	if (socket_move_below(&d->thread, ix))
+		return refuse_busy(path, why);
 	/* From the leaves up; a parent becomes a leaf by that. */
 	for (;;) {
 		vif_ix leaf = ix;

@@ -18,12 +18,12 @@ struct json_text {
 	bool more; /* the next member or element comes after a comma */
 };
 
-/* json_text_take - the text, ended by zero, owned by the caller; NULL: there was
- * no memory. @j is empty again. */
+/* json_text_take - the text, ended by zero, owned by the caller; NULL: there
+ * was no memory. @j is empty again. */
 char *json_text_take(struct json_text *j);
 
-/* json_text_open, json_text_close - '{' or '[' and its counterpart; @key: NULL in
- * a list */
+/* json_text_open, json_text_close - '{' or '[' and its counterpart; @key: NULL
+ * in a list */
 void json_text_open(struct json_text *j, const char *key, char bracket);
 void json_text_close(struct json_text *j, char bracket);
 

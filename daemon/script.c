@@ -197,9 +197,8 @@ static void diff_value(json_t *out, const char *path, enum prop_id id,
 
 	if (!strcmp(prop_print(id, was, from), prop_print(id, now, to)))
 		return;
-	json_array_append_new(out,
-			      json_sprintf("~ %s %s %s -> %s", path,
-					   prop_table[id].name, from, to));
+	json_array_append_new(out, json_sprintf("~ %s %s %s -> %s", path,
+						prop_table[id].name, from, to));
 }
 
 static void diff_order(struct daemon *d, const struct order *o, json_t *out)
@@ -208,11 +207,11 @@ static void diff_order(struct daemon *d, const struct order *o, json_t *out)
 	struct prop_value was[PROPS];
 
 	if (o->kind == ORDER_REMOVE || o->kind == ORDER_MOVE) {
-		json_array_append_new(
-			out, o->kind == ORDER_MOVE
-				     ? json_sprintf("> %s %s", o->path,
-						    o->address)
-				     : json_sprintf("- %s", o->path));
+		json_array_append_new(out,
+				      o->kind == ORDER_MOVE
+					      ? json_sprintf("> %s %s", o->path,
+							     o->address)
+					      : json_sprintf("- %s", o->path));
 		return;
 	}
 	memset(was, 0, sizeof(was));
@@ -258,9 +257,9 @@ static void write_word(FILE *to, const char *name, const char *value)
 	bool plain = *value;
 
 	for (const char *c = value; *c; c++)
-		plain = plain && (strchr("+,-./:=_%", *c) ||
-				  (*c >= '0' && *c <= '9') ||
-				  ((*c | 32) >= 'a' && (*c | 32) <= 'z'));
+		plain = plain &&
+			(strchr("+,-./:=_%", *c) || (*c >= '0' && *c <= '9') ||
+			 ((*c | 32) >= 'a' && (*c | 32) <= 'z'));
 	if (plain) {
 		fprintf(to, " %s=%s", name, value);
 		return;

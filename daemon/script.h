@@ -34,7 +34,8 @@ int script_run(struct transaction *t, const char *text, struct refusal *why);
 int script_diff(struct daemon *d, const char *text, json_t *out,
 		struct refusal *why);
 
-/* script_save - the tree at and below @top; owned by the caller; NULL: no memory
+/* script_save - the tree at and below @top; owned by the caller; NULL: no
+ * memory
  */
 char *script_save(struct daemon *d, vif_ix top);
 

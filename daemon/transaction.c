@@ -162,7 +162,7 @@ int transaction_add(struct transaction *t, const char *path,
 	if (!u)
 		return no_memory(why);
 	ix = hosts_make(t->daemon, path, address, t->peer, &top, why);
-	if (!ix || not_removed(t, ix, path, why))
+	if (!ix)
 		return -1;
 	if (ix != top) {
 		u->kind = UNDO_MADE;
@@ -171,6 +171,8 @@ int transaction_add(struct transaction *t, const char *path,
 		t->undos++;
 		t->made++;
 	}
+	if (not_removed(t, ix, path, why))
+		return -1;
 	change->whole = true;
 	return put(t, ix, change, ix != top, why);
 }

@@ -37,7 +37,8 @@ int transaction_set(struct transaction *t, const char *path,
 int transaction_move(struct transaction *t, const char *path, const char *to,
 		     struct refusal *why);
 
-/* transaction_remove - the VIF at @path is to go; @below: with others below it */
+/* transaction_remove - the VIF at @path is to go; @below: with others below it
+ */
 int transaction_remove(struct transaction *t, const char *path, bool below,
 		       struct refusal *why);
 

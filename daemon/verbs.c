@@ -9,6 +9,7 @@
 #include "daemon/dns_service.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/settings.h"
 #include "toami/control.h"
 
 #include <jansson.h>
@@ -129,6 +130,12 @@ static json_t *do_down(struct call *c)
 {
 	uint32_t programs = members_count(c->daemon->members);
 
+	if (!rights_all(c->daemon, c->peer)) {
+		refuse(c->why, "no-permission", EX_NOPERM,
+		       "only user %u and root may end the fabric in %s",
+		       geteuid(), c->daemon->options->dir);
+		return NULL;
+	}
 	log_line("process %d ends the fabric, %u programs on it", c->peer->pid,
 		 programs);
 	daemon_end(c->daemon);
@@ -150,6 +157,8 @@ static const struct verb {
 	{ "vif.mv", do_vif_mv, false },
 	{ "vif.ls", do_vif_ls, false },
 	{ "vif.show", do_vif_show, false },
+	{ "vif.attach", do_vif_attach, false },
+	{ "vif.detach", do_vif_detach, false },
 	{ "save", do_save, false },
 	{ "load", do_load, false },
 	{ "run.prepare", do_run_prepare, false },

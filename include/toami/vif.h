@@ -42,7 +42,8 @@ struct toami_vif {
 	char path[TOAMI_VIF_PATH];
 	char address[64];
 	char address6[64];
-	char lane_of[TOAMI_VIF_PATH]; /* path of the VIF whose address it shares */
+	char lane_of[TOAMI_VIF_PATH]; /* path of the VIF whose address it shares
+				       */
 	uint32_t uid;		      /* who made it */
 	uint32_t programs;
 	struct toami_vif_count tx; /* what left it */
@@ -88,6 +89,36 @@ int toami_vif_remove(struct toami_control *control, const char *path,
  * disturbed */
 int toami_vif_move(struct toami_control *control, const char *path,
 		   const char *to);
+
+/* What an attach has done. */
+struct toami_vif_attached {
+	uint64_t moved; /* sockets that are on the VIF now */
+	uint64_t kept;	/* that have another address and stay where they are */
+};
+
+/**
+ * toami_vif_attach - process @pid, a program on the fabric, is on @path from
+ * now on; what it starts later, too
+ * @attached: may be NULL
+ *
+ * Its open sockets move along where the VIF has, or shares, the address that
+ * they have; others stay, and only new ones are there.
+ */
+int toami_vif_attach(struct toami_control *control, const char *path, pid_t pid,
+		     struct toami_vif_attached *attached);
+
+/* toami_vif_detach - process @pid goes to the VIF whose address it has */
+int toami_vif_detach(struct toami_control *control, pid_t pid,
+		     struct toami_vif_attached *attached);
+
+/**
+ * toami_vif_attach_socket - one socket of this process goes to the VIF at
+ * @path, at or below the process's own, that shares its address; NULL: back
+ *
+ * The same as setsockopt(SO_BINDTODEVICE). Returns 0 or a negative errno:
+ * ENODEV, EPERM: not below; EXDEV: the VIF has another address.
+ */
+int toami_vif_attach_socket(int fd, const char *path);
 
 /* toami_vif_save - the tree at and below @path (NULL: the root) as text that
  * toami_vif_load() takes; *text is for free() */
