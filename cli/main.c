@@ -8,6 +8,8 @@
 static const struct cli_verb verbs[] = {
 	{ "run", "start a program on a virtual interface (VIF)", cli_run },
 	{ "vif", "show and change the tree of VIFs", cli_vif },
+	{ "capture", "copies of frames, for wireshark", cli_capture },
+	{ "watch", "what happens to the tree", cli_watch },
 	{ "save", "write the tree as text", cli_save },
 	{ "load", "change the tree as such text says, all or nothing",
 	  cli_load },

@@ -41,6 +41,7 @@ struct daemon {
 	struct listener *attach;     /* attach.h */
 	struct listener *control;    /* control.h */
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
+	uint32_t watchers;	     /* clients that want events */
 	struct loop_source signals;
 };
 
@@ -54,6 +55,7 @@ static inline struct fabric *daemon_fabric(struct daemon *d)
 struct peer {
 	pid_t pid;
 	uid_t uid;
+	struct session *session; /* session.h; NULL: it holds nothing */
 };
 
 /**

@@ -8,6 +8,7 @@
  * siblings has to be looked at when one of them changes.
  */
 #include "daemon/settings.h"
+#include "daemon/events.h"
 #include "vif/control.h"
 
 #include <errno.h>
@@ -403,6 +404,7 @@ int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
 		goto refused;
 	}
 	write_numbers(d, ix, of);
+	events_vif(d, EVENT_VIF_SET, ix);
 	return 0;
 refused:
 	set_min(d, ix, min);
@@ -434,12 +436,14 @@ void settings_arrive(struct daemon *d, vif_ix ix)
 	claim_up(d, vif_parent(vif_at(daemon_fabric(d), ix)), 0,
 		 claim_of(note_of(d, ix)));
 	count_up(d, ix, 1);
+	events_vif(d, EVENT_VIF_MOVE, ix);
 }
 
 void settings_born(struct daemon *d, vif_ix ix)
 {
 	memset(note_of(d, ix), 0, sizeof(struct note));
 	count_up(d, ix, 1);
+	events_vif(d, EVENT_VIF_ADD, ix);
 }
 
 void settings_gone(struct daemon *d, vif_ix ix)
@@ -448,7 +452,9 @@ void settings_gone(struct daemon *d, vif_ix ix)
 	struct refusal unused;
 
 	memset(none, 0, sizeof(none));
-	settings_put(d, ix, none, true, &unused);
+	events_vif(d, EVENT_VIF_REMOVE, ix);
+	if (settings_any(d, ix))
+		settings_put(d, ix, none, true, &unused);
 	free_texts(note_of(d, ix));
 	count_up(d, ix, -1);
 }

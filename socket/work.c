@@ -7,7 +7,7 @@
 #include "fabric/wake.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
-#include "vif/vif.h"
+#include "vif/capture.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -56,6 +56,9 @@ static void on_received(struct stack *st, conn_ix c, const struct frame *f)
 	struct work *w = work_of(st);
 	const struct conn *conn = slot_at(st->conns, c);
 
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f,
+			      w->fabric->hosts[w->host].vif, conn->vif, true);
 	vif_charge_down(w->fabric, f->tx_vif, w->fabric->hosts[w->host].vif,
 			conn->vif, 1, f->header_bytes + f->payload);
 }
@@ -239,6 +242,9 @@ static bool lock_host(struct work *w, host_ix host)
 
 static void charge(struct work *w, const struct frame *f, host_ix to)
 {
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f, f->tx_vif,
+			      w->fabric->hosts[to].vif, false);
 	vif_charge(w->fabric, f->tx_vif, w->fabric->hosts[to].vif, 1,
 		   f->header_bytes + f->payload);
 }
