@@ -114,9 +114,10 @@ static uint8_t ack_flags(const struct conn *c)
 uint32_t tcp_syn_window(const struct conn *c)
 {
 	uint32_t window = min_u32(c->rcvbuf, 65535);
+	uint32_t mss = tcp_advertised_mss(c);
 
-	if (window > 2u * c->mss)
-		window -= window % tcp_advertised_mss(c);
+	if (window > 2 * mss)
+		window -= window % mss;
 	return window;
 }
 

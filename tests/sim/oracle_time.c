@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * When, and how much at once. An end that sends something again although nothing
- * has reached it since it was sent last can only have been told so by a timer:
- * a tail loss probe's (RFC 8985, 7) or the retransmission timer (RFC 6298). The
- * first unacknowledged byte, unless it is in the last segment, is the
- * retransmission timer's.
+ * When, and how much at once. An end that sends something again although
+ * nothing has reached it since it was sent last can only have been told so by a
+ * timer: a tail loss probe's (RFC 8985, 7) or the retransmission timer (RFC
+ * 6298). The first unacknowledged byte, unless it is in the last segment, is
+ * the retransmission timer's.
  */
 #include "tests/sim/oracle_internal.h"
 
@@ -37,13 +37,16 @@ void oracle_acked(struct half *h, uint64_t now)
 	while (h->xmit_first < h->xmit_end) {
 		struct xmit *x = &h->xmit[h->xmit_first];
 
+		if (!before(x->start, h->una))
+			break;
+		/* A SYN sent again may be timed all the same: both open. */
+		if ((!x->again || x->start == h->isn) &&
+		    now - x->at < h->min_rtt)
+			h->min_rtt = now - x->at;
 		if (!upto(x->end, h->una)) {
-			if (before(x->start, h->una))
-				x->start = h->una;
+			x->start = h->una;
 			break;
 		}
-		if (x->end == h->una && !x->again && now - x->at < h->min_rtt)
-			h->min_rtt = now - x->at;
 		h->xmit_first++;
 	}
 }
@@ -115,8 +118,9 @@ static void silent(struct oracle *o, struct half *h, const struct seg *s,
 	bool rto = head && (!tail || h->silents || (s->flags & F_SYN));
 	uint64_t least = PROBE_LEAST, twice;
 
+	/* Two round trips, if it knows one; else RFC 6298's second. */
 	if (h->min_rtt != UINT64_MAX && h->min_rtt > least + MS)
-		least = h->min_rtt - MS;
+		least = h->min_rtt < SYN_LEAST ? h->min_rtt - MS : SYN_LEAST;
 	/* The timer may have been set anew since, but not a second time. */
 	if (rto)
 		least = s->flags & F_SYN ? SYN_LEAST
@@ -196,8 +200,8 @@ void oracle_time(struct oracle *o, struct half *h, const struct half *p,
 	if (h->after_rto && h->rto_arrivals == h->arrivals) {
 		h->rto_bytes += s->bytes;
 		if (h->rto_bytes > mss)
-			oracle_complain(o, ORACLE_LOSS_WINDOW, s, h,
-					"%u bytes", h->rto_bytes);
+			oracle_complain(o, ORACLE_LOSS_WINDOW, s, h, "%u bytes",
+					h->rto_bytes);
 	} else {
 		h->after_rto = false;
 	}
