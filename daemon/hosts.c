@@ -4,6 +4,7 @@
 #include "daemon/members.h"
 #include "fabric/address.h"
 #include "stack/stack.h"
+#include "vif/sched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -273,6 +274,8 @@ static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 
 	if (host)
 		err = socket_host_down(&d->thread, host);
+	if (!err)
+		err = vif_sched_forget(f, d->process.self, ix);
 	if (err)
 		return refuse(why, "busy", EX_TEMPFAIL,
 			      "VIF %s cannot go now, because a program is "
