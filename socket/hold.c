@@ -10,8 +10,8 @@
 #define BUDGET (128u << 10)
 
 /* How long one frame may keep a link busy, and how much of a socket waits. */
-#define UNIT_NS	    NSEC_PER_MSEC
-#define TCP_HELD_NS (4 * NSEC_PER_MSEC)
+#define UNIT_NS	    (2 * NSEC_PER_MSEC)
+#define TCP_HELD_NS (6 * NSEC_PER_MSEC)
 #define UDP_HELD_NS (20 * NSEC_PER_MSEC)
 
 #define UNIT_MAX 65536

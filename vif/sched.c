@@ -164,14 +164,8 @@ static bool walk_through(struct sched_view *v, node_ix ix, uint32_t bytes)
 		struct sched_class *c = class_at(v, n->class);
 
 		if (c->ceil_mult) {
-			uint64_t most = v->now_ns - n->since_ns < SCHED_IDLE_NS
-						? SCHED_LATE_NS
-						: SCHED_IDLE_NS;
-
-			if (c->gate_ns + most < v->now_ns)
-				c->gate_ns = v->now_ns - most;
-			date_add(&c->gate_ns, &c->gate_frac, bytes,
-				 c->ceil_mult);
+			ceiling_credit(v, n, c);
+			ceiling_charge(c, bytes);
 		}
 		c->stats.packets++;
 		c->stats.bytes += bytes;
@@ -243,10 +237,8 @@ static void settle(struct sched_view *v, node_ix ix, uint32_t bytes,
 			else if (c->min_mult)
 				c->stats.borrowed_bytes += bytes;
 			if (c->ceil_mult) {
-				if (c->gate_ns + SCHED_LATE_NS < v->now_ns)
-					c->gate_ns = v->now_ns - SCHED_LATE_NS;
-				date_add(&c->gate_ns, &c->gate_frac, bytes,
-					 c->ceil_mult);
+				ceiling_credit(v, n, c);
+				ceiling_charge(c, bytes);
 			}
 			if (wants && c->ceil_mult && c->gate_ns > v->now_ns) {
 				node_leave(v, ix, NODE_WAITING);

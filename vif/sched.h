@@ -62,7 +62,9 @@ int vif_sched_apply(struct fabric *f, vif_ix ix);
  * parent's queues
  * @self: the daemon's own slot
  *
- * Statistics go with it. Returns 0, or -EBUSY: somebody is at it, try again.
+ * Statistics go with it. One that is to be moved is forgotten first as well,
+ * and all below it, from the leaves up; then moved, then applied. Returns 0, or
+ * -EBUSY: somebody is at it, try again.
  */
 int vif_sched_forget(struct fabric *f, proc_ix self, vif_ix ix);
 

@@ -28,12 +28,18 @@
 
 /*
  * A ceiling is a date: when what has passed would have left a line of that
- * rate. A frame passes once the date is past. A date that lies far in the past
- * is credit: so much for time in which nothing was sent, so much where frames
- * waited and nobody came to carry them.
+ * rate. A frame passes once the date is past. A date that lies in the past is
+ * credit, and credit is bounded: SCHED_IDLE_NS for time in which nothing was
+ * to be sent, SCHED_LATE_NS where frames waited and nobody came to carry them.
+ * What was missed beyond that is made up for slowly, one part in
+ * 2^SCHED_REPAY_SHIFT faster, as long as there is something to send. So in t
+ * seconds there pass at most (t * 33/32 + 4 ms) * rate, and in the long run
+ * rate * t, on a machine that lets its programs wait, too.
  */
-#define SCHED_IDLE_NS (1 * NSEC_PER_MSEC)
-#define SCHED_LATE_NS (4 * NSEC_PER_MSEC)
+#define SCHED_IDLE_NS	     (1 * NSEC_PER_MSEC)
+#define SCHED_LATE_NS	     (4 * NSEC_PER_MSEC)
+#define SCHED_REPAY_SHIFT    5
+#define SCHED_ARREARS_MAX_NS NSEC_PER_SEC
 
 /* --- the wheel */
 
@@ -62,9 +68,10 @@ struct sched_class {
 	class_ix dirty_next;
 	_Atomic uint32_t dirty; /* on the stack of those to be read again */
 	uint32_t loaded;
-	node_ix nodes;	    /* linked by class_next */
-	uint64_t ceil_mult; /* ns a byte, 32 bits of fraction; 0: no ceiling */
-	uint64_t gate_ns;   /* the ceiling's date */
+	node_ix nodes;	     /* linked by class_next */
+	uint64_t ceil_mult;  /* ns a byte, 32 bits of fraction; 0: no ceiling */
+	uint64_t gate_ns;    /* the ceiling's date */
+	uint64_t arrears_ns; /* missed, to be made up for */
 	uint32_t gate_frac;
 	uint32_t impaired; /* one of the six below */
 	uint64_t min_mult;
@@ -227,6 +234,44 @@ static inline void date_add(uint64_t *ns, uint32_t *frac, uint32_t bytes,
 
 	*frac = (uint32_t)t;
 	*ns += (uint64_t)(t >> 32);
+}
+
+/*
+ * ceiling_credit - bounds the credit of @n's class by what @n has been doing
+ *
+ * Only who waited for this date, and for nobody else, has missed something.
+ */
+static inline void ceiling_credit(const struct sched_view *v,
+				  const struct sched_node *n,
+				  struct sched_class *c)
+{
+	uint64_t most = SCHED_LATE_NS, missed;
+
+	if (n->state == NODE_IDLE && v->now_ns - n->since_ns >= SCHED_IDLE_NS) {
+		most = SCHED_IDLE_NS;
+		c->arrears_ns = 0;
+	}
+	if (likely(c->gate_ns + most >= v->now_ns))
+		return;
+	missed = v->now_ns - most - c->gate_ns;
+	c->gate_ns += missed;
+	if (n->state == NODE_WAITING)
+		c->arrears_ns =
+			min_u64(c->arrears_ns + missed, SCHED_ARREARS_MAX_NS);
+}
+
+/* ceiling_charge - @bytes have passed */
+static inline void ceiling_charge(struct sched_class *c, uint32_t bytes)
+{
+	uint64_t before = c->gate_ns, back;
+
+	date_add(&c->gate_ns, &c->gate_frac, bytes, c->ceil_mult);
+	if (likely(!c->arrears_ns))
+		return;
+	back = min_u64((c->gate_ns - before) >> SCHED_REPAY_SHIFT,
+		       c->arrears_ns);
+	c->gate_ns -= back;
+	c->arrears_ns -= back;
 }
 
 /* sched_wheel.c */

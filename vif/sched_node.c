@@ -128,7 +128,10 @@ node_ix node_get(struct sched_view *v, class_ix class, class_ix top)
 		node_ix up = node_at(v, n)->parent;
 
 		node_free(v, n);
-		n = up && !node_at(v, up)->children ? up : 0;
+		n = up && !node_at(v, up)->children &&
+				    !node_at(v, node_at(v, up)->leaf)->packets
+			    ? up
+			    : 0;
 	}
 	return 0;
 }
@@ -149,8 +152,8 @@ static bool is_shut(struct sched_view *v, node_ix ix)
 	struct sched_node *n = node_at(v, ix);
 	struct sched_class *c = class_at(v, n->class);
 
-	if (n->state == NODE_IDLE && c->ceil_mult)
-		c->gate_ns = credit(v, n, c->gate_ns);
+	if (c->ceil_mult)
+		ceiling_credit(v, n, c);
 	if (!c->ceil_mult || c->gate_ns <= v->now_ns) {
 		if (n->state == NODE_WAITING)
 			c->stats.throttled_ns += v->now_ns - n->since_ns;
