@@ -109,6 +109,8 @@ struct fabric_proc {
 };
 
 #define FABRIC_FD_PSET UINT32_C(0x80000000)
+#define FABRIC_FD_HIDDEN \
+	UINT32_MAX /* ours alone: the program cannot close it */
 
 /*
  * A lock that outlives its holder: the word names the holder's context, the

@@ -225,38 +225,102 @@ static void hand_up(struct sched_view *v, node_ix ix)
 		node_leave(v, ix, NODE_IDLE);
 }
 
-static void forget_class(struct sched_view *v, class_ix ix)
+/* Its nodes go, and what they have queued goes up. False: others are below. */
+static bool drop_nodes(struct sched_view *v, class_ix ix)
 {
 	struct sched_class *c = class_at(v, ix);
 
 	while (c->nodes) {
 		node_ix n = c->nodes;
 
+		if (node_at(v, n)->children)
+			return false;
 		hand_up(v, n);
 		node_free(v, n);
 	}
+	return true;
+}
+
+static bool drop_vif(struct sched_view *v, vif_ix ix)
+{
+	return drop_nodes(v, 2 * ix + VIF_TX) && drop_nodes(v, 2 * ix + VIF_RX);
+}
+
+static void clear_class(struct sched_view *v, class_ix ix)
+{
+	struct sched_class *c = class_at(v, ix);
+
 	v->s->impaired -= c->impaired;
 	mem_zero(&c->loaded, sizeof(*c) - offsetof(struct sched_class, loaded));
+}
+
+/* With the lock taken, and changes read. */
+static int enter(struct fabric *f, proc_ix self, struct fabric_inside *in,
+		 struct sched_view *v)
+{
+	ctx_ix hint = 0;
+
+	if (fabric_enter_lock(f, self, &hint, sched_lock_of(f), PATIENCE_NS,
+			      in))
+		return -EBUSY;
+	sched_open(v, f, &in->arena, fabric_now(f));
+	class_read_dirty(v);
+	return 0;
+}
+
+static void leave(struct fabric_inside *in, struct sched_view *v)
+{
+	sched_close(v);
+	fabric_unlock(in, sched_lock_of(v->fabric));
+	fabric_leave(in);
 }
 
 int vif_sched_forget(struct fabric *f, proc_ix self, vif_ix ix)
 {
 	struct fabric_inside in;
 	struct sched_view v;
-	ctx_ix hint = 0;
+	int err = enter(f, self, &in, &v);
 
-	if (fabric_enter_lock(f, self, &hint, sched_lock_of(f), PATIENCE_NS,
-			      &in))
-		return -EBUSY;
-	sched_open(&v, f, &in.arena, fabric_now(f));
-	class_read_dirty(&v);
-	for (uint32_t way = VIF_TX; way <= VIF_RX; way++)
-		forget_class(&v, 2 * ix + way);
-	atomic_store(&vif_at(f, ix)->sched, 0);
-	sched_close(&v);
-	fabric_unlock(&in, sched_lock_of(f));
-	fabric_leave(&in);
-	return 0;
+	if (err)
+		return err;
+	if (drop_vif(&v, ix)) {
+		clear_class(&v, 2 * ix + VIF_TX);
+		clear_class(&v, 2 * ix + VIF_RX);
+		atomic_store(&vif_at(f, ix)->sched, 0);
+	} else {
+		err = -EBUSY;
+	}
+	leave(&in, &v);
+	return err;
+}
+
+int vif_sched_uproot(struct fabric *f, proc_ix self, vif_ix top)
+{
+	struct fabric_inside in;
+	struct sched_view v;
+	vif_ix ix = top;
+	int err = enter(f, self, &in, &v);
+
+	if (err)
+		return err;
+	/* Children before parents. */
+	while (vif_at(f, ix)->first_child)
+		ix = vif_at(f, ix)->first_child;
+	for (;;) {
+		if (!drop_vif(&v, ix))
+			err = -EBUSY;
+		if (ix == top)
+			break;
+		if (!vif_at(f, ix)->next) {
+			ix = vif_parent(vif_at(f, ix));
+			continue;
+		}
+		ix = vif_at(f, ix)->next;
+		while (vif_at(f, ix)->first_child)
+			ix = vif_at(f, ix)->first_child;
+	}
+	leave(&in, &v);
+	return err;
 }
 
 /* --- for everybody */
