@@ -60,7 +60,8 @@ static inline uint64_t emulated_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-/* emulated_admit - a frame of @bytes comes; *arrives_ns, or false: it is lost */
+/* emulated_admit - a frame of @bytes comes; *arrives_ns, or false: it is lost
+ */
 static inline bool emulated_admit(struct emulated *e, uint64_t now_ns,
 				  uint32_t bytes, uint64_t *arrives_ns)
 {

@@ -138,7 +138,8 @@ static uint64_t next_date(const struct run *r)
 
 		next = min_u64(next, stack_next_timer_ns(r->n->host[i]));
 		if (w->head != w->tail)
-			next = min_u64(next, w->flight[w->head % FLIGHTS].at_ns);
+			next = min_u64(next,
+				       w->flight[w->head % FLIGHTS].at_ns);
 	}
 	return next;
 }

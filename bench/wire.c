@@ -7,8 +7,8 @@
  *
  * Two network namespaces of its own, each with one TAP; this process carries
  * frames between them through two `struct emulated`. One side sends for as long
- * as it is told to, the other counts what it has read by the end. Prints that as
- * one line: Mbit/s, and what the link did. Everything ends with the process.
+ * as it is told to, the other counts what it has read by the end. Prints that
+ *as one line: Mbit/s, and what the link did. Everything ends with the process.
  *
  * Timing: the carrier sleeps while the next frame's date is far, and polls when
  * it is near. All three processes run with real-time priority where they may,
@@ -42,13 +42,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FRAME_MAX   1600
-#define FLIGHTS	    65536 /* a power of two: at 1 Gbit/s 780 ms */
-#define BATCH	    64
-#define NEAR_NS	    60000 /* closer dates are polled for */
-#define PORT	    5001
-#define BUFFER_MAX  "67108864"
-#define QUEUE_LONG  20000
+#define FRAME_MAX  1600
+#define FLIGHTS	   65536 /* a power of two: at 1 Gbit/s 780 ms */
+#define BATCH	   64
+#define NEAR_NS	   60000 /* closer dates are polled for */
+#define PORT	   5001
+#define BUFFER_MAX "67108864"
+#define QUEUE_LONG 20000
 
 struct options {
 	uint64_t rate_bps, rtt_ns, seed;
@@ -107,8 +107,8 @@ static void address_set(struct ifreq *r, uint32_t host_order)
 }
 
 /*
- * In a namespace of its own: a TAP with 10.9.0.@me/24, whose peer's MAC is known
- * beforehand (a lost ARP would cost a second). Returns the TAP.
+ * In a namespace of its own: a TAP with 10.9.0.@me/24, whose peer's MAC is
+ * known beforehand (a lost ARP would cost a second). Returns the TAP.
  */
 static int namespace_enter(uint32_t me)
 {
@@ -353,8 +353,8 @@ static void carry(struct way *w, uint64_t end)
 static void options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{ "rate", 1, NULL, 'r' },	{ "rtt", 1, NULL, 't' },
-		{ "loss", 1, NULL, 'l' },	{ "seed", 1, NULL, 's' },
+		{ "rate", 1, NULL, 'r' },    { "rtt", 1, NULL, 't' },
+		{ "loss", 1, NULL, 'l' },    { "seed", 1, NULL, 's' },
 		{ "seconds", 1, NULL, 'S' }, { "congestion", 1, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};

@@ -87,6 +87,8 @@ static void clean(struct stack *st, struct conn *c, const struct tcp_in *in,
 
 	if (unlikely(tcp_fin_sent(c) && in->ack == c->snd_nxt))
 		bytes--;
+	h->echoed = in->has_ts && in->tsecr && (c->flags & CONN_TS);
+	h->echo_ms = in->tsecr - c->ts_offset;
 	flight_acked(st, c, in->ack, h);
 	tcp_sendq_drop(st, c, bytes);
 	c->snd_una = in->ack;

@@ -60,8 +60,8 @@ void tcp_rcvbuf_adjust(struct stack *st, struct conn *c)
 
 void tcp_sndbuf_grow(struct stack *st, struct conn *c)
 {
-	uint64_t want = min_u64((uint64_t)c->cwnd * SEND_BUFFERS,
-				tcp_sndbuf_max(st));
+	uint64_t want =
+		min_u64((uint64_t)c->cwnd * SEND_BUFFERS, tcp_sndbuf_max(st));
 
 	if (c->min_rtt_us < NEAR_US || (c->locked & BUFFER_SEND) ||
 	    want <= c->sndbuf || !memory_is_plenty(st))

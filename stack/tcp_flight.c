@@ -38,9 +38,8 @@ static inline struct run_block *own_block(const struct conn *c)
 static inline struct run_block *last_block(const struct stack *st,
 					   const struct conn *c)
 {
-	return likely(!c->flight_last)
-		       ? own_block(c)
-		       : page_at(st, c->flight_last);
+	return likely(!c->flight_last) ? own_block(c)
+				       : page_at(st, c->flight_last);
 }
 
 static inline struct tcp_run *run_at(struct place p)
@@ -96,8 +95,7 @@ static bool find(const struct stack *st, const struct conn *c, uint32_t seq,
 	struct run_block *b, *in = NULL;
 	uint32_t low, high;
 
-	for (b = own_block(c); b;
-	     b = next_block(st, b)) {
+	for (b = own_block(c); b; b = next_block(st, b)) {
 		if (b->first == b->end)
 			continue;
 		if (seq_gt(runs_of(b)[b->first].seq, seq))
@@ -263,8 +261,8 @@ void flight_sent(struct stack *st, struct conn *c, uint32_t bytes)
 	if (likely(b->first != b->end)) {
 		struct tcp_run *r = &runs_of(b)[b->end - 1];
 
-		if (!r->state && (r->sent_us == now ||
-				  now - r->begun_us < spread)) {
+		if (!r->state &&
+		    (r->sent_us == now || now - r->begun_us < spread)) {
 			r->sent_us = now;
 			return;
 		}
@@ -274,6 +272,13 @@ void flight_sent(struct stack *st, struct conn *c, uint32_t bytes)
 		c->rack_end = c->snd_nxt;
 	}
 	append(st, c, (struct tcp_run){ c->snd_nxt, now, now, 0 }, bytes);
+}
+
+/* tcp_ms() as it was so many microseconds ago. */
+static uint32_t sent_ms(const struct stack *st, uint32_t ago_us)
+{
+	return (uint32_t)((st->now_ns - ago_us * NSEC_PER_USEC) /
+			  NSEC_PER_MSEC);
 }
 
 /* A run, or its beginning, is there: what does that say? */
@@ -291,7 +296,9 @@ static void delivered(struct stack *st, struct conn *c, const struct tcp_run *r,
 		/* What was overtaken came late. */
 		if (unlikely(c->sacked_bytes) && seq_lt(r->seq, c->fack))
 			c->rack_seen |= RACK_REORDERED;
-	} else if (rtt < c->min_rtt_us) {
+	} else if (rtt < c->min_rtt_us ||
+		   (heard->echoed &&
+		    seq_lt(heard->echo_ms, sent_ms(st, rtt)))) {
 		return; /* more likely the original (step 2) */
 	}
 	if (!older(r->sent_us, c->rack_us) &&
@@ -374,8 +381,7 @@ void flight_sacked(struct stack *st, struct conn *c, uint32_t start,
 		if (seq_gt(to, end)) {
 			to = end;
 			/* The run before may simply grow. */
-			if (p.i > p.b->first &&
-			    (r[-1].state & RUN_SACKED)) {
+			if (p.i > p.b->first && (r[-1].state & RUN_SACKED)) {
 				delivered(st, c, r, to, heard);
 				c->sacked_bytes += to - r->seq;
 				if (r->state & RUN_LOST)
@@ -392,7 +398,7 @@ void flight_sacked(struct stack *st, struct conn *c, uint32_t start,
 		if (r->state & RUN_LOST)
 			c->lost_bytes -= to - r->seq;
 		r->state = RUN_SACKED;
-next:
+	next:
 		start = to;
 		if (p.i > p.b->first && (r[-1].state & RUN_SACKED)) {
 			join(p.b, p.i);
@@ -494,8 +500,8 @@ void flight_lose_old(struct stack *st, struct conn *c, uint32_t allowance_us)
 	bool more = first_run(st, c, &p), first = true;
 
 	for (; more; more = advance(st, &p), first = false)
-		if (first || now - run_at(p)->sent_us >=
-				     c->srtt8_us / 8 + allowance_us)
+		if (first ||
+		    now - run_at(p)->sent_us >= c->srtt8_us / 8 + allowance_us)
 			give_up(c, run_at(p), end_of(st, c, p));
 }
 

@@ -14,7 +14,8 @@
  * Runs lie in *blocks*, in order. The first block is in the connection itself
  * (c->flight), the others in chunks of the arena. An empty block other than the
  * first is freed; new runs go to the last. When no chunk is to be had, a
- * run is not split: the report is forgotten, or more is sent again than need be.
+ * run is not split: the report is forgotten, or more is sent again than need
+ * be.
  *
  * Not the truth: after a death the blocks in chunks are dropped and the whole
  * flight is one run, sent just now, nothing of it reported (flight_forget()).
@@ -35,13 +36,15 @@
 
 /* What one acknowledgement has told. */
 struct tcp_heard {
+	bool echoed;	    /* of the cumulative part: */
+	uint32_t echo_ms;   /* tcp_ms() when what it answers left */
 	uint32_t delivered; /* bytes that it was the first to report */
-	uint32_t rtt_us; /* of the youngest that was sent once; 0: of none */
-	bool original;	 /* something that was given up, but not sent again */
-	bool sacked;	 /* a block told something new */
-	bool dsack;	 /* a duplicate was reported */
-	bool needless;	 /* the last of what was sent again, too */
-	bool rack;	 /* rack_us or rack_end has moved */
+	uint32_t rtt_us;    /* of the youngest that was sent once; 0: of none */
+	bool original; /* something that was given up, but not sent again */
+	bool sacked;   /* a block told something new */
+	bool dsack;    /* a duplicate was reported */
+	bool needless; /* the last of what was sent again, too */
+	bool rack;     /* rack_us or rack_end has moved */
 };
 
 /* flight_sent - @bytes at snd_nxt, which has not moved yet, are leaving */
@@ -92,7 +95,8 @@ void flight_disbelieve(struct stack *st, struct conn *c);
 /* flight_head_sacked - the peer reported what it has not acknowledged */
 bool flight_head_sacked(const struct stack *st, const struct conn *c);
 
-/* flight_sent_us - when the oldest of the flight left, on flight_us()'s clock */
+/* flight_sent_us - when the oldest of the flight left, on flight_us()'s clock
+ */
 uint32_t flight_sent_us(const struct stack *st, const struct conn *c);
 
 /* flight_forget - one run for all; blocks in chunks are dropped, not freed */

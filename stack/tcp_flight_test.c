@@ -145,7 +145,7 @@ static void step(struct stack *st, struct conn *c, struct model *m, uint64_t *r)
 		if (random_next(r) % 4 == 0)
 			ack_some(st, c, m,
 				 1 + (uint32_t)random_next(r) %
-					 min_u32(flight, 60));
+						 min_u32(flight, 60));
 		break;
 	default:
 		if (random_next(r) % 50 == 0) {

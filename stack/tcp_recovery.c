@@ -9,18 +9,18 @@
  * so that the flight loses its share over one round trip; in LOSS it is one
  * segment beyond what may still be in flight, and grows as in slow start.
  *
- * Needless cuts are taken back, three ways: the ack of what was resent first echoes
- * the timestamp of an original (Eifel, RFC 3522); all that was sent again is
- * reported as duplicate (RFC 3708, by D-SACK); after a timeout an original is
- * acknowledged that was never sent again (F-RTO, RFC 5682).
+ * Needless cuts are taken back, three ways: the ack of what was resent first
+ * echoes the timestamp of an original (Eifel, RFC 3522); all that was sent
+ * again is reported as duplicate (RFC 3708, by D-SACK); after a timeout an
+ * original is acknowledged that was never sent again (F-RTO, RFC 5682).
  */
 #include "stack/tcp.h"
 #include "stack/tcp_flight.h"
 
 uint32_t tcp_pipe(const struct conn *c)
 {
-	uint32_t pipe = c->snd_nxt - c->snd_una - c->sacked_bytes -
-			c->lost_bytes;
+	uint32_t pipe =
+		c->snd_nxt - c->snd_una - c->sacked_bytes - c->lost_bytes;
 	uint32_t gone;
 
 	if (likely(!c->dupacks || (c->flags & CONN_SACK)))
@@ -62,8 +62,11 @@ void tcp_recover_output(struct stack *st, struct conn *c)
 			count(st, TcpExt_TCPSlowStartRetrans);
 		else
 			count(st, TcpExt_TCPFastRetrans);
+		/* The first byte's resend is given its time, as Linux has it.
+		 */
 		if (!c->rtx_at || c->rtx_kind == TCP_RTX_PROBE ||
-		    c->rtx_kind == TCP_RTX_PERSIST)
+		    c->rtx_kind == TCP_RTX_PERSIST ||
+		    (c->rtx_kind == TCP_RTX_RESEND && from == c->snd_una))
 			tcp_rtx_arm(st, c);
 	}
 }
@@ -294,12 +297,9 @@ void tcp_recovery_input(struct stack *st, struct conn *c,
 
 	if (h->dsack)
 		tcp_rack_duplicate(c);
-	if (unlikely(c->undo) && spurious(st, c, in, h, acked)) {
-		if (c->snd_una != c->snd_nxt)
-			tcp_rack_detect(st, c);
-		return;
-	}
-	if (c->recovery != TCP_OPEN && seq_ge(c->snd_una, c->recover))
+	if (unlikely(c->undo) && spurious(st, c, in, h, acked))
+		;
+	else if (c->recovery != TCP_OPEN && seq_ge(c->snd_una, c->recover))
 		leave(st, c);
 	else if (c->recovery == TCP_RECOVERY && acked &&
 		 !(c->flags & CONN_SACK))

@@ -13,7 +13,7 @@
 #include "stack/host.h"
 #include "stack/stack.h"
 
-#define TESTNET_HOSTS 4
+#define TESTNET_HOSTS 8
 #define TESTNET_CONNS 4096
 #ifndef TESTNET_FRAMES /* a bench may want more */
 #define TESTNET_FRAMES 16384
