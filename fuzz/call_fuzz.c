@@ -81,8 +81,8 @@ static uint8_t *name(socklen_t *len)
 	uint8_t how = byte(), *p;
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_port = htons(1000 + how % 4),
-				  .sin_addr.s_addr = htonl(
-					  how & 8 ? 0 : 0x0a4d0002) };
+				  .sin_addr.s_addr =
+					  htonl(how & 8 ? 0 : 0x0a4d0002) };
 
 	if (how < 160) {
 		*len = sizeof(to);
@@ -164,8 +164,8 @@ static void message(bool send)
 		got = SF(&me, SYS_sendmsg, fd, &m, flags, 0, 0, 0);
 	} else {
 		got = SF(&me, SYS_recvmsg, fd, &m, flags, 0, 0, 0);
-		if (got >= 0 && (m.msg_controllen > controls ||
-				 (size_t)got > 65536))
+		if (got >= 0 &&
+		    (m.msg_controllen > controls || (size_t)got > 65536))
 			abort();
 	}
 	free(to);
@@ -213,8 +213,8 @@ static void accept_one(void)
 
 static void ioctl_one(void)
 {
-	static const unsigned long requests[] = { 0x541b, 0x5411, 0x894b, 0x5421,
-						  0x8905, 0x8906 };
+	static const unsigned long requests[] = { 0x541b, 0x5411, 0x894b,
+						  0x5421, 0x8905, 0x8906 };
 	uint8_t how = byte();
 	uint8_t *p = calloc(1, 64);
 	int fd = pick();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Any file that somebody wants to start: the check whether it can be hooked
- * reads its headers before the kernel does. Whatever it holds, the answer is one
- * of two, and the sentence fits. HACKING.md has the commands.
+ * reads its headers before the kernel does. Whatever it holds, the answer is
+ * one of two, and the sentence fits. HACKING.md has the commands.
  */
 #include "hook/elf_check.h"
 

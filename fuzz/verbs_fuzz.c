@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests to the daemon's control socket: JSON, and what is not. Each line gets
- * one answer, an object with a result or an error, and whatever it has made of
- * the tree can be taken down again. HACKING.md has the commands.
+ * Requests to the daemon's control socket: JSON, and what is not. Each line
+ * gets one answer, an object with a result or an error, and whatever it has
+ * made of the tree can be taken down again. HACKING.md has the commands.
  *
  * The input is the lines of one connection. A '%' stands for the next of the
  * words below, so that requests which mean something are found soon.
@@ -19,14 +19,38 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const words[] = {
-	"{\"verb\":\"", "\",\"path\":\"/", "\",\"address\":\"", "\",\"",
-	"\"}",		"vif.add",	   "vif.rm",		"vif.ls",
-	"vif.show",	"vif.set",	   "status",		"version",
-	"10.77.0.9",	"fd77:746f:616d::9", "auto",		"none",
-	"recursive\":true", "keep\":true",  "protocol\":1",	"rate\":\"",
-	"100mbit",	"filter\":\"",	   "tcp port 80",	"limit\":\"",
-	"delay\":\"",	"10ms",		   "weight\":\"",	"id\":[",
-	"ss",		"stats",	   "a/b",		"\":{\"",
+	"{\"verb\":\"",
+	"\",\"path\":\"/",
+	"\",\"address\":\"",
+	"\",\"",
+	"\"}",
+	"vif.add",
+	"vif.rm",
+	"vif.ls",
+	"vif.show",
+	"vif.set",
+	"status",
+	"version",
+	"10.77.0.9",
+	"fd77:746f:616d::9",
+	"auto",
+	"none",
+	"recursive\":true",
+	"keep\":true",
+	"protocol\":1",
+	"rate\":\"",
+	"100mbit",
+	"filter\":\"",
+	"tcp port 80",
+	"limit\":\"",
+	"delay\":\"",
+	"10ms",
+	"weight\":\"",
+	"id\":[",
+	"ss",
+	"stats",
+	"a/b",
+	"\":{\"",
 };
 
 static struct daemon *daemon_made(void)
@@ -65,9 +89,10 @@ static void ask(struct daemon *d, const char *line, size_t bytes)
 /* Programs join and the daemon ends by other verbs than these. */
 static bool leave_out(const char *line, size_t bytes)
 {
-	return memmem(line, bytes, "run.", 4) || memmem(line, bytes, "down", 4) ||
-	       memmem(line, bytes, "save", 4) || memmem(line, bytes, "load", 4) ||
-	       memmem(line, bytes, "\\u", 2);
+	return memmem(line, bytes, "run.", 4) ||
+	       memmem(line, bytes, "down", 4) ||
+	       memmem(line, bytes, "save", 4) ||
+	       memmem(line, bytes, "load", 4) || memmem(line, bytes, "\\u", 2);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -100,7 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n += bytes;
 	}
 	/* Nothing is left for the next one. */
-	for (vif_ix ix; (ix = vif_next(daemon_fabric(d), VIF_ROOT, VIF_ROOT));) {
+	for (vif_ix ix;
+	     (ix = vif_next(daemon_fabric(d), VIF_ROOT, VIF_ROOT));) {
 		struct refusal why;
 
 		if (hosts_remove(d, ix, true, &why)) {
