@@ -27,11 +27,13 @@ static const char help[] =
 	"COUNT]\n"
 	"                     PATH [FILTER...]\n"
 	"\n"
-	"Writes copies of the frames that leave or enter the VIF at PATH to FILE "
+	"Writes copies of the frames that leave or enter the VIF at PATH to "
+	"FILE "
 	"as pcapng,\n"
 	"until it is interrupted. FILTER is an expression of pcap-filter(7).\n"
 	"\n"
-	"  -w, --write FILE      '-' (default): standard output, for 'tshark -r "
+	"  -w, --write FILE      '-' (default): standard output, for 'tshark "
+	"-r "
 	"-'\n"
 	"  -d, --direction WAY   out: what leaves the VIF; in: what enters it; "
 	"both\n"
@@ -72,7 +74,8 @@ static uint64_t real_ns(void)
 	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-/* --- checksums, which members leave out between each other --------------------
+/* --- checksums, which members leave out between each other
+ * --------------------
  */
 
 static uint32_t sum_up(const uint8_t *p, size_t bytes, uint32_t sum)
@@ -184,11 +187,10 @@ static int pump(struct session *s)
 
 	while (!stopped && s->left) {
 		if (!drain(s))
-			return errno == EPIPE
-				       ? 0
-				       : cli_complain(EX_IOERR,
-						      "cannot write: %s",
-						      strerror(errno));
+			return errno == EPIPE ? 0
+					      : cli_complain(EX_IOERR,
+							     "cannot write: %s",
+							     strerror(errno));
 		if (poll(&daemon, 1, WAIT_MS) > 0)
 			break;
 	}
@@ -198,8 +200,8 @@ static int pump(struct session *s)
 
 static void finish(struct session *s)
 {
-	uint64_t lost = atomic_load(&s->reader.ring->lost) +
-			s->reader.passed_over;
+	uint64_t lost =
+		atomic_load(&s->reader.ring->lost) + s->reader.passed_over;
 
 	for (uint32_t i = 0; i < s->interfaces; i++)
 		pcapng_end(s->to, i, real_ns(), i ? 0 : lost);
@@ -212,12 +214,12 @@ static int start(struct session *s, const char *path, const char *direction,
 		 bool recursive)
 {
 	json_t *result;
-	int err = client_request(
-		s->control,
-		json_pack("{s:s, s:s, s:s, s:b, s:I}", "verb", "capture",
-			  "path", path, "direction", direction, "recursive",
-			  recursive, "snap", (json_int_t)s->snap),
-		&result);
+	int err = client_request(s->control,
+				 json_pack("{s:s, s:s, s:s, s:b, s:I}", "verb",
+					   "capture", "path", path, "direction",
+					   direction, "recursive", recursive,
+					   "snap", (json_int_t)s->snap),
+				 &result);
 	uint32_t slot;
 
 	if (err)
@@ -324,7 +326,8 @@ int cli_capture(int argc, char **argv)
 			recursive = true;
 		else if (c == '?' ||
 			 (c == 's' && !read_count(optarg, FRAME_MAX, &snap)) ||
-			 (c == 'c' && !read_count(optarg, UINT64_MAX, &s->left)))
+			 (c == 'c' &&
+			  !read_count(optarg, UINT64_MAX, &s->left)))
 			err = cli_usage("capture");
 	}
 	if (!err && optind == argc) {

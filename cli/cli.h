@@ -33,6 +33,8 @@ int cli_down(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_capture(int argc, char **argv);
 int cli_watch(int argc, char **argv);
+int cli_metrics(int argc, char **argv);
+int cli_top(int argc, char **argv);
 int cli_save(int argc, char **argv);
 int cli_load(int argc, char **argv);
 int cli_version(int argc, char **argv);

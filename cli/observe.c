@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See observe.h: the attach socket, asked for no VIF, gives the segment only. */
+/* See observe.h: the attach socket, asked for no VIF, gives the segment only.
+ */
 #include "cli/observe.h"
 #include "cli/cli.h"
 #include "fabric/attach.h"
@@ -65,10 +66,9 @@ int observe_map(const char *dir, struct fabric *f)
 	}
 	close(fd);
 	if (reply.error)
-		return cli_complain(reply.error == EACCES ? EX_NOPERM
-							  : EX_PROTOCOL,
-				    "%.*s", (int)sizeof(reply.text),
-				    reply.text);
+		return cli_complain(
+			reply.error == EACCES ? EX_NOPERM : EX_PROTOCOL, "%.*s",
+			(int)sizeof(reply.text), reply.text);
 	err = memfd < 0 ? -EPROTO : fabric_map(f, memfd);
 	if (memfd >= 0)
 		close(memfd);

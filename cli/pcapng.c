@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See pcapng.h. A block is its type, its length, a body, and its length again. */
+/* See pcapng.h. A block is its type, its length, a body, and its length again.
+ */
 #include "cli/pcapng.h"
 
 #include <string.h>
@@ -53,7 +54,8 @@ static uint32_t option_bytes(uint32_t bytes)
 	return 4 + padded(bytes);
 }
 
-static void put_option(FILE *to, uint16_t code, const void *data, uint16_t bytes)
+static void put_option(FILE *to, uint16_t code, const void *data,
+		       uint16_t bytes)
 {
 	put16(to, code);
 	put16(to, bytes);

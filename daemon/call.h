@@ -56,6 +56,7 @@ json_t *do_vif_attach(struct call *c);
 json_t *do_vif_detach(struct call *c);
 json_t *do_capture(struct call *c);
 json_t *do_watch(struct call *c);
+json_t *do_metrics(struct call *c);
 json_t *do_run_prepare(struct call *c);
 
 #endif

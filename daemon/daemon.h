@@ -22,6 +22,7 @@ struct options {
 	const char *subnet4; /* as pool_init() takes them */
 	const char *subnet6;
 	const char *resolver; /* as forward_new() takes it */
+	const char *metrics;  /* ADDR:PORT, or NULL */
 	uint32_t max_vifs;    /* capacity of the table, slot 0 among them */
 	bool foreground;
 };
@@ -40,6 +41,7 @@ struct daemon {
 	struct transient *transient; /* transient.h */
 	struct listener *attach;     /* attach.h */
 	struct listener *control;    /* control.h */
+	struct metrics *metrics;     /* metrics.h */
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
 	uint32_t watchers;	     /* clients that want events */
 	struct loop_source signals;

@@ -161,6 +161,7 @@ static const struct verb {
 	{ "vif.detach", do_vif_detach, false },
 	{ "capture", do_capture, false },
 	{ "watch", do_watch, false },
+	{ "metrics", do_metrics, false },
 	{ "save", do_save, false },
 	{ "load", do_load, false },
 	{ "run.prepare", do_run_prepare, false },

@@ -212,7 +212,8 @@ again:
 	}
 	r->waiting_since_ns = 0;
 	mem_copy(record, cell_at(c, at)->data, sizeof(*record));
-	/* A member may have written anything: what does not fit is no record. */
+	/* A member may have written anything: what does not fit is no record.
+	 */
 	if (!record->cells || record->cells > CAPTURE_CELLS ||
 	    at + record->cells > atomic_load(&c->head) ||
 	    record->bytes > FIRST_DATA + (record->cells - 1u) * CELL_DATA) {

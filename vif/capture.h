@@ -8,11 +8,11 @@
  * With no capture on, a frame costs one test of header->captures.
  *
  * The ring. `head` counts cells ever reserved, `tail` cells ever read; a record
- * takes one cell or several in a row. A writer reserves by moving `head`, copies,
- * and then writes each cell's `seq`, the first cell's last: position + 1 says
- * that the cell holds what was reserved there. A writer that dies in between
- * leaves cells whose `seq` never comes: the reader passes them over after a
- * while, one by one, and nothing else is lost.
+ * takes one cell or several in a row. A writer reserves by moving `head`,
+ * copies, and then writes each cell's `seq`, the first cell's last: position +
+ * 1 says that the cell holds what was reserved there. A writer that dies in
+ * between leaves cells whose `seq` never comes: the reader passes them over
+ * after a while, one by one, and nothing else is lost.
  *
  * Writers: the daemon makes and ends captures; any member writes records; the
  * one reader moves `tail`.
@@ -35,7 +35,7 @@ struct capture_record {
 	uint32_t wire_bytes;
 	vif_ix vif;
 	uint16_t cells;
-	uint8_t way; /* enum vif_way */
+	uint8_t way;   /* enum vif_way */
 	uint8_t flags; /* FRAME_NEEDS_CSUM */
 	uint32_t reserved[2];
 };
