@@ -21,6 +21,9 @@ int hosts_gateway(struct daemon *d, struct refusal *why);
 vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
 		  uid_t uid, bool *fresh, struct refusal *why);
 
+/* hosts_bare - a host without addresses on @ix, for a port. 0, or -1 and why */
+int hosts_bare(struct daemon *d, vif_ix ix, struct refusal *why);
+
 /* hosts_find - the VIF at @path, or 0 and why not */
 vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);
 

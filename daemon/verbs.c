@@ -9,6 +9,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/vif_json.h"
 #include "toami/control.h"
 
@@ -230,7 +231,8 @@ static json_t *do_run_prepare(struct call *c)
 		path = chosen;
 	}
 	ix = hosts_make(c->daemon, path, address, c->peer->uid, NULL, c->why);
-	if (!ix)
+	if (!ix || (!json_is_true(json_object_get(c->request, "kernel")) &&
+		    ports_admit(c->daemon, ix, c->why)))
 		return NULL;
 	/*
 	 * A command that is on the fabric itself (`toami run` in a shell of
@@ -243,6 +245,21 @@ static json_t *do_run_prepare(struct call *c)
 	else
 		members_claim(c->daemon->members, c->peer->pid, ix);
 	return vif_json(c->daemon, ix);
+}
+
+static json_t *do_port_add(struct call *c)
+{
+	return ports_add(c->daemon, c->peer, c->request, c->why);
+}
+
+static json_t *do_port_rm(struct call *c)
+{
+	return ports_remove(c->daemon, c->request, c->why);
+}
+
+static json_t *do_port_ls(struct call *c)
+{
+	return ports_list(c->daemon);
 }
 
 static json_t *do_down(struct call *c)
@@ -269,6 +286,9 @@ static const struct verb {
 	{ "vif.ls", do_vif_ls, false },
 	{ "vif.show", do_vif_show, false },
 	{ "run.prepare", do_run_prepare, false },
+	{ "port.add", do_port_add, false },
+	{ "port.rm", do_port_rm, false },
+	{ "port.ls", do_port_ls, false },
 };
 
 static json_t *run(struct call *c)
