@@ -9,6 +9,7 @@
  */
 #include "cli/cli.h"
 #include "cli/find.h"
+#include "cli/run_kernel.h"
 #include "hook/elf_check.h"
 
 #include <errno.h>
@@ -32,10 +33,18 @@ static const char help[] =
 	"  -a, --address ADDR  its address: one of the fabric's, 'auto' or "
 	"'none'\n"
 	"                      (default: auto for /NAME, none for /NAME/NAME)\n"
+	"      --stack STACK   user (default): through shared memory, or "
+	"kernel: "
+	"its own\n"
+	"                      network namespace, attached by a TAP; for what "
+	"cannot be\n"
+	"                      hooked\n"
 	"\n"
 	"Exits as PROGRAM does; 127: there is no such program; 126: it cannot "
 	"be\n"
 	"executed or hooked; for others see toami(1).\n";
+
+enum { OPT_STACK = 256 };
 
 struct order {
 	const char *vif; /* NULL: named after the program */
@@ -43,6 +52,7 @@ struct order {
 	char program[PATH_MAX];
 	char hook[PATH_MAX];
 	char **argv;
+	bool kernel; /* --stack kernel */
 };
 
 static int find_all(struct order *o)
@@ -60,6 +70,8 @@ static int find_all(struct order *o)
 				    "'%s' is not a program that can be "
 				    "executed: check its permissions",
 				    o->program);
+	if (o->kernel)
+		return 0;
 	if (hook_exec_check(o->program, text, sizeof(text)))
 		return cli_complain(EXIT_NOT_EXECUTABLE, "%s", text);
 	if (find_hook(o->hook))
@@ -97,10 +109,16 @@ static int preload(const char *hook)
 	return err;
 }
 
+static const char *name_of(const struct order *o)
+{
+	const char *slash = strrchr(o->argv[0], '/');
+
+	return slash ? slash + 1 : o->argv[0];
+}
+
 /* Has the VIF made; sets what the hook reads. Returns 0 or an exit code. */
 static int prepare(const struct order *o)
 {
-	const char *slash = strrchr(o->argv[0], '/');
 	struct toami_control *c;
 	json_t *result;
 	struct toami_vif vif;
@@ -111,8 +129,7 @@ static int prepare(const struct order *o)
 	err = client_request(c,
 			     json_pack("{s:s, s:s?, s:s?, s:s}", "verb",
 				       "run.prepare", "path", o->vif, "address",
-				       o->address, "program",
-				       slash ? slash + 1 : o->argv[0]),
+				       o->address, "program", name_of(o)),
 			     &result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));
@@ -132,6 +149,7 @@ int cli_run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "vif", required_argument, NULL, 'v' },
 		{ "address", required_argument, NULL, 'a' },
+		{ "stack", required_argument, NULL, OPT_STACK },
 		CLI_OPTS_END
 	};
 	struct order o = { 0 };
@@ -143,15 +161,30 @@ int cli_run(int argc, char **argv)
 			return cli_help(help);
 		if (c == '?')
 			return cli_usage("run");
-		*(c == 'v' ? &o.vif : &o.address) = optarg;
+		if (c != OPT_STACK) {
+			*(c == 'v' ? &o.vif : &o.address) = optarg;
+			continue;
+		}
+		o.kernel = !strcmp(optarg, "kernel");
+		if (!o.kernel && strcmp(optarg, "user")) {
+			cli_complain(EX_USAGE,
+				     "there is no stack '%s': it is 'user' or "
+				     "'kernel'",
+				     optarg);
+			return cli_usage("run");
+		}
 	}
 	if (optind == argc) {
 		cli_complain(EX_USAGE, "run needs a program to start");
 		return cli_usage("run");
 	}
 	o.argv = argv + optind;
+	if (o.kernel)
+		run_kernel_leave_hook(argv - 1);
 	err = find_all(&o);
-	if (!err)
+	if (!err && o.kernel)
+		err = run_kernel_enter(o.vif, o.address, name_of(&o));
+	else if (!err)
 		err = prepare(&o);
 	if (err)
 		return err;

@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct port {
 	struct ports *ports;
 	struct port *next;
 	struct tap tap;
+	pid_t pid; /* that `life` is of */
 	host_ix host;
 	vif_ix vif;
 	bool uplink;
@@ -181,6 +183,7 @@ static void watch(struct port *p, pid_t pid)
 {
 	struct daemon *d = p->ports->daemon;
 
+	p->pid = pid;
 	p->life.ready = on_end;
 	p->life.fd = (int)sys_call(SYS_pidfd_open, pid, 0);
 	if (p->life.fd >= 0 && !loop_add(&d->loop, &p->life, EPOLLIN))
@@ -189,6 +192,20 @@ static void watch(struct port *p, pid_t pid)
 		close(p->life.fd);
 	p->life.fd = -1;
 	log_line("port %s: process %d cannot be watched", p->tap.name, pid);
+}
+
+/* Ports whose last process has just ended are gone before anybody asks. */
+static void settle(struct ports *ps)
+{
+	struct port *p = ps->first, *next;
+
+	for (; p; p = next) {
+		struct pollfd ended = { .fd = p->life.fd, .events = POLLIN };
+
+		next = p->next;
+		if (p->life.fd >= 0 && poll(&ended, 1, 0) == 1)
+			on_end(&p->life, EPOLLIN);
+	}
 }
 
 /* --- coming and going --------------------------------------------------------
@@ -255,13 +272,14 @@ static int check_empty(struct daemon *d, vif_ix ix, const char *path, pid_t pid,
 	host_ix host = vif_host(f, ix);
 
 	for (proc_ix m = 0; (m = members_next(d->members, ix, m));)
-		if (vif_host(f, f->procs[m].vif) == host)
+		if (vif_host(f, f->procs[m].vif) == host &&
+		    atomic_load(&f->procs[m].pid) != pid)
 			return refuse(why, "vif-busy", EX_TEMPFAIL,
 				      "%s (process %d) is on VIF %s: end it "
 				      "first, or choose another VIF",
 				      f->procs[m].name,
 				      atomic_load(&f->procs[m].pid), path);
-	if (members_busy(d->members, ix, pid))
+	if (!members_find(d->members, pid) && members_busy(d->members, ix, pid))
 		return refuse(why, "vif-busy", EX_TEMPFAIL,
 			      "a program is about to join VIF %s: choose "
 			      "another VIF",
@@ -489,11 +507,12 @@ json_t *ports_list(struct daemon *d)
 		vif_path(daemon_fabric(d), p->vif, path);
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:s, s:s, s:b, s:b, s:{s:I, s:I, s:I, "
+			json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:{s:I, s:I, "
+				  "s:I, "
 				  "s:I, s:I}, s:{s:I, s:I, s:I}}",
 				  "path", path, "kind", "tap", "name",
 				  p->tap.name, "uplink", p->uplink, "offload",
-				  p->tap.offload, "in", "frames",
+				  p->tap.offload, "pid", p->pid, "in", "frames",
 				  (json_int_t)c->in, "bytes",
 				  (json_int_t)c->in_bytes, "bad",
 				  (json_int_t)c->in_bad, "refused",
@@ -514,6 +533,11 @@ const char *ports_name(struct daemon *d, vif_ix ix)
 	return NULL;
 }
 
+void ports_settle(struct daemon *d)
+{
+	settle(d->ports);
+}
+
 int ports_admit(struct daemon *d, vif_ix ix, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
@@ -521,6 +545,7 @@ int ports_admit(struct daemon *d, vif_ix ix, struct refusal *why)
 	char path[VIF_PATH_MAX];
 	const char *name;
 
+	settle(d->ports);
 	if (!host || !atomic_load(&f->hosts[host].port))
 		return 0;
 	vif_path(f, f->hosts[host].vif, path);

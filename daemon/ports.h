@@ -41,6 +41,9 @@ json_t *ports_list(struct daemon *d);
 /* ports_name - of the port on VIF @ix itself, or NULL: it has none */
 const char *ports_name(struct daemon *d, vif_ix ix);
 
+/* ports_settle - ports whose processes have ended by now are gone */
+void ports_settle(struct daemon *d);
+
 /*
  * ports_admit - may programs be on @ix? 0, or -1 and why not: it has a port, or
  * shares the address of one that has

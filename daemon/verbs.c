@@ -226,6 +226,7 @@ static json_t *do_run_prepare(struct call *c)
 
 	if (bad)
 		return NULL;
+	ports_settle(c->daemon);
 	if (!path) {
 		choose_path(c, program ? program : "", chosen);
 		path = chosen;
@@ -240,7 +241,7 @@ static json_t *do_run_prepare(struct call *c)
 	 * moves.
 	 */
 	member = members_find(c->daemon->members, c->peer->pid);
-	if (member)
+	if (member && !json_is_true(json_object_get(c->request, "kernel")))
 		daemon_fabric(c->daemon)->procs[member].vif = ix;
 	else
 		members_claim(c->daemon->members, c->peer->pid, ix);
