@@ -145,11 +145,11 @@ static int attach(struct toami_control *c, const char *path)
 		return cli_complain(EX_OSERR, "/proc/self/ns/net: %s",
 				    strerror(errno));
 	}
-	err = client_request_with(
-		c,
-		json_pack("{s:s, s:s, s:I}", "verb", "port.add", "path", path,
-			  "netns", (json_int_t)netns.st_ino),
-		fd, &setup);
+	err = client_request_with(c,
+				  json_pack("{s:s, s:s, s:I}", "verb",
+					    "port.add", "path", path, "netns",
+					    (json_int_t)netns.st_ino),
+				  fd, &setup);
 	close(fd);
 	if (err)
 		return cli_complain(err, "%s", toami_control_text(c));
@@ -230,12 +230,12 @@ int run_kernel_enter(const char *vif, const char *address, const char *program)
 
 	if (err)
 		return err;
-	err = client_request(
-		c,
-		json_pack("{s:s, s:s?, s:s, s:s, s:b}", "verb", "run.prepare",
-			  "path", vif, "address", address ? address : "auto",
-			  "program", program, "kernel", 1),
-		&result);
+	err = client_request(c,
+			     json_pack("{s:s, s:s?, s:s, s:s, s:b}", "verb",
+				       "run.prepare", "path", vif, "address",
+				       address ? address : "auto", "program",
+				       program, "kernel", 1),
+			     &result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));
 		goto out;

@@ -226,10 +226,9 @@ static void a_silent_neighbour_is_reported(void **state)
 		conn_ix u = udp_socket(n, 0, 0, v6 ? STACK_INET6 : 0), c;
 
 		n->use_arp = true;
-		assert_int_equal(
-			conn_open(&n->st[0], STACK_TCP, 9,
-				  n->host[0]->config.vif, &c),
-			0);
+		assert_int_equal(conn_open(&n->st[0], STACK_TCP, 9,
+					   n->host[0]->config.vif, &c),
+				 0);
 		assert_int_equal(conn_connect(&n->st[0], c, &none, 80), 0);
 		assert_int_equal(conn_connect(&n->st[0], u, &none, 5), 0);
 		assert_int_equal(send_to(n, 0, u, 100, &none, 5), 0);
