@@ -220,7 +220,8 @@ static int join(struct toami_control *c, const char *path, const char *port)
 	return 0;
 }
 
-int run_kernel_enter(const char *vif, const char *address, const char *program)
+int run_kernel_enter(const char *vif, const char *address, json_t *set,
+		     const char *program)
 {
 	struct toami_control *c;
 	struct toami_vif got;
@@ -231,10 +232,11 @@ int run_kernel_enter(const char *vif, const char *address, const char *program)
 	if (err)
 		return err;
 	err = client_request(c,
-			     json_pack("{s:s, s:s?, s:s, s:s, s:b}", "verb",
-				       "run.prepare", "path", vif, "address",
-				       address ? address : "auto", "program",
-				       program, "kernel", 1),
+			     json_pack("{s:s, s:s?, s:s, s:s, s:b, s:O*, s:b}",
+				       "verb", "run.prepare", "path", vif,
+				       "address", address ? address : "auto",
+				       "program", program, "kernel", 1, "set",
+				       set, "anonymous", set && !vif),
 			     &result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* toami vif add */
 #include "cli/cli.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
 static const char help[] =
-	"usage: toami vif add [-a ADDR] PATH\n"
+	"usage: toami vif add [-a ADDR] PATH [NAME=VALUE...]\n"
 	"\n"
-	"Makes the VIF at PATH, and those above it that are missing.\n"
+	"Makes the VIF at PATH, and those above it that are missing, and sets "
+	"its\n"
+	"properties.\n"
 	"\n"
 	"  -a, --address ADDR  an IPv4 or IPv6 address of the fabric; 'auto': "
 	"the\n"
@@ -22,29 +25,33 @@ int cli_vif_add(int argc, char **argv)
 		{ "address", required_argument, NULL, 'a' }, CLI_OPTS_END
 	};
 	const char *address = NULL;
-	json_t *result;
+	struct toami_control *control;
 	struct toami_vif vif;
 	int c, err;
 
 	while ((c = getopt_long(argc, argv, "a:h", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
+		if (c == CLI_HELP) {
+			cli_help(help);
+			words_help(stdout);
+			return 0;
+		}
 		if (c != 'a')
 			return cli_usage("vif add");
 		address = optarg;
 	}
-	if (argc - optind != 1) {
+	if (optind == argc) {
 		cli_complain(EX_USAGE, "vif add takes one PATH");
 		return cli_usage("vif add");
 	}
-	err = cli_ask(true,
-		      json_pack("{s:s, s:s, s:s?}", "verb", "vif.add", "path",
-				argv[optind], "address", address),
-		      &result);
+	err = cli_open(true, &control);
 	if (err)
 		return err;
-	client_vif(result, &vif);
-	json_decref(result);
+	err = cli_close(control,
+			toami_vif_add(control, argv[optind], address,
+				      (const char *const *)argv + optind + 1,
+				      &vif));
+	if (err)
+		return err;
 	if (*vif.address)
 		printf("%s %s %s\n", vif.path, vif.address, vif.address6);
 	else

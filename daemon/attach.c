@@ -14,6 +14,7 @@
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
+#include "daemon/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -117,6 +118,8 @@ static int join(struct applicant *a, const struct attach_request *q,
 	vif = hosts_find(d, q->vif, why);
 	if (!vif)
 		return -ENOENT;
+	if (rights_use(d, &a->peer, vif, why))
+		return -EACCES;
 	if (ports_admit(d, vif, why))
 		return -EBUSY;
 	pidfd = peer_pidfd(a->source.fd, a->peer.pid);

@@ -35,11 +35,13 @@ struct daemon {
 	struct socket_thread thread;
 	struct loop loop;
 	struct pool pool;
-	struct members *members;  /* members.h */
-	struct listener *attach;  /* attach.h */
-	struct listener *control; /* control.h */
-	struct dns_service *dns;  /* dns_service.h; NULL: no names */
-	struct ports *ports;	  /* ports.h */
+	struct members *members;     /* members.h */
+	struct settings *settings;   /* settings.h */
+	struct transient *transient; /* transient.h */
+	struct listener *attach;     /* attach.h */
+	struct listener *control;    /* control.h */
+	struct dns_service *dns;     /* dns_service.h; NULL: no names */
+	struct ports *ports;	     /* ports.h */
 	/* The gateways behind the uplink; any: nothing leaves the fabric. */
 	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;

@@ -5,6 +5,8 @@
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "fabric/wake.h"
+#include "daemon/settings.h"
+#include "daemon/transient.h"
 #include "port/tap.h"
 #include "socket/work.h"
 #include "stack/stack.h"
@@ -90,7 +92,8 @@ static void send_waiting(struct port *p)
 		atomic_fetch_sub(&h->backlog_frames, n);
 		sent += n;
 		if (sent >= SEND_BUDGET) {
-			wake_send(daemon_fabric(d), WAKE_PORTS);
+			wake_send(daemon_fabric(d), d->process.self,
+				  WAKE_PORTS);
 			break;
 		}
 		if (n)
@@ -262,6 +265,7 @@ static void drop(struct port *p, const char *why)
 		atomic_store(&vif_at(f, p->vif)->host, 0);
 	tap_fini(&p->tap);
 	free(p);
+	transient_sweep(d);
 }
 
 /* Is anybody on the host that is about to go behind a port? */
@@ -293,26 +297,34 @@ static vif_ix make_vif(struct daemon *d, const char *path, const char *address,
 		       struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
-	vif_ix ix = vif_find(f, path);
+	vif_ix ix = vif_find(f, path), top;
 
+	if (uplink && !rights_all(d, peer)) {
+		refuse(why, "no-permission", EX_NOPERM,
+		       "an uplink is everybody's: only the fabric's user and "
+		       "root may add one");
+		return 0;
+	}
 	if (ix == VIF_ROOT) {
 		refuse(why, "vif-busy", EX_USAGE,
 		       "the root of the tree is the gateway's: give the port a "
 		       "VIF of its own");
 		return 0;
 	}
-	if (ix && ports_admit(d, ix, why))
+	if (ix && (rights_use(d, peer, ix, why) || ports_admit(d, ix, why)))
 		return 0;
 	ix = hosts_make(d, path,
 			uplink	  ? "none"
 			: address ? address
 				  : "auto",
-			peer->uid, NULL, why);
-	if (!ix || check_empty(d, ix, path, peer->pid, why))
+			peer, &top, why);
+	if (!ix)
 		return 0;
-	if (uplink && hosts_bare(d, ix, why))
-		return 0;
-	return ix;
+	if (!check_empty(d, ix, path, peer->pid, why) &&
+	    !(uplink && hosts_bare(d, ix, why)))
+		return ix;
+	hosts_take_back(d, ix, top);
+	return 0;
 }
 
 static int refuse_tap(struct refusal *why, int err)
@@ -471,8 +483,8 @@ json_t *ports_add(struct daemon *d, const struct peer *peer,
 	return setup_json(p);
 }
 
-json_t *ports_remove(struct daemon *d, const json_t *request,
-		     struct refusal *why)
+json_t *ports_remove(struct daemon *d, const struct peer *peer,
+		     const json_t *request, struct refusal *why)
 {
 	const char *path = text_of(request, "path");
 	vif_ix ix = path ? hosts_find(d, path, why) : 0;
@@ -492,6 +504,8 @@ json_t *ports_remove(struct daemon *d, const json_t *request,
 		       path);
 		return NULL;
 	}
+	if (rights_use(d, peer, ix, why))
+		return NULL;
 	drop(p, "it was told to");
 	return json_object();
 }

@@ -32,8 +32,8 @@ json_t *ports_add(struct daemon *d, const struct peer *peer,
 		  const json_t *request, struct refusal *why);
 
 /* ports_remove - verb port.rm; NULL and why not */
-json_t *ports_remove(struct daemon *d, const json_t *request,
-		     struct refusal *why);
+json_t *ports_remove(struct daemon *d, const struct peer *peer,
+		     const json_t *request, struct refusal *why);
 
 /* ports_list - verb port.ls */
 json_t *ports_list(struct daemon *d);

@@ -5,12 +5,12 @@
  * all.
  */
 #include "daemon/verbs.h"
+#include "daemon/call.h"
 #include "daemon/dns_service.h"
-#include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
-#include "daemon/vif_json.h"
+#include "daemon/settings.h"
 #include "toami/control.h"
 
 #include <jansson.h>
@@ -20,16 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct call {
-	struct daemon *daemon;
-	const struct peer *peer;
-	const json_t *request;
-	struct refusal *why;
-};
-
-/* A string of the request: NULL when it is not there, and *bad when it is
- * something else. */
-static const char *text_of(struct call *c, const char *key, bool *bad)
+const char *call_text(struct call *c, const char *key, bool *bad)
 {
 	json_t *v = json_object_get(c->request, key);
 
@@ -47,16 +38,24 @@ static const char *text_of(struct call *c, const char *key, bool *bad)
 	return json_string_value(v);
 }
 
-/* The path of the request, which must be there. */
-static const char *path_of(struct call *c)
+const char *call_path(struct call *c)
 {
 	bool bad = false;
-	const char *path = text_of(c, "path", &bad);
+	const char *path = call_text(c, "path", &bad);
 
 	if (!path && !bad)
 		refuse(c->why, "bad-request", EX_USAGE,
 		       "the request lacks the path of a VIF");
 	return path;
+}
+
+json_t *call_text_result(struct call *c, char *text)
+{
+	c->text = text;
+	if (!text)
+		refuse(c->why, "internal", EX_OSERR,
+		       "the daemon is out of memory");
+	return NULL;
 }
 
 static json_t *do_version(struct call *c)
@@ -128,126 +127,6 @@ static json_t *do_status(struct call *c)
 	return status;
 }
 
-static json_t *do_vif_add(struct call *c)
-{
-	const char *path = path_of(c), *address;
-	bool bad = false, fresh;
-	vif_ix ix;
-
-	address = text_of(c, "address", &bad);
-	if (!path || bad)
-		return NULL;
-	ix = hosts_make(c->daemon, path, address, c->peer->uid, &fresh, c->why);
-	if (ix && !fresh &&
-	    !json_is_true(json_object_get(c->request, "keep"))) {
-		refuse(c->why, "vif-exists", EX_CANTCREAT,
-		       "VIF %s exists already: 'toami vif show %s' shows it",
-		       path, path);
-		return NULL;
-	}
-	return ix ? vif_json(c->daemon, ix) : NULL;
-}
-
-static json_t *do_vif_rm(struct call *c)
-{
-	const char *path = path_of(c);
-	bool below = json_is_true(json_object_get(c->request, "recursive"));
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
-
-	if (!ix || hosts_remove(c->daemon, ix, below, c->why))
-		return NULL;
-	return json_object();
-}
-
-static json_t *do_vif_ls(struct call *c)
-{
-	bool bad = false;
-	const char *path = text_of(c, "path", &bad);
-	vif_ix top;
-
-	if (bad)
-		return NULL;
-	top = hosts_find(c->daemon, path ? path : "/", c->why);
-	return top ? json_pack("{s:o}", "vifs", vif_json_tree(c->daemon, top))
-		   : NULL;
-}
-
-static json_t *do_vif_show(struct call *c)
-{
-	const char *path = path_of(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
-
-	return ix ? vif_json(c->daemon, ix) : NULL;
-}
-
-/* A program's name as a VIF's: what does not belong there becomes '-'. */
-static void name_for(const char *program, char name[VIF_NAME_MAX])
-{
-	size_t n = 0;
-
-	for (; *program && n < VIF_NAME_MAX - 8; program++, n++)
-		name[n] = vif_name_ok(program, 1) && (*program != '-' || !n)
-				  ? (n ? '-' : '_')
-				  : *program;
-	name[n] = 0;
-	if (!n)
-		snprintf(name, VIF_NAME_MAX, "program");
-}
-
-/*
- * The path for a program that was given none: /NAME, or the first of /NAME-2,
- * /NAME-3 and so on that no other program is on.
- */
-static void choose_path(struct call *c, const char *program,
-			char path[VIF_PATH_MAX])
-{
-	char name[VIF_NAME_MAX];
-	vif_ix ix;
-
-	name_for(program, name);
-	snprintf(path, VIF_PATH_MAX, "/%s", name);
-	for (int n = 2; n <= FABRIC_PROC_MAX; n++) {
-		ix = vif_find(daemon_fabric(c->daemon), path);
-		if (!ix || !members_busy(c->daemon->members, ix, c->peer->pid))
-			return;
-		snprintf(path, VIF_PATH_MAX, "/%s-%d", name, n);
-	}
-}
-
-static json_t *do_run_prepare(struct call *c)
-{
-	char chosen[VIF_PATH_MAX];
-	bool bad = false;
-	const char *path = text_of(c, "path", &bad);
-	const char *address = text_of(c, "address", &bad);
-	const char *program = text_of(c, "program", &bad);
-	proc_ix member;
-	vif_ix ix;
-
-	if (bad)
-		return NULL;
-	ports_settle(c->daemon);
-	if (!path) {
-		choose_path(c, program ? program : "", chosen);
-		path = chosen;
-	}
-	ix = hosts_make(c->daemon, path, address, c->peer->uid, NULL, c->why);
-	if (!ix || (!json_is_true(json_object_get(c->request, "kernel")) &&
-		    ports_admit(c->daemon, ix, c->why)))
-		return NULL;
-	/*
-	 * A command that is on the fabric itself (`toami run` in a shell of
-	 * `toami run`) keeps its slot when it becomes the program: the slot
-	 * moves.
-	 */
-	member = members_find(c->daemon->members, c->peer->pid);
-	if (member && !json_is_true(json_object_get(c->request, "kernel")))
-		daemon_fabric(c->daemon)->procs[member].vif = ix;
-	else
-		members_claim(c->daemon->members, c->peer->pid, ix);
-	return vif_json(c->daemon, ix);
-}
-
 static json_t *do_port_add(struct call *c)
 {
 	return ports_add(c->daemon, c->peer, c->request, c->why);
@@ -255,7 +134,7 @@ static json_t *do_port_add(struct call *c)
 
 static json_t *do_port_rm(struct call *c)
 {
-	return ports_remove(c->daemon, c->request, c->why);
+	return ports_remove(c->daemon, c->peer, c->request, c->why);
 }
 
 static json_t *do_port_ls(struct call *c)
@@ -267,6 +146,12 @@ static json_t *do_down(struct call *c)
 {
 	uint32_t programs = members_count(c->daemon->members);
 
+	if (!rights_all(c->daemon, c->peer)) {
+		refuse(c->why, "no-permission", EX_NOPERM,
+		       "only user %u and root may end the fabric in %s",
+		       geteuid(), c->daemon->options->dir);
+		return NULL;
+	}
 	log_line("process %d ends the fabric, %u programs on it", c->peer->pid,
 		 programs);
 	daemon_end(c->daemon);
@@ -283,9 +168,15 @@ static const struct verb {
 	{ "status", do_status, true },
 	{ "down", do_down, true },
 	{ "vif.add", do_vif_add, false },
+	{ "vif.set", do_vif_set, false },
 	{ "vif.rm", do_vif_rm, false },
+	{ "vif.mv", do_vif_mv, false },
 	{ "vif.ls", do_vif_ls, false },
 	{ "vif.show", do_vif_show, false },
+	{ "vif.attach", do_vif_attach, false },
+	{ "vif.detach", do_vif_detach, false },
+	{ "save", do_save, false },
+	{ "load", do_load, false },
 	{ "run.prepare", do_run_prepare, false },
 	{ "port.add", do_port_add, false },
 	{ "port.rm", do_port_rm, false },
@@ -296,7 +187,7 @@ static json_t *run(struct call *c)
 {
 	json_t *protocol = json_object_get(c->request, "protocol");
 	bool bad = false;
-	const char *name = text_of(c, "verb", &bad);
+	const char *name = call_text(c, "verb", &bad);
 	const struct verb *v = NULL;
 
 	for (size_t i = 0; name && i < ARRAY_SIZE(verbs); i++)
@@ -346,12 +237,28 @@ char *verbs_refuse_line(size_t bytes)
 	return verbs_refuse(&why);
 }
 
+/* @reply with the member "result", which is @result as it is; consumed. */
+static char *splice(const json_t *reply, char *result)
+{
+	char *frame = json_dumps(reply, JSON_COMPACT), *text = NULL;
+	size_t n = frame ? strlen(frame) : 0;
+
+	/* "{...}" without its last brace, and a comma if there is anything. */
+	if (frame && asprintf(&text, "%.*s%s\"result\":%s}", (int)n - 1, frame,
+			      n > 2 ? "," : "", result) < 0)
+		text = NULL;
+	free(frame);
+	free(result);
+	return text;
+}
+
 char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 		   size_t bytes)
 {
 	struct refusal why = { .code = "internal",
 			       .exit_code = EX_SOFTWARE,
 			       .text = "the daemon is out of memory" };
+	struct call call = { d, peer, NULL, &why, NULL };
 	json_t *request, *result, *reply, *id;
 	json_error_t at;
 	char *text;
@@ -364,11 +271,18 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 		json_decref(request);
 		return verbs_refuse(&why);
 	}
-	result = run(&(struct call){ d, peer, request, &why });
+	call.request = request;
+	result = run(&call);
 	reply = json_object();
 	id = json_object_get(request, "id");
 	if (id)
 		json_object_set(reply, "id", id);
+	if (call.text) {
+		text = splice(reply, call.text);
+		json_decref(reply);
+		json_decref(request);
+		return text;
+	}
 	if (result)
 		json_object_set_new(reply, "result", result);
 	else

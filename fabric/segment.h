@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   3			  /* moves with any layout change */
+#define FABRIC_ABI   4			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -39,6 +39,7 @@
 /* Tables that the rooms above define; the fabric only knows their sizes. */
 enum fabric_table {
 	FABRIC_TABLE_VIF,	 /* struct vif */
+	FABRIC_TABLE_CONTROL,	 /* struct vif_control */
 	FABRIC_TABLE_STACK_HOST, /* struct stack_host, by host_ix */
 	FABRIC_TABLE_CONN,	 /* struct conn */
 	FABRIC_TABLE_SOCK,	 /* struct sock */
@@ -103,6 +104,8 @@ struct fabric_proc {
 };
 
 #define FABRIC_FD_PSET UINT32_C(0x80000000)
+#define FABRIC_FD_HIDDEN \
+	UINT32_MAX /* ours alone: the program cannot close it */
 
 /*
  * A lock that outlives its holder: the word names the holder's context, the

@@ -359,7 +359,7 @@ static void rouse_pset(struct fabric *f, pset_ix ix)
 
 	atomic_fetch_add(&p->sleeping, PSET_WOKEN);
 	wake_futex(&p->sleeping, INT_MAX);
-	wake_send(f, pset_wake_name(p, ix));
+	wake_send(f, 0, pset_wake_name(p, ix));
 }
 
 /*
@@ -379,7 +379,7 @@ static void rouse(struct fabric *f)
 	for (pset_ix ix = 1; ix < psets; ix++)
 		if (pset_live(f, ix))
 			rouse_pset(f, ix);
-	wake_send(f, WAKE_DAEMON);
+	wake_send(f, 0, WAKE_DAEMON);
 }
 
 static void mark_frame(void *arg, frame_ix ix)

@@ -378,7 +378,7 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 		if (futex)
 			wake_futex((_Atomic uint32_t *)whom, INT_MAX);
 		else
-			wake_send(w->fabric, whom);
+			wake_send(w->fabric, w->thread->self, whom);
 		return;
 	}
 	w->wake_futex[w->wakes] = futex;
@@ -443,9 +443,9 @@ void work_end(struct work *w)
 		if (w->wake_futex[i])
 			wake_futex((_Atomic uint32_t *)w->wake[i], INT_MAX);
 		else
-			wake_send(w->fabric, w->wake[i]);
+			wake_send(w->fabric, w->thread->self, w->wake[i]);
 	}
-	wake_daemon_at(w->fabric, w->timer_ns);
+	wake_daemon_at(w->fabric, w->thread->self, w->timer_ns);
 	fabric_leave(&w->in);
 }
 

@@ -26,7 +26,7 @@
 #define VIF_NAME_MAX  FABRIC_NAME_MAX /* bytes, with the final zero */
 #define VIF_PATH_MAX  ATTACH_VIF_MAX
 #define VIF_DEPTH_MAX 64
-#define VIF_BUCKETS   4096 /* of the hash of (parent, name) */
+#define VIF_BUCKETS   65536 /* of the hash of (parent, name) */
 #define VIF_ROOT      ((vif_ix)1)
 
 enum vif_state { VIF_FREE, VIF_UP };
@@ -56,6 +56,8 @@ struct vif {
 			* not part of the VIF: outlives it */
 	uint32_t uid;  /* who made it */
 	uint32_t generation; /* counts uses of the slot */
+
+	_Atomic uint32_t control; /* slot of vif/control.h; 0: none */
 
 	_Alignas(CACHE_LINE) char name[VIF_NAME_MAX];
 	struct ip_addr addr4; /* any: none of its own */
@@ -98,6 +100,18 @@ int vif_add(struct fabric *f, vif_ix parent, const char *name, size_t bytes,
  * Returns 0; -EBUSY: it has children, or still a host; -EPERM: it is the root.
  */
 int vif_remove(struct fabric *f, vif_ix ix);
+
+/**
+ * vif_move - @ix gets another parent, another name, or both; what is below it
+ * comes along
+ *
+ * The caller has seen that @parent is not below it, and that neither depth nor
+ * paths become too long. A member that walks the tree meanwhile counts on the
+ * old or on the new path. Returns 0; -EEXIST: @parent has another child called
+ * so; -EINVAL, -ENAMETOOLONG: not a name.
+ */
+int vif_move(struct fabric *f, vif_ix ix, vif_ix parent, const char *name,
+	     size_t bytes);
 
 /* vif_child - the child of @parent called @name (@bytes long), or 0 */
 vif_ix vif_child(const struct fabric *f, vif_ix parent, const char *name,

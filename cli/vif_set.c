@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* toami vif set */
+#include "cli/cli.h"
+#include "cli/words.h"
+
+#include <stdio.h>
+
+static const char help[] =
+	"usage: toami vif set PATH NAME=VALUE...\n"
+	"\n"
+	"Changes properties of the VIF at PATH: all that are given, or none. "
+	"What flows\n"
+	"is not disturbed. Rates are in bits per second.\n";
+
+int cli_vif_set(int argc, char **argv)
+{
+	static const struct option options[] = { CLI_OPTS_END };
+	struct toami_control *control;
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c != CLI_HELP)
+			return cli_usage("vif set");
+		cli_help(help);
+		words_help(stdout);
+		return 0;
+	}
+	if (argc - optind < 2) {
+		cli_complain(EX_USAGE, "vif set takes a PATH and NAME=VALUE");
+		return cli_usage("vif set");
+	}
+	err = cli_open(false, &control);
+	if (err)
+		return err;
+	return cli_close(control,
+			 toami_vif_set(control, argv[optind],
+				       (const char *const *)argv + optind + 1));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See words.h. */
+#include "cli/words.h"
+#include "cli/cli.h"
+#include "daemon/prop.h"
+
+void words_help(FILE *to)
+{
+	fputs("\nProperties, NAME=VALUE; 'none' takes one away:\n\n", to);
+	for (size_t i = 0; i < PROPS; i++)
+		fprintf(to, "  %-12s %s; for instance %s=%s\n",
+			prop_table[i].name, prop_table[i].doc,
+			prop_table[i].name, prop_table[i].example);
+}
+
+void words_print(const json_t *set, const char *before, const char *after,
+		 FILE *to)
+{
+	char word[PROP_TEXT_MAX];
+
+	for (enum prop_id id = 0; id < PROPS; id++) {
+		struct prop_value v;
+
+		client_value(set, id, &v);
+		if (!prop_is_set(&v))
+			continue;
+		fprintf(to, "%s%s=%s%s", before, prop_table[id].name,
+			prop_print(id, &v, word), after);
+	}
+}
