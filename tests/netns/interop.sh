@@ -71,7 +71,8 @@ link() {
 	until_ok in_ns k ping -c 1 -W 1 "$(vif_field /s address)"
 	until_ok in_ns k ping -c 1 -W 1 "$(vif_field /s address6)"
 	case $1 in
-	whole | cut | jumbo) both "$everything" ;;
+	whole) both "$everything" ;;
+	cut | jumbo) both "$bad small-segments reset-by-us" ;;
 	*) both "$bad" ;;
 	esac
 	if [ "$1" = whole ]; then

@@ -26,7 +26,9 @@ forget_namespaces() {
 		ip netns del "$n" 2>/dev/null || true
 	done
 }
-trap 'forget_namespaces; finish' EXIT
+at_end() {
+	forget_namespaces
+}
 
 # netns NAME: makes $ns-NAME, its loopback up
 netns() {

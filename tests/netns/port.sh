@@ -22,6 +22,7 @@ fails() {
 fetch="curl -s -g --max-time 20 -o /dev/null -w %{http_code}"
 
 netns k
+"$toami" vif add /web >/dev/null
 start_in k python3 -m http.server --bind :: 8000
 start /web python3 -m http.server --bind :: 8000
 expect "/k t0 10.77.0.3" "$(in_ns k "$toami" port add tap /k --name t0)" "port add"
