@@ -172,15 +172,15 @@ static bool pass_at_once(struct work *w, struct frame *f)
 {
 	struct fabric_lock *lock = sched_lock_of(w->fabric);
 	struct stack_pace *p = pace_at(paces(w), f->pace);
-	struct sched_view v;
 	bool done;
 
+	/* Its connection has something to learn? */
+	if (f->pace && !f->held)
+		return false;
 	if (!fabric_trylock(&w->in, lock))
 		return false;
-	sched_open(&v, w->fabric, &w->in.arena, w->now_ns);
-	/* Its connection has something to learn? */
-	done = (!f->pace || (f->held && p->generation == v.generation)) &&
-	       sched_pass(&v, f);
+	done = sched_pass(w->fabric, f, w->now_ns,
+			  f->pace ? p->generation : 0);
 	if (done && f->held)
 		pace_pass(p, f->held);
 	fabric_unlock(&w->in, lock);

@@ -193,22 +193,31 @@ static struct sched_way *way_of(struct sched_view *v, vif_ix tx, vif_ix rx)
 	return way;
 }
 
-bool sched_pass(struct sched_view *v, const struct frame *f)
+bool sched_pass(struct fabric *f, const struct frame *fr, uint64_t now_ns,
+		uint32_t generation)
 {
-	struct sched *s = v->s;
-	uint32_t bytes = frame_wire_bytes(f);
+	struct sched *s = slot_at(&f->table[FABRIC_TABLE_SCHED], 1);
+	uint32_t bytes = frame_wire_bytes(fr);
 	struct sched_way *way;
+	struct sched_view v;
 
+	if (unlikely(generation && generation != s->generation))
+		return false;
 	if (unlikely(atomic_load_explicit(&s->backlog, memory_order_relaxed) ||
 		     atomic_load_explicit(&s->dirty, memory_order_relaxed) ||
 		     s->impaired))
 		return false;
-	way = way_of(v, f->tx_vif, f->rx_vif);
+	/* As sched_open(), without what is not needed. */
+	v.fabric = f;
+	v.s = s;
+	v.nodes = f->table[FABRIC_TABLE_NODE].base;
+	v.now_ns = now_ns;
+	way = way_of(&v, fr->tx_vif, fr->rx_vif);
 	if (unlikely(way->generation != s->generation) ||
-	    !is_open(v, way->tx_node) || !is_open(v, way->rx_node))
+	    !is_open(&v, way->tx_node) || !is_open(&v, way->rx_node))
 		return false;
-	charge(v, way->tx_node, bytes);
-	charge(v, way->rx_node, bytes);
+	charge(&v, way->tx_node, bytes);
+	charge(&v, way->rx_node, bytes);
 	return true;
 }
 

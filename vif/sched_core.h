@@ -99,11 +99,13 @@ uint64_t sched_bottleneck(struct sched_view *v, const struct sched_path *p);
 
 /**
  * sched_pass - the short way of most frames: nothing waits, nothing is shut
+ * @generation: of the controls that its connection knows; 0: it has none
  *
- * Returns true: @f, whose rx_vif says where it goes, has been charged and goes
- * on. False: it has to be pushed.
+ * Under the lock, without a view. Returns true: @fr, whose rx_vif says where it
+ * goes, has been charged and goes on. False: it has to be pushed.
  */
-bool sched_pass(struct sched_view *v, const struct frame *f);
+bool sched_pass(struct fabric *f, const struct frame *fr, uint64_t now_ns,
+		uint32_t generation);
 
 /* --- after a death; the world is stopped */
 
