@@ -108,14 +108,15 @@ static void begin_flows(struct sim *s)
 	}
 }
 
-/* One long stream over links that lose, reorder, repeat and damage, both ways. */
+/* One long stream over links that lose, reorder, repeat and damage, both ways.
+ */
 static void begin_stream(struct sim *s)
 {
 	for (uint32_t i = 0; i < 2; i++)
 		s->w.config[i] = (struct link_config){
 			.wire = true,
-			.delay_ns = between(&s->random, 50, 5000) *
-				    NSEC_PER_USEC,
+			.delay_ns =
+				between(&s->random, 50, 5000) * NSEC_PER_USEC,
 			.loss = 50000,
 			.reorder = 50000,
 			.duplicate = 10000,
@@ -246,14 +247,13 @@ static void dump(struct testnet *n)
 		printf("  conn %u host %u proto %u state %u flags %08x sock %u "
 		       "listener %u\n"
 		       "    una +0 nxt +%u end +%u wnd %u cwnd %u recovery %u "
-		       "lost +%d rxt +%d sackeds %u\n"
+		       "lost %u sacked %u\n"
 		       "    rcv queued %u ooo %u window %u timers %ld %ld %ld "
 		       "at %ld ms retries %u backoff %u probes %u\n",
 		       ix, c->host, c->proto, c->state, c->flags, c->sock,
 		       c->listener, c->snd_nxt - c->snd_una,
 		       c->snd_end - c->snd_una, c->snd_wnd, c->cwnd,
-		       c->recovery, (int)(c->lost_end - c->snd_una),
-		       (int)(c->high_rxt - c->snd_una), c->sackeds,
+		       c->recovery, c->lost_bytes, c->sacked_bytes,
 		       c->rcv_queued, c->ooo_frames, c->rcv_adv - c->rcv_nxt,
 		       (long)(c->rtx_at / NSEC_PER_MSEC),
 		       (long)(c->delack_at / NSEC_PER_MSEC),
@@ -361,4 +361,3 @@ bool seed_run(struct seed_plan *p, uint64_t seed)
 		       (unsigned long)seed, bad, (unsigned long)seed, p->how);
 	return !bad;
 }
-
