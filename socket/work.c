@@ -99,6 +99,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->out = (struct frame_list){ 0, 0 };
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->held_again = false;
 	w->sched_ns = UINT64_MAX;
 	w->now_ns = 0;
 	w->wakes = 0;
@@ -386,7 +387,8 @@ static void deliver(struct work *w)
 {
 	do {
 		deliver_out(w);
-	} while ((unlikely(w->held.first) || hold_is_due(w, w->now_ns)) &&
+	} while ((unlikely(w->held.first || w->held_again) ||
+		  hold_is_due(w, w->now_ns)) &&
 		 hold_serve(w));
 }
 
