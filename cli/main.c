@@ -12,6 +12,7 @@ static const struct cli_verb verbs[] = {
 	{ "capture", "copies of frames, for wireshark", cli_capture },
 	{ "watch", "what happens to the tree", cli_watch },
 	{ "metrics", "counters for a monitoring system", cli_metrics },
+	{ "port", "attach the kernel's interfaces to VIFs", cli_port },
 	{ "save", "write the tree as text", cli_save },
 	{ "load", "change the tree as such text says, all or nothing",
 	  cli_load },

@@ -19,7 +19,8 @@
 static const char help[] =
 	"usage: toami top [-i SECONDS] [-b [-n COUNT]] [PATH]\n"
 	"\n"
-	"Shows the VIF at PATH (default: /) and all below it live: bits a second "
+	"Shows the VIF at PATH (default: /) and all below it live: bits a "
+	"second "
 	"out (TX) and\n"
 	"in (RX), ceilings, what waits and how long (99 of 100 frames), frames "
 	"dropped a\n"
@@ -32,7 +33,8 @@ static const char help[] =
 	"Keys: arrows, page keys  move      t, o, i, d  sort by tree, TX, RX, "
 	"drops\n"
 	"      r  change the rate           R  change rate-in\n"
-	"      /  only paths that contain   space  stop and go on      q  end\n";
+	"      /  only paths that contain   space  stop and go on      q  "
+	"end\n";
 
 #define SPARK	16
 #define KEY_ESC 27
@@ -51,8 +53,7 @@ struct screen {
 	uint64_t interval_ms;
 };
 
-static const char head[] =
-	"%-*s %5s %9s %9s  %-*s %9s %9s %8s %8s %7s %6s";
+static const char head[] = "%-*s %5s %9s %9s  %-*s %9s %9s %8s %8s %7s %6s";
 
 static void format_head(char *line, size_t size, int width)
 {

@@ -185,9 +185,9 @@ void top_sort(struct top_data *data, enum top_order order)
 const char *top_spark(const struct top_row *row, size_t columns, bool utf8,
 		      char text[4 * TOP_HISTORY + 1])
 {
-	static const char *const bars[] = { " ", "\u2581", "\u2582", "\u2583",
-					    "\u2584", "\u2585", "\u2586",
-					    "\u2587", "\u2588" };
+	static const char *const bars[] = { " ",      "\u2581", "\u2582",
+					    "\u2583", "\u2584", "\u2585",
+					    "\u2586", "\u2587", "\u2588" };
 	static const char *const plain[] = { " ", ".", ".", ":", "-",
 					     "=", "+", "*", "#" };
 	uint64_t most = 1;
@@ -201,8 +201,8 @@ const char *top_spark(const struct top_row *row, size_t columns, bool utf8,
 	for (size_t i = TOP_HISTORY - columns; i < TOP_HISTORY; i++) {
 		uint64_t h = row->history[i];
 		/* Anything at all is seen. */
-		size_t step = h ? 1 + (size_t)((double)h / (double)most * 7.0)
-				: 0;
+		size_t step =
+			h ? 1 + (size_t)((double)h / (double)most * 7.0) : 0;
 
 		at += (size_t)sprintf(text + at, "%s",
 				      (utf8 ? bars : plain)[step]);

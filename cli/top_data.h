@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `toami top` shows: the tree, twice looked at, and what changed between. */
+/* What `toami top` shows: the tree, twice looked at, and what changed between.
+ */
 #ifndef TOAMI_CLI_TOP_DATA_H
 #define TOAMI_CLI_TOP_DATA_H
 
@@ -15,10 +16,10 @@ enum top_order { TOP_TREE, TOP_TX, TOP_RX, TOP_DROPS, TOP_ORDERS };
 struct top_row {
 	char path[TOAMI_VIF_PATH];
 	unsigned depth;
-	size_t place;		   /* in the tree, depth first */
+	size_t place;		     /* in the tree, depth first */
 	uint64_t tx_bytes, rx_bytes; /* counters */
 	uint64_t drops, retransmits;
-	uint64_t tx_bps, rx_bps;   /* since the last look */
+	uint64_t tx_bps, rx_bps; /* since the last look */
 	uint64_t drops_ps;
 	uint32_t programs;
 	uint64_t backlog_bytes, delay_ns; /* of the fuller way; p99 */

@@ -44,6 +44,9 @@ struct daemon {
 	struct metrics *metrics;     /* metrics.h */
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
 	uint32_t watchers;	     /* clients that want events */
+	struct ports *ports;	     /* ports.h */
+	/* The gateways behind the uplink; any: nothing leaves the fabric. */
+	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
 };
 
@@ -58,6 +61,8 @@ struct peer {
 	pid_t pid;
 	uid_t uid;
 	struct session *session; /* session.h; NULL: it holds nothing */
+	int *given; /* a descriptor that came with the request, or -1; who
+		       keeps it puts -1 there. NULL: none can come */
 };
 
 /**

@@ -211,7 +211,7 @@ static void delay(const struct sample *s, const struct fabric *f, vif_ix ix)
 static void ceiling(const struct sample *s, const struct fabric *f, vif_ix ix)
 {
 	const struct vif_control *c = vif_control_of(f, ix);
-	uint64_t bps = !c		   ? 0
+	uint64_t bps = !c		  ? 0
 		       : s->way == VIF_TX ? atomic_load(&c->rate_bps)
 					  : atomic_load(&c->rate_in_bps);
 
@@ -242,8 +242,8 @@ static const struct family {
 	{ "throttled_seconds", "counter", "seconds",
 	  "Time in which something waited for the ceiling.", "_total",
 	  throttled },
-	{ "borrowed_bytes", "counter", "bytes",
-	  "Sent beyond the guarantee.", "_total", borrowed },
+	{ "borrowed_bytes", "counter", "bytes", "Sent beyond the guarantee.",
+	  "_total", borrowed },
 	{ "ceiling_bps", "gauge", "bps", "The rate that is set, bits a second.",
 	  "", ceiling },
 };

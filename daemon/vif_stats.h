@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What has passed a VIF, and what was held up on it: as JSON and as OpenMetrics.
+/* What has passed a VIF, and what was held up on it: as JSON and as
+ * OpenMetrics.
  */
 #ifndef TOAMI_DAEMON_VIF_STATS_H
 #define TOAMI_DAEMON_VIF_STATS_H
