@@ -405,7 +405,6 @@ int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
 		goto refused;
 	}
 	write_numbers(d, ix, of);
-	events_vif(d, EVENT_VIF_SET, ix);
 	return 0;
 refused:
 	set_min(d, ix, min);
