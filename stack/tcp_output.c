@@ -41,6 +41,14 @@ static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 		tcp_rtx_arm(st, c);
 }
 
+/* The payload of one frame, whole segments being the caller's business. */
+static uint32_t super_max(const struct stack *st)
+{
+	uint32_t max = st->host->config.super_max;
+
+	return max && max < TCP_SUPER_MAX ? max : TCP_SUPER_MAX;
+}
+
 /* Must a short tail wait? */
 static bool held(const struct conn *c, bool more)
 {
@@ -54,7 +62,7 @@ static bool held(const struct conn *c, bool more)
 }
 
 /* How many bytes the next segment carries; 0: none now. */
-static uint32_t quota(struct conn *c, bool more)
+static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 {
 	uint32_t unsent = c->snd_end - c->snd_nxt;
 	uint32_t edge = c->snd_una + c->snd_wnd;
@@ -62,7 +70,7 @@ static uint32_t quota(struct conn *c, bool more)
 	uint32_t pipe = tcp_pipe(c);
 	uint32_t room = c->cwnd > pipe ? c->cwnd - pipe : 0;
 	uint32_t mss = c->mss;
-	uint32_t len = min_u32(min_u32(unsent, window), TCP_SUPER_MAX);
+	uint32_t len = min_u32(min_u32(unsent, window), super_max(st));
 
 	if (room < len) {
 		c->flags |= CONN_CWND_FULL;
@@ -104,7 +112,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		uint32_t bytes = 0;
 
 		if (c->snd_end != c->snd_nxt) {
-			bytes = quota(c, more);
+			bytes = quota(st, c, more);
 			if (!bytes)
 				break;
 		} else if (!(c->flags & CONN_FIN_QUEUED) ||
@@ -161,7 +169,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 	bool fin;
 	int done;
 
-	n = min_u32(min_u32(n, bytes), TCP_SUPER_MAX);
+	n = min_u32(min_u32(n, bytes), super_max(st));
 	if (n > c->mss)
 		n -= n % c->mss;
 	fin = tcp_fin_sent(c) && seq + n == c->snd_end;
