@@ -5,11 +5,12 @@
  *
  *	bench-segments MEBIBYTES [coalesce]
  *
- * The sender's chunks go into its queue, are sent by reference, arrive, are taken
- * by the reader and freed; acknowledgements go back. Everything that both stacks
- * do is in it; what a program does with the bytes is not. With `coalesce` the
- * receiver joins what came at once (frame_coalesce()), as a port does. bench/segments runs it
- * under callgrind with two amounts and prints the instructions a segment costs.
+ * The sender's chunks go into its queue, are sent by reference, arrive, are
+ *taken by the reader and freed; acknowledgements go back. Everything that both
+ *stacks do is in it; what a program does with the bytes is not. With `coalesce`
+ *the receiver joins what came at once (frame_coalesce()), as a port does.
+ *bench/segments runs it under callgrind with two amounts and prints the
+ *instructions a segment costs.
  */
 #include "stack/segment.h"
 #include "stack/testnet.h"

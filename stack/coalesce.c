@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See segment.h: what frame_segment() cut becomes whole again. Headers may differ
- * in what counts up (length, identification, sequence number, checksums) and in
- * PSH, which ends a super-frame; whatever else differs tells the receiver
- * something, and so stays a frame of its own.
+ * See segment.h: what frame_segment() cut becomes whole again. Headers may
+ * differ in what counts up (length, identification, sequence number, checksums)
+ * and in PSH, which ends a super-frame; whatever else differs tells the
+ * receiver something, and so stays a frame of its own.
  */
 #include "stack/segment.h"
 #include "stack/csum.h"
@@ -79,7 +79,8 @@ static bool alike(const struct frame *f, const struct frame *g,
 		return false;
 	a += ETH_BYTES;
 	b += ETH_BYTES;
-	if (s->v4 ? a[1] != b[1] || a[8] != b[8] || get16(a + 6) != get16(b + 6) ||
+	if (s->v4 ? a[1] != b[1] || a[8] != b[8] ||
+			    get16(a + 6) != get16(b + 6) ||
 			    word(a + 12) != word(b + 12)
 		  : get32(a) != get32(b) || a[7] != b[7] ||
 			    memcmp(a + 8, b + 8, 32))
@@ -92,7 +93,8 @@ static bool alike(const struct frame *f, const struct frame *g,
 		       f->header_bytes - s->l4 - TCP_BYTES);
 }
 
-/* How many of @g's pieces join without being one more: its first may go on where
+/* How many of @g's pieces join without being one more: its first may go on
+ * where
  * @f's last ends. */
 static bool goes_on(const struct frame *f, const struct frame *g)
 {

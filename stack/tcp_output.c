@@ -108,6 +108,10 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	    c->snd_end != c->snd_nxt)
 		tcp_cc_idle(st, c);
 	c->flags &= ~CONN_CWND_FULL;
+	if (unlikely(st->host->pmtus) && c->route_gen != path_gen(st))
+		tcp_mtu_refresh(st, c);
+	if (unlikely(c->mtu_low) && !more)
+		tcp_mtu_probe(st, c);
 	while (!tcp_fin_sent(c)) {
 		uint32_t bytes = 0;
 
