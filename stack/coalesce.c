@@ -33,7 +33,8 @@ static struct shape shape_of(const struct frame *f)
 	struct shape s = { 0 };
 	uint32_t l4, bytes;
 
-	if (!(f->flags & FRAME_REFS) ||
+	/* What is counted as under way is given back frame by frame. */
+	if (f->held || !(f->flags & FRAME_REFS) ||
 	    !(f->flags & (FRAME_CSUM_OK | FRAME_NEEDS_CSUM)) || !f->payload ||
 	    f->header_bytes < ETH_BYTES + IPV4_BYTES + TCP_BYTES)
 		return s;

@@ -5,8 +5,8 @@
  * what they sent, or found out by TCP itself (tcp_mtu.c). Forgotten after ten
  * minutes, as RFC 1191 section 6.3 asks: routes change, and never say so.
  *
- * A thread that dies half way leaves an entry for an address that nobody has, or
- * with an MTU that some path had: no harm, so nothing is undone.
+ * A thread that dies half way leaves an entry for an address that nobody has,
+ * or with an MTU that some path had: no harm, so nothing is undone.
  */
 #include "stack/stack_internal.h"
 

@@ -7,9 +7,10 @@
  * gone, except that small ones pass. So after three timeouts in a row segments
  * shrink, to 1,024 bytes and then by halves, as Linux has it. From then on, or
  * when an ICMP error has shrunk them, [mtu_low, mtu_high] is searched: one
- * segment of the size in the middle is sent when there is enough to follow it; it
- * arrives, and mtu_low moves up, or it alone is lost, and mtu_high moves down,
- * which is no congestion. When the two have met there is peace for ten minutes.
+ * segment of the size in the middle is sent when there is enough to follow it;
+ * it arrives, and mtu_low moves up, or it alone is lost, and mtu_high moves
+ * down, which is no congestion. When the two have met there is peace for ten
+ * minutes.
  */
 #include "stack/tcp.h"
 #include "stack/tcp_flight.h"

@@ -146,8 +146,8 @@ static void a_lost_probe_is_no_congestion(void **state)
 	finish(&t);
 }
 
-/* RFC 1191: an error that quotes what is in flight is believed, one that does not
- * is not; the window stays; others learn of it; it is forgotten. */
+/* RFC 1191: an error that quotes what is in flight is believed, one that does
+ * not is not; the window stays; others learn of it; it is forgotten. */
 static void an_icmp_error_is_heeded_and_forgotten(void **state)
 {
 	struct script s = script_new();
