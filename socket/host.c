@@ -8,6 +8,7 @@
 #include "stack/conn.h"
 #include "stack/host.h"
 #include "vif/control.h"
+#include "vif/program.h"
 
 #include <errno.h>
 
@@ -32,6 +33,7 @@ void socket_params(struct fabric_params *params)
 		},
 		.cores = 1,
 	};
+	vif_program_params(params);
 }
 
 int socket_host_up(struct socket_thread *t, vif_ix vif,

@@ -5,6 +5,7 @@
 #define TOAMI_VIF_TEST_FABRIC_H
 
 #include "vif/control.h"
+#include "vif/program.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ static inline void test_fabric_open(struct fabric *f, uint32_t vifs)
 		(struct fabric_table_size){ vifs, sizeof(struct vif) };
 	p.table[FABRIC_TABLE_CONTROL] =
 		(struct fabric_table_size){ vifs, sizeof(struct vif_control) };
+	vif_program_params(&p);
 	memfd = fabric_create(f, &p);
 	if (memfd < 0)
 		abort();

@@ -41,8 +41,8 @@ static struct {
 	uint64_t recv_timeout_ns, send_timeout_ns;
 } fds[FDS];
 
-#define CALL(nr, a, b, c, d, e, f)                                             \
-	sf_call(&world.thread, SYS_##nr, (long)(a), (long)(b), (long)(c),      \
+#define CALL(nr, a, b, c, d, e, f)                                        \
+	sf_call(&world.thread, SYS_##nr, (long)(a), (long)(b), (long)(c), \
 		(long)(d), (long)(e), (long)(f))
 
 static bool is_ours(long fd)

@@ -167,8 +167,8 @@ static void flatten(struct world *w, const struct frame *f)
 	struct world_packet *p;
 	size_t bytes = f->header_bytes - ETH + f->payload;
 
-	if (f->header_bytes <= ETH ||
-	    (get16(f->header + 12) != 0x0800 && get16(f->header + 12) != 0x86dd))
+	if (f->header_bytes <= ETH || (get16(f->header + 12) != 0x0800 &&
+				       get16(f->header + 12) != 0x86dd))
 		return;
 	p = malloc(sizeof(*p) + bytes);
 	must(p, "no memory");
