@@ -9,6 +9,7 @@
  */
 #include "cli/cli.h"
 #include "cli/find.h"
+#include "daemon/prop.h"
 #include "hook/elf_check.h"
 
 #include <errno.h>
@@ -18,7 +19,9 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: toami run [-v PATH] [-a ADDR] [--] PROGRAM [argument...]\n"
+	"usage: toami run [-v PATH] [-a ADDR] [--PROPERTY VALUE...] [--] "
+	"PROGRAM\n"
+	"                 [argument...]\n"
 	"\n"
 	"Starts PROGRAM with its network on the VIF at PATH, which is made "
 	"where it is\n"
@@ -29,6 +32,10 @@ static const char help[] =
 	"  -v, --vif PATH      the VIF (default: /NAME, after the program; "
 	"/NAME-2 and\n"
 	"                      so on while another program is on that)\n"
+	"                      with properties and without -v, a VIF of its "
+	"own below\n"
+	"                      the one it is started on, which goes when it "
+	"ends\n"
 	"  -a, --address ADDR  its address: one of the fabric's, 'auto' or "
 	"'none'\n"
 	"                      (default: auto for /NAME, none for /NAME/NAME)\n"
@@ -40,6 +47,7 @@ static const char help[] =
 struct order {
 	const char *vif; /* NULL: named after the program */
 	const char *address;
+	json_t *set; /* properties */
 	char program[PATH_MAX];
 	char hook[PATH_MAX];
 	char **argv;
@@ -108,12 +116,13 @@ static int prepare(const struct order *o)
 
 	if (err)
 		return err;
-	err = client_request(c,
-			     json_pack("{s:s, s:s?, s:s?, s:s}", "verb",
-				       "run.prepare", "path", o->vif, "address",
-				       o->address, "program",
-				       slash ? slash + 1 : o->argv[0]),
-			     &result);
+	err = client_request(
+		c,
+		json_pack("{s:s, s:s?, s:s?, s:O*, s:b, s:s}", "verb",
+			  "run.prepare", "path", o->vif, "address", o->address,
+			  "set", o->set, "anonymous", o->set && !o->vif,
+			  "program", slash ? slash + 1 : o->argv[0]),
+		&result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));
 	} else {
@@ -127,23 +136,58 @@ static int prepare(const struct order *o)
 	return err;
 }
 
-int cli_run(int argc, char **argv)
+/* The options of a VIF's properties follow these. */
+enum { RUN_PROP = 256, RUN_OWN = 2 };
+
+/* The options of run: its own, and one for each property of a VIF. */
+static void make_options(struct option options[RUN_OWN + PROPS + 2])
 {
-	static const struct option options[] = {
+	static const struct option own[RUN_OWN] = {
 		{ "vif", required_argument, NULL, 'v' },
 		{ "address", required_argument, NULL, 'a' },
-		CLI_OPTS_END
 	};
+	static const struct option end[] = { CLI_OPTS_END };
+
+	memcpy(options, own, sizeof(own));
+	for (int i = 0; i < PROPS; i++)
+		options[RUN_OWN + i] =
+			(struct option){ prop_table[i].name, required_argument,
+					 NULL, RUN_PROP + i };
+	memcpy(options + RUN_OWN + PROPS, end, sizeof(end));
+}
+
+static void print_help(void)
+{
+	cli_help(help);
+	puts("\nProperties of the VIF:\n");
+	for (int i = 0; i < PROPS; i++)
+		printf("  --%-12s %s; for instance %s\n", prop_table[i].name,
+		       prop_table[i].doc, prop_table[i].example);
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct option options[RUN_OWN + PROPS + 2];
 	struct order o = { 0 };
 	int c, err;
 
+	make_options(options);
 	/* '+': the program's options are its own. */
 	while ((c = getopt_long(argc, argv, "+v:a:h", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
+		if (c == CLI_HELP) {
+			print_help();
+			return 0;
+		}
 		if (c == '?')
 			return cli_usage("run");
-		*(c == 'v' ? &o.vif : &o.address) = optarg;
+		if (c < RUN_PROP) {
+			*(c == 'v' ? &o.vif : &o.address) = optarg;
+			continue;
+		}
+		if (!o.set)
+			o.set = json_object();
+		json_object_set_new(o.set, prop_table[c - RUN_PROP].name,
+				    json_string(optarg));
 	}
 	if (optind == argc) {
 		cli_complain(EX_USAGE, "run needs a program to start");
@@ -153,6 +197,7 @@ int cli_run(int argc, char **argv)
 	err = find_all(&o);
 	if (!err)
 		err = prepare(&o);
+	json_decref(o.set);
 	if (err)
 		return err;
 	execv(o.program, o.argv);

@@ -54,8 +54,8 @@ static const char *address_of(const json_t *list, const char *path,
 
 static void figures(char (*row)[TABLE_CELL], const struct toami_vif *v)
 {
-	const uint64_t of[] = { v->tx_packets, v->tx_bytes, v->rx_packets,
-				v->rx_bytes, v->tx_drops + v->rx_drops };
+	const uint64_t of[] = { v->tx.packets, v->tx.bytes, v->rx.packets,
+				v->rx.bytes, v->tx.drops + v->rx.drops };
 	char text[TEXT_FIGURE];
 
 	for (int i = 0; i < 5; i++)
@@ -104,8 +104,7 @@ static int print_paths(const json_t *list)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(list, i, v)
-		puts(json_string_value(json_object_get(v, "path")));
+	json_array_foreach(list, i, v) puts(json_string_value(v));
 	return 0;
 }
 
@@ -131,12 +130,13 @@ int cli_vif_ls(int argc, char **argv)
 		return cli_usage("vif ls");
 	}
 	err = cli_ask(false,
-		      json_pack("{s:s, s:s?}", "verb", "vif.ls", "path",
-				argv[optind]),
+		      json_pack("{s:s, s:s?, s:b, s:b}", "verb", "vif.ls",
+				"path", argv[optind], "brief", form == 'q',
+				"short", !form),
 		      &result);
 	if (err)
 		return err;
-	list = json_object_get(result, "vifs");
+	list = json_object_get(result, form == 'q' ? "paths" : "vifs");
 	if (form == 'j')
 		cli_print_json(list);
 	else

@@ -13,6 +13,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -116,6 +117,8 @@ static int join(struct applicant *a, const struct attach_request *q,
 	vif = hosts_find(d, q->vif, why);
 	if (!vif)
 		return -ENOENT;
+	if (rights_use(d, &a->peer, vif, why))
+		return -EACCES;
 	pidfd = peer_pidfd(a->source.fd, a->peer.pid);
 	if (pidfd < 0)
 		return refuse(why, "internal", EX_OSERR,

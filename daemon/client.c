@@ -392,14 +392,21 @@ int client_request(struct toami_control *c, json_t *request, json_t **result)
 	return err;
 }
 
+int client_fail(struct toami_control *c, const struct refusal *why)
+{
+	c->why = *why;
+	return why->exit_code;
+}
+
 const char *client_code(const char *code)
 {
 	static const char *const codes[] = {
-		"bad-request",	 "unknown-vif", "bad-path",    "bad-address",
-		"address-taken", "vif-exists",	"vif-busy",    "table-full",
-		"no-permission", "version",	"running",     "no-daemon",
-		"namespace",	 "busy",	"internal",    "bad-value",
-		"guarantee",	 "quota",	"unsupported",
+		"bad-request",	   "unknown-vif", "bad-path",	 "bad-address",
+		"address-taken",   "vif-exists",  "vif-busy",	 "table-full",
+		"no-permission",   "version",	  "running",	 "no-daemon",
+		"namespace",	   "busy",	  "internal",	 "bad-value",
+		"guarantee",	   "quota",	  "unsupported", "bad-line",
+		"unknown-process",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

@@ -21,12 +21,14 @@
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/settings.h"
+#include "daemon/transient.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -80,6 +82,7 @@ static int make_fabric(struct daemon *d, struct refusal *why)
 	socket_params(&params);
 	params.table[FABRIC_TABLE_VIF].capacity = d->options->max_vifs;
 	params.table[FABRIC_TABLE_CONTROL].capacity = d->options->max_vifs;
+	params.table[FABRIC_TABLE_CLASS].capacity = 2 * d->options->max_vifs;
 	params.cores = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	d->memfd = fabric_create(f, &params);
 	if (d->memfd < 0)
@@ -128,6 +131,8 @@ static int open_loop(struct daemon *d, struct refusal *why)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* Dates are meant: not 50 us later to save a wake-up. */
+	prctl(PR_SET_TIMERSLACK, 1);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
@@ -179,7 +184,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 	if (!d->programs)
 		goto fail;
 	d->settings = settings_new(d);
-	if (!d->settings) {
+	d->transient = transient_new(d);
+	if (!d->settings || !d->transient) {
 		refuse(why, "internal", EX_OSERR, "out of memory");
 		goto fail;
 	}
@@ -234,6 +240,7 @@ void daemon_free(struct daemon *d)
 	members_free(d->members);
 	settings_free(d->settings);
 	programs_free(d->programs);
+	transient_free(d->transient);
 	loop_close(&d->loop, &d->signals);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);

@@ -11,6 +11,7 @@
  */
 #include "daemon/members.h"
 #include "daemon/log.h"
+#include "daemon/transient.h"
 #include "fabric/wake.h"
 
 #include <errno.h>
@@ -103,6 +104,7 @@ static void reap(struct members *m, proc_ix ix)
 		return;
 	}
 	m->retry_ns = REAP_RETRY_MIN_NS;
+	transient_sweep(m->daemon);
 	if (r.cut || r.frames || r.chunks)
 		log_line("%s (%d) died inside the fabric: %u sockets closed, "
 			 "%u changes found half done, %u frames and %u chunks "

@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   5			  /* moves with any layout change */
+#define FABRIC_ABI   6			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -43,6 +43,11 @@ enum fabric_table {
 	FABRIC_TABLE_PROGRAM,	 /* struct bpf_program */
 	FABRIC_TABLE_MAP,	 /* struct bpf_map */
 	FABRIC_TABLE_MAP_MEMORY, /* what maps hold, in pages */
+	FABRIC_TABLE_SCHED,	 /* struct sched: slot 1 */
+	FABRIC_TABLE_CLASS,	 /* struct sched_class: two a VIF */
+	FABRIC_TABLE_NODE,	 /* struct sched_node */
+	FABRIC_TABLE_FLOW,	 /* struct sched_flow */
+	FABRIC_TABLE_PACE,	 /* struct stack_pace, by conn_ix */
 	FABRIC_TABLE_STACK_HOST, /* struct stack_host, by host_ix */
 	FABRIC_TABLE_CONN,	 /* struct conn */
 	FABRIC_TABLE_SOCK,	 /* struct sock */
@@ -107,6 +112,8 @@ struct fabric_proc {
 };
 
 #define FABRIC_FD_PSET UINT32_C(0x80000000)
+#define FABRIC_FD_HIDDEN \
+	UINT32_MAX /* ours alone: the program cannot close it */
 
 /*
  * A lock that outlives its holder: the word names the holder's context, the
@@ -135,6 +142,8 @@ struct fabric_host {
 	 */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
 	_Atomic uint32_t backlog_frames;
+	/* Connections that may send again: a stack likewise, stack/pace.h. */
+	_Atomic uint32_t kicked;
 };
 
 /* An entry of the address table: open addressing, linear probing. */
@@ -174,6 +183,9 @@ struct fabric_header {
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;
+
+	/* When the scheduler (vif/sched_core.h) has to be run. */
+	_Alignas(CACHE_LINE) _Atomic uint64_t sched_next_ns;
 
 	/* Places for threads that spin for an event, the first `cores` of them:
 	 * whose. */

@@ -252,7 +252,7 @@ static void announce(struct fabric *f, proc_ix ix, long pid)
 	atomic_store(&p->pid, (int32_t)pid);
 	if (atomic_compare_exchange_strong(&p->state, &forking,
 					   FABRIC_PROC_ALIVE))
-		wake_send(f, WAKE_DAEMON);
+		wake_send(f, ix, WAKE_DAEMON);
 }
 
 void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid)

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "socket/descriptor.h"
+#include "socket/hold.h"
 #include "fabric/wake.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
@@ -41,6 +42,7 @@ struct repair {
 	uint32_t *refs;	  /* of socks, then of psets */
 	uint8_t *frames;  /* held by somebody */
 	uint32_t *chunks; /* references but those of frames */
+	bool sched_lost;  /* somebody died under the scheduler's lock */
 	struct socket_reaped *r;
 };
 
@@ -83,6 +85,17 @@ static bool held_by_dead(struct fabric *f, struct fabric_lock *lock)
 	return !user || is_dead(f, user);
 }
 
+static void mend_sched_lock(struct repair *re)
+{
+	struct fabric_lock *lock = sched_lock_of(re->f);
+
+	if (!held_by_dead(re->f, lock))
+		return;
+	atomic_store(&lock->word, 0);
+	wake_futex(&lock->word, INT_MAX);
+	re->sched_lost = true;
+}
+
 static void mend_host(struct repair *re, host_ix ix)
 {
 	struct fabric_host *h = &re->f->hosts[ix];
@@ -120,6 +133,7 @@ static void mend_locks(struct repair *re)
 	for (host_ix ix = 1; ix < hosts; ix++)
 		if (atomic_load(&f->hosts[ix].state) == FABRIC_HOST_UP)
 			mend_host(re, ix);
+	mend_sched_lock(re);
 	for (ctx_ix ix = 1; ix < ctxs; ix++) {
 		proc_ix user = atomic_load(&f->ctxs[ix].user);
 
@@ -360,7 +374,7 @@ static void rouse_pset(struct fabric *f, pset_ix ix)
 
 	atomic_fetch_add(&p->sleeping, PSET_WOKEN);
 	wake_futex(&p->sleeping, INT_MAX);
-	wake_send(f, pset_wake_name(p, ix));
+	wake_send(f, 0, pset_wake_name(p, ix));
 }
 
 /*
@@ -380,7 +394,7 @@ static void rouse(struct fabric *f)
 	for (pset_ix ix = 1; ix < psets; ix++)
 		if (pset_live(f, ix))
 			rouse_pset(f, ix);
-	wake_send(f, WAKE_DAEMON);
+	wake_send(f, 0, WAKE_DAEMON);
 }
 
 static void mark_frame(void *arg, frame_ix ix)
@@ -421,6 +435,7 @@ static void mark_all(struct repair *re)
 		work_unlock_alone(&re->w);
 	}
 	mark_chain(re, re->w.out.first);
+	sched_visit(re->f, mark_frame, re);
 }
 
 /* Room for the marks; false: none to be had. */
@@ -459,6 +474,7 @@ static void mend(struct repair *re)
 	mend_socks(re);
 	vif_program_mend(re->f);
 	mend_conns(re);
+	hold_mend(&re->w, re->sched_lost);
 	refresh(re);
 	mend_psets(re);
 	for (watch_ix ix = 1; ix < watches; ix++)

@@ -247,6 +247,9 @@ struct conn {
 	uint16_t maxseg;
 	uint8_t syn_retries;
 	uint8_t defer_accept_s;
+	/* Its frames are held up, see pace.h. A hint of who does it, written
+	 * without the lock; lost, it comes again with the next frame. */
+	_Atomic uint8_t paced;
 
 	/* Told by TCP_INFO. */
 	uint32_t segs_out, segs_in;

@@ -86,6 +86,7 @@ struct stack {
 	struct arena *arena;
 	struct stack_host *host;
 	const struct slot_table *conns; /* struct conn, shared by all hosts */
+	const struct slot_table *paces; /* struct stack_pace: pace.h */
 	const struct stack_ops *ops;
 	void *user;		/* for ops */
 	uint64_t now_ns;	/* of a clock that never runs backwards */

@@ -63,6 +63,7 @@ static frame_ix start(struct stack *st, const struct conn *c)
 	f->l4_off = ip_is_v4(&c->peer) ? ETH_BYTES + IPV4_BYTES
 				       : ETH_BYTES + IPV6_BYTES;
 	f->tx_vif = c->vif;
+	f->pace = c->self;
 	return ix;
 }
 
@@ -114,9 +115,10 @@ static uint8_t ack_flags(const struct conn *c)
 uint32_t tcp_syn_window(const struct conn *c)
 {
 	uint32_t window = min_u32(c->rcvbuf, 65535);
+	uint32_t mss = tcp_advertised_mss(c);
 
-	if (window > 2u * c->mss)
-		window -= window % tcp_advertised_mss(c);
+	if (window > 2 * mss)
+		window -= window % mss;
 	return window;
 }
 

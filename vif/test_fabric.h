@@ -6,6 +6,7 @@
 
 #include "vif/control.h"
 #include "vif/program.h"
+#include "vif/sched_core.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,6 +23,14 @@ static inline void test_fabric_open(struct fabric *f, uint32_t vifs)
 	p.table[FABRIC_TABLE_CONTROL] =
 		(struct fabric_table_size){ vifs, sizeof(struct vif_control) };
 	vif_program_params(&p);
+	p.table[FABRIC_TABLE_SCHED] =
+		(struct fabric_table_size){ 2, SCHED_BYTES };
+	p.table[FABRIC_TABLE_CLASS] =
+		(struct fabric_table_size){ 2 * vifs, SCHED_CLASS_BYTES };
+	p.table[FABRIC_TABLE_NODE] =
+		(struct fabric_table_size){ 8 * vifs, SCHED_NODE_BYTES };
+	p.table[FABRIC_TABLE_FLOW] =
+		(struct fabric_table_size){ 8 * vifs, SCHED_FLOW_BYTES };
 	memfd = fabric_create(f, &p);
 	if (memfd < 0)
 		abort();

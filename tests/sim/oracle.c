@@ -216,6 +216,8 @@ void oracle_sent(struct oracle *o, const struct frame *f, uint64_t now_ns,
 
 	bad = oracle_read(o->arena, f, &s, &tcp);
 	s.now = now_ns;
+	if (!bad && tcp && !s.hops)
+		bad = ORACLE_LENGTH;
 	if (!bad && bytes > mtu && (wire || !f->gso_type))
 		bad = ORACLE_MTU;
 	if (!bad && wire && ++o->frames % SUM_EVERY == 0 &&

@@ -31,6 +31,7 @@ struct seg {
 	uint64_t now;
 	bool v6;
 	uint8_t src[16], dst[16];
+	uint8_t hops; /* 0 may be heard (RFC 8200, 3), never sent */
 	uint8_t ecn;
 	uint8_t flags;
 	uint16_t sport, dport;

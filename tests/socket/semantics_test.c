@@ -21,6 +21,8 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -967,10 +969,74 @@ static void wakes_others_without_a_descriptor_left(void **state)
 		; /* no hole below it */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	assert_int_equal(dup(fd), -1);
-	wake_send(&pa.fabric, 12345);
+	wake_send(&pa.fabric, a.self, 12345);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(poll(&p, 1, 0), 1);
 	close(fd);
+}
+
+/* As a sandbox has it: not even the hard limit leaves room for one. */
+static void wakes_others_with_no_descriptor_allowed(void **state)
+{
+	int fd = wake_open(&pa.fabric, 12345), status = 0;
+	int x = sf_tcp(&a);
+	struct pollfd p = { fd, POLLIN, 0 };
+	pid_t pid;
+
+	(void)state;
+	assert_true(fd >= 0 && x >= 0);
+	pid = fork();
+	if (!pid) {
+		struct rlimit none = { 0, 0 };
+
+		if (setrlimit(RLIMIT_NOFILE, &none))
+			_exit(1);
+		wake_send(&pa.fabric, a.self, 12345);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	close(fd);
+}
+
+/* Both kinds are waited for, and no wake socket is to be had. */
+static void waits_without_a_descriptor_left(void **state)
+{
+	int x, y, pipes[2], status = 0;
+	pid_t pid;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(pipe(pipes), 0);
+	pid = fork();
+	if (!pid) {
+		struct rlimit none = { 1, 1 };
+		struct pollfd p[2] = { { pipes[0], POLLIN, 0 },
+				       { y, POLLIN, 0 } };
+		struct timespec now, end;
+
+		if (setrlimit(RLIMIT_NOFILE, &none))
+			_exit(1);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (SF(&b, SYS_poll, p, 2, 40, 0, 0, 0) != 0)
+			_exit(2);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		if ((end.tv_sec - now.tv_sec) * 1000 +
+			    (end.tv_nsec - now.tv_nsec) / 1000000 <
+		    39)
+			_exit(3);
+		if (SF(&b, SYS_poll, p, 2, 10000, 0, 0, 0) != 1 ||
+		    p[1].revents != POLLIN)
+			_exit(4);
+		_exit(0);
+	}
+	usleep(100000);
+	sf_write(&a, x, "a", 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(pipes[0]);
+	close(pipes[1]);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
@@ -1014,6 +1080,8 @@ int main(void)
 		TEST(close_lingers_while_data_waits),
 		TEST(a_closed_epoll_ends_nobody_elses),
 		TEST(wakes_others_without_a_descriptor_left),
+		TEST(wakes_others_with_no_descriptor_allowed),
+		TEST(waits_without_a_descriptor_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
