@@ -10,6 +10,7 @@
 #include "vif/capture.h"
 #include "stack/pace.h"
 #include "socket/hold.h"
+#include "vif/program.h"
 
 #include <errno.h>
 
@@ -45,6 +46,7 @@ void socket_params(struct fabric_params *params)
 		},
 		.cores = 1,
 	};
+	vif_program_params(params);
 }
 
 int socket_host_up(struct socket_thread *t, vif_ix vif,

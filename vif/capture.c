@@ -8,6 +8,7 @@
 
 #define CELL_DATA  sizeof(((struct capture_cell *)0)->data)
 #define FIRST_DATA (CELL_DATA - sizeof(struct capture_record))
+#define CONTINUED  (UINT64_C(1) << 63) /* in seq: not the first of a record */
 #define EVERY_WAY  (1u << VIF_TX | 1u << VIF_RX)
 
 static struct capture_cell *cell_at(struct capture *c, uint64_t at)
@@ -74,9 +75,13 @@ static void put(struct capture *c, const struct arena *a,
 		copy_bytes(a, frame, off, to, n);
 		off += n;
 	}
-	/* Who sees the first cell ready finds the others so. */
+	/*
+	 * Who sees the first cell ready finds the others so; and whoever dies
+	 * before that leaves no cell that could be taken for a first one.
+	 */
 	for (uint32_t i = r->cells; i--;)
-		atomic_store_explicit(&cell_at(c, at + i)->seq, at + i + 1,
+		atomic_store_explicit(&cell_at(c, at + i)->seq,
+				      (at + i + 1) | (i ? CONTINUED : 0),
 				      memory_order_release);
 }
 

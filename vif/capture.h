@@ -10,9 +10,9 @@
  * The ring. `head` counts cells ever reserved, `tail` cells ever read; a record
  * takes one cell or several in a row. A writer reserves by moving `head`,
  * copies, and then writes each cell's `seq`, the first cell's last: position +
- * 1 says that the cell holds what was reserved there. A writer that dies in
- * between leaves cells whose `seq` never comes: the reader passes them over
- * after a while, one by one, and nothing else is lost.
+ * 1, with the top bit in all but the first, says that the cell holds what was
+ * reserved there. A writer that dies in between leaves cells whose `seq` never
+ * comes: the reader passes them over after a while, and nothing else is lost.
  *
  * Writers: the daemon makes and ends captures; any member writes records; the
  * one reader moves `tail`.
