@@ -161,6 +161,8 @@ static const struct verb {
 	{ "vif.detach", do_vif_detach, false },
 	{ "save", do_save, false },
 	{ "load", do_load, false },
+	{ "ss", do_ss, false },
+	{ "nstat", do_nstat, false },
 	{ "run.prepare", do_run_prepare, false },
 };
 
