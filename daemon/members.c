@@ -291,6 +291,23 @@ void members_settle(struct members *m)
 	}
 }
 
+void members_exec(struct members *m, proc_ix ix)
+{
+	int ghost = socket_ghost(&m->daemon->thread, ix);
+	struct fabric_proc *p = proc_at(m, ix);
+
+	if (ghost > 0) {
+		memcpy(proc_at(m, (proc_ix)ghost)->name, p->name,
+		       sizeof(p->name));
+		atomic_store(&proc_at(m, (proc_ix)ghost)->pid,
+			     atomic_load(&p->pid));
+		reap(m, (proc_ix)ghost);
+	} else if (ghost < 0) {
+		log_line("%s (%d): threads ended inside the fabric by exec: %s",
+			 p->name, atomic_load(&p->pid), strerror(-ghost));
+	}
+}
+
 struct members *members_new(struct daemon *d)
 {
 	struct members *m = calloc(1, sizeof(*m));

@@ -589,6 +589,24 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
 	return 0;
 }
 
+int socket_ghost(struct socket_thread *t, proc_ix proc)
+{
+	struct fabric *f = &t->process->fabric;
+	uint32_t end = atomic_load(&f->header->ctx_end);
+	proc_ix ghost = 0;
+
+	for (ctx_ix ix = 1; ix < end; ix++) {
+		if (atomic_load(&f->ctxs[ix].user) != proc)
+			continue;
+		if (!ghost)
+			ghost = fabric_proc_alloc(f, FABRIC_PROC_DEAD);
+		if (!ghost)
+			return -ENOSPC;
+		atomic_store(&f->ctxs[ix].user, ghost);
+	}
+	return (int)ghost;
+}
+
 /* --- census ------------------------------------------------------------------
  */
 

@@ -179,6 +179,15 @@ struct socket_reaped {
  */
 int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r);
 
+/*
+ * socket_ghost - process @proc runs another program since its exec: what its
+ * other threads left inside the fabric, killed by that, is a dead one's
+ *
+ * Before the new program comes in. Returns a slot that is DEAD, to be reaped as
+ * any; 0: nothing was left; -ENOSPC: the process table is full.
+ */
+int socket_ghost(struct socket_thread *t, proc_ix proc);
+
 /* What the fabric holds now; counted by a scan. */
 struct socket_census {
 	uint32_t procs, hosts, conns, socks, psets, watches;

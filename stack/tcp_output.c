@@ -12,6 +12,7 @@
  */
 #include "stack/tcp.h"
 #include "stack/pace.h"
+#include "stack/tcp_flight.h"
 
 void tcp_rtx_arm(struct stack *st, struct conn *c)
 {
@@ -29,20 +30,15 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 /* New bytes are on their way. */
 static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 {
-	uint32_t seq = c->snd_nxt;
-
+	flight_sent(st, c, bytes + fin);
 	tcp_sendq_advance(st, c, bytes);
 	c->snd_nxt += bytes + fin;
 	if (unlikely(c->recovery == TCP_RECOVERY))
 		c->prr_out += bytes;
 	if (bytes % c->mss)
 		c->snd_small = c->snd_nxt;
-	if (!(c->flags & CONN_TIMED)) {
-		c->flags |= CONN_TIMED;
-		c->rtt_seq = seq;
-		c->rtt_at_ns = st->now_ns;
-	}
-	if (!c->rtx_at || c->rtx_kind != TCP_RTX_RESEND)
+	if (!c->rtx_at || c->rtx_kind == TCP_RTX_PROBE ||
+	    c->rtx_kind == TCP_RTX_PERSIST)
 		tcp_rtx_arm(st, c);
 }
 
@@ -193,7 +189,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 		return 0;
 	c->total_retrans++;
 	count(st, Tcp_RetransSegs);
-	/* Karn: what was sent twice is not timed. */
-	c->flags &= ~CONN_TIMED;
-	return (uint32_t)done + (fin && (uint32_t)done == n);
+	fin = fin && (uint32_t)done == n;
+	flight_resent(st, c, seq, seq + (uint32_t)done + fin);
+	return (uint32_t)done + fin;
 }

@@ -27,6 +27,7 @@
 #include <cmocka.h>
 
 #include "fabric/wake.h"
+#include "socket/work.h"
 
 #define A_LAST 2
 #define B_LAST 3
@@ -1039,6 +1040,28 @@ static void waits_without_a_descriptor_left(void **state)
 	close(pipes[1]);
 }
 
+/* A thread holds a lock inside, and another of its process calls exec. */
+static void an_exec_leaves_no_lock_behind(void **state)
+{
+	struct socket_thread other;
+	struct socket_reaped r;
+	struct work w;
+	int x, y, ghost;
+	char c;
+
+	(void)state;
+	pair(&x, &y);
+	socket_thread_init(&other, &pa);
+	assert_int_equal(socket_ghost(&sf.thread, a.self), 0);
+	assert_int_equal(work_begin(&w, &other, pa.host), 0);
+	ghost = socket_ghost(&sf.thread, a.self);
+	assert_true(ghost > 0);
+	assert_int_equal(socket_reap(&sf.thread, (proc_ix)ghost, &r), 0);
+	/* Its sockets are the new program's. */
+	assert_int_equal(sf_write(&a, x, "a", 1), 1);
+	assert_int_equal(sf_read(&b, y, &c, 1), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
 
 int main(void)
@@ -1082,6 +1105,7 @@ int main(void)
 		TEST(wakes_others_without_a_descriptor_left),
 		TEST(wakes_others_with_no_descriptor_allowed),
 		TEST(waits_without_a_descriptor_left),
+		TEST(an_exec_leaves_no_lock_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
