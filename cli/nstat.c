@@ -5,18 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] =
-	"usage: toami nstat [-z] [-e] [--json] [PATH]\n"
-	"\n"
-	"What the hosts of the fabric have counted since they are there, under the "
-	"names of\n"
-	"/proc/net/snmp and /proc/net/netstat: their sum, or that of the hosts at "
-	"PATH and\n"
-	"below it.\n"
-	"\n"
-	"  -e, --each    each host by itself\n"
-	"  -z, --zeros   counters of 0 as well\n"
-	"  -j, --json    as JSON, all of them\n";
+static const char help[] = "usage: toami nstat [-z] [-e] [--json] [PATH]\n"
+			   "\n"
+			   "What the hosts of the fabric have counted since "
+			   "they are there, under the "
+			   "names of\n"
+			   "/proc/net/snmp and /proc/net/netstat: their sum, "
+			   "or that of the hosts at "
+			   "PATH and\n"
+			   "below it.\n"
+			   "\n"
+			   "  -e, --each    each host by itself\n"
+			   "  -z, --zeros   counters of 0 as well\n"
+			   "  -j, --json    as JSON, all of them\n";
 
 static void print_counts(const json_t *counters, bool zeros)
 {

@@ -13,9 +13,11 @@
 static const char help[] =
 	"usage: toami ss [-talunioeH46] [--json] [PATH]\n"
 	"\n"
-	"Lists the sockets on the fabric as ss(8) lists the kernel's: all, or those of "
+	"Lists the sockets on the fabric as ss(8) lists the kernel's: all, or "
+	"those of "
 	"the\n"
-	"VIF at PATH and below it. Without -l or -a, listening ones are left out.\n"
+	"VIF at PATH and below it. Without -l or -a, listening ones are left "
+	"out.\n"
 	"\n"
 	"  -t, --tcp          TCP only\n"
 	"  -u, --udp          UDP only\n"
@@ -86,9 +88,9 @@ static void print_end(char *cell, const struct wanted *w, const json_t *s,
 		address = is_v6(s) ? "::" : "0.0.0.0";
 	snprintf(cell, TABLE_CELL, strchr(address, ':') ? "[%s]:%s" : "%s:%s",
 		 address,
-		 !port		   ? "*"
-		 : service	   ? service->s_name
-				   : text);
+		 !port	   ? "*"
+		 : service ? service->s_name
+			   : text);
 }
 
 /* users:(("nginx",pid=12,fd=3),...), as ss has it. */

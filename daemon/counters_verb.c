@@ -52,8 +52,7 @@ json_t *do_nstat(struct call *c)
 	struct json_text j = { 0 };
 	bool bad = false, each = call_flag(c, "each");
 	const char *path = call_text(c, "path", &bad);
-	vif_ix top = bad ? 0
-			 : hosts_find(c->daemon, path ? path : "/", c->why);
+	vif_ix top = bad ? 0 : hosts_find(c->daemon, path ? path : "/", c->why);
 
 	if (!top)
 		return NULL;
@@ -67,8 +66,8 @@ json_t *do_nstat(struct call *c)
 		if (!host)
 			continue;
 		for (uint32_t i = 0; i < STACK_COUNTER_MAX; i++) {
-			count[i] = read_count(
-				&stack_host_at(f, host)->count[i]);
+			count[i] =
+				read_count(&stack_host_at(f, host)->count[i]);
 			sum[i] += count[i];
 		}
 		if (!each)

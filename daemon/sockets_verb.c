@@ -169,8 +169,7 @@ static bool find_holders(struct listing *l)
 				continue;
 			if (l->holders == room) {
 				room = room ? 2 * room : 256;
-				more = realloc(l->holder,
-					       room * sizeof(*more));
+				more = realloc(l->holder, room * sizeof(*more));
 				if (!more)
 					return false;
 				l->holder = more;
@@ -325,9 +324,9 @@ static void put_row(struct json_text *j, const struct listing *l,
 	json_text_string(j, "state", state_name(c));
 	json_text_number(j, "recv_q", listen ? c->accepts : c->rcv_queued);
 	json_text_number(j, "send_q",
-			 listen			   ? c->backlog
+			 listen			 ? c->backlog
 			 : c->proto == STACK_TCP ? c->snd_queued
-						   : 0);
+						 : 0);
 	json_text_string(j, "family", c->flags & CONN_INET6 ? "inet6" : "inet");
 	put_name(j, "local", &c->local, c->lport);
 	put_name(j, "peer", &c->peer, c->pport);
@@ -349,8 +348,7 @@ json_t *do_ss(struct call *c)
 	struct json_text j = { 0 };
 	bool bad = false;
 	const char *path = call_text(c, "path", &bad);
-	vif_ix top = bad ? 0
-			 : hosts_find(c->daemon, path ? path : "/", c->why);
+	vif_ix top = bad ? 0 : hosts_find(c->daemon, path ? path : "/", c->why);
 	char *text = NULL;
 
 	if (!top)
