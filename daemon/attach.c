@@ -13,6 +13,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/settings.h"
 
 #include <errno.h>
@@ -120,6 +121,8 @@ static int join(struct applicant *a, const struct attach_request *q,
 		return -ENOENT;
 	if (rights_use(d, &a->peer, vif, why))
 		return -EACCES;
+	if (ports_admit(d, vif, why))
+		return -EBUSY;
 	pidfd = peer_pidfd(a->source.fd, a->peer.pid);
 	if (pidfd < 0)
 		return refuse(why, "internal", EX_OSERR,

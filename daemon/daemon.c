@@ -19,6 +19,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/settings.h"
 #include "daemon/transient.h"
 
@@ -192,6 +193,13 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 		       strerror(errno));
 		goto fail;
 	}
+	d->ports = ports_new(d);
+	if (!d->ports) {
+		refuse(why, "internal", EX_OSERR,
+		       "cannot open the ports' wake socket: %s",
+		       strerror(errno));
+		goto fail;
+	}
 	d->dns = dns_service_new(d);
 	d->attach = attach_new(d, why);
 	if (d->attach)
@@ -227,6 +235,7 @@ void daemon_free(struct daemon *d)
 	attach_free(d->attach);
 	if (d->control)
 		control_deaf(d->control);
+	ports_free(d->ports);
 	if (f->header) {
 		if (d->members)
 			hosts_down(d);

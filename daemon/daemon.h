@@ -41,6 +41,9 @@ struct daemon {
 	struct listener *attach;     /* attach.h */
 	struct listener *control;    /* control.h */
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
+	struct ports *ports;	     /* ports.h */
+	/* The gateways behind the uplink; any: nothing leaves the fabric. */
+	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
 };
 
@@ -54,6 +57,8 @@ static inline struct fabric *daemon_fabric(struct daemon *d)
 struct peer {
 	pid_t pid;
 	uid_t uid;
+	int *given; /* a descriptor that came with the request, or -1; who
+		       keeps it puts -1 there. NULL: none can come */
 };
 
 /**

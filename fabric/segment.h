@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   4			  /* moves with any layout change */
+#define FABRIC_ABI   5			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -131,14 +131,18 @@ struct fabric_host {
 	_Alignas(
 		CACHE_LINE) _Atomic uint32_t state; /* enum fabric_host_state */
 	vif_ix vif;
-	uint32_t generation; /* counts uses of the slot */
+	uint32_t generation;   /* counts uses of the slot */
+	_Atomic uint32_t port; /* not 0: behind a port of the daemon's, not here
+				*/
 	_Alignas(CACHE_LINE) struct fabric_lock lock;
 	/*
 	 * Frames that found the lock taken: a stack linked by frame.next,
-	 * newest first. Pushed by anybody, taken whole by the lock's holder.
+	 * newest first. Pushed by anybody, taken whole by the lock's holder;
+	 * what is for a port, by the daemon, which is woken if it sleeps.
 	 */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
-	_Atomic uint32_t backlog_frames;
+	_Atomic uint32_t backlog_frames; /* of a port's: bounds them */
+	_Atomic uint32_t port_asleep;	 /* the daemon waits to be woken */
 	/* Connections that may send again: a stack likewise, stack/pace.h. */
 	_Atomic uint32_t kicked;
 };
@@ -177,6 +181,7 @@ struct fabric_header {
 	_Atomic uint32_t ctx_end;	/* one above the highest context used */
 	_Atomic uint32_t host_end;	/* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */
+	_Atomic host_ix uplink; /* the port that gets frames for strangers; 0 */
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;

@@ -46,8 +46,12 @@ static int on_neighbour(struct stack *st, const struct ip_addr *to,
 	struct work *w = work_of(st);
 	host_ix h = fabric_address_find(w->fabric, to);
 
+	/* Strangers are beyond an uplink, and the link is asked for them. */
 	if (!h)
-		return -EHOSTUNREACH;
+		return atomic_load_explicit(&w->fabric->header->uplink,
+					    memory_order_relaxed)
+			       ? -ENOENT
+			       : -EHOSTUNREACH;
 	fabric_mac(h, mac);
 	return 0;
 }
@@ -95,6 +99,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->out = (struct frame_list){ 0, 0 };
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->held_again = false;
 	w->sched_ns = UINT64_MAX;
 	w->now_ns = 0;
 	w->wakes = 0;
@@ -246,6 +251,33 @@ static bool lock_host(struct work *w, host_ix host)
 	return true;
 }
 
+/*
+ * A frame for what lies behind a port: the daemon carries it. It stores
+ * port_asleep before it looks at the backlog a last time, we push before we
+ * look at port_asleep: one of us sees the other.
+ */
+static void port_push(struct work *w, struct fabric_host *h, frame_ix ix)
+{
+	if (atomic_fetch_add(&h->backlog_frames, 1) >= WORK_PORT_FRAMES) {
+		atomic_fetch_sub(&h->backlog_frames, 1);
+		vif_drop_rx(w->fabric, h->vif, 1);
+		frame_free(&w->in.arena, ix);
+		return;
+	}
+	backlog_push(w, h, ix);
+	if (atomic_load(&h->port_asleep) && atomic_exchange(&h->port_asleep, 0))
+		work_wake_ports(w);
+}
+
+/* The uplink, for a frame that does not come from there. */
+static host_ix stranger(struct work *w, const struct frame *f)
+{
+	host_ix up = atomic_load_explicit(&w->fabric->header->uplink,
+					  memory_order_relaxed);
+
+	return up && w->fabric->hosts[up].vif != f->tx_vif ? up : 0;
+}
+
 static void charge(struct work *w, const struct frame *f, host_ix to)
 {
 	vif_charge(w->fabric, f->tx_vif, w->fabric->hosts[to].vif, 1,
@@ -265,7 +297,8 @@ static void flood(struct work *w, frame_ix ix)
 		frame_ix copy;
 		struct frame *c;
 
-		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP)
+		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP ||
+		    (atomic_load(&h->port) && h->vif == f->tx_vif))
 			continue;
 		copy = frame_alloc(a);
 		if (!copy)
@@ -278,6 +311,10 @@ static void flood(struct work *w, frame_ix ix)
 			for (uint8_t i = 0; i < c->refs; i++)
 				chunk_get(a, c->ref[i].chunk);
 		charge(w, c, to);
+		if (atomic_load(&h->port)) {
+			port_push(w, h, copy);
+			continue;
+		}
 		backlog_push(w, h, copy);
 		if (lock_host(w, to))
 			release(w);
@@ -300,13 +337,16 @@ static void deliver_out(struct work *w)
 	while ((ix = frame_list_pop(a, &w->out))) {
 		struct frame *f = frame_at(a, ix);
 		host_ix to = fabric_mac_host(w->fabric, f->header);
-		struct fabric_host *h = &w->fabric->hosts[to];
+		struct fabric_host *h;
 		vif_ix vif;
 
 		if (f->header[0] & 1) {
 			flood(w, ix);
 			continue;
 		}
+		if (unlikely(!to))
+			to = stranger(w, f);
+		h = &w->fabric->hosts[to];
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
 			vif_drop_tx(w->fabric, f->tx_vif, 1);
 			hold_free(w, ix);
@@ -316,6 +356,11 @@ static void deliver_out(struct work *w)
 		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
 			continue;
 		charge(w, f, to);
+		if (unlikely(atomic_load_explicit(&h->port,
+						  memory_order_relaxed))) {
+			port_push(w, h, ix);
+			continue;
+		}
 		if (!lock_host(w, to)) {
 			backlog_push(w, h, ix);
 			if (!lock_host(w, to))
@@ -342,7 +387,8 @@ static void deliver(struct work *w)
 {
 	do {
 		deliver_out(w);
-	} while ((unlikely(w->held.first) || hold_is_due(w, w->now_ns)) &&
+	} while ((unlikely(w->held.first || w->held_again) ||
+		  hold_is_due(w, w->now_ns)) &&
 		 hold_serve(w));
 }
 
@@ -369,6 +415,11 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 	}
 	w->wake_futex[w->wakes] = futex;
 	w->wake[w->wakes++] = whom;
+}
+
+void work_wake_ports(struct work *w)
+{
+	add_wake(w, false, WAKE_PORTS);
 }
 
 /*

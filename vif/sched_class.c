@@ -148,7 +148,7 @@ void class_read_dirty(struct sched_view *v)
 {
 	class_ix ix = atomic_exchange(&v->s->dirty, 0);
 
-	v->s->generation++;
+	v->generation = ++v->s->generation;
 	while (ix) {
 		struct sched_class *c = class_at(v, ix);
 		class_ix next = c->dirty_next;
@@ -251,7 +251,7 @@ static void clear_class(struct sched_view *v, class_ix ix)
 	struct sched_class *c = class_at(v, ix);
 
 	v->s->impaired -= c->impaired;
-	mem_zero(&c->loaded, sizeof(*c) - offsetof(struct sched_class, loaded));
+	mem_zero(c, sizeof(*c));
 }
 
 /* With the lock taken, and changes read. */
@@ -355,7 +355,15 @@ bool sched_path(const struct fabric *f, vif_ix tx, vif_ix rx,
 void vif_sched_stats(const struct fabric *f, vif_ix ix, enum vif_way way,
 		     struct vif_class_stats *stats)
 {
-	mem_copy(stats, &class_of(f, 2 * ix + way)->stats, sizeof(*stats));
+	const struct sched_class *c = class_of(f, 2 * ix + way);
+	uint64_t waited = 0;
+
+	mem_copy(stats, &c->stats, sizeof(*stats));
+	stats->packets = c->packets;
+	stats->bytes = c->bytes;
+	for (uint32_t i = 1; i < VIF_DELAY_BUCKETS; i++)
+		waited += stats->delay[i];
+	stats->delay[0] = (uint32_t)(stats->packets - waited);
 }
 
 uint64_t vif_delay_ns(const struct vif_class_stats *stats, uint32_t permille)
