@@ -146,8 +146,9 @@ static void divide(struct compiler *c, const struct bpf_insn *i, bool wide,
 	uint32_t zero, minus = 0, done, done_minus = 0;
 
 	if (BPF_SRC(i->code) == BPF_K)
-		emit_constant(e, R11, wide ? (uint64_t)(int64_t)i->imm
-					   : (uint32_t)i->imm);
+		emit_constant(e, R11,
+			      wide ? (uint64_t)(int64_t)i->imm
+				   : (uint32_t)i->imm);
 	else
 		emit_mov(e, wide, R11, src);
 	emit_rr(e, wide, 0x85, R11, R11);
@@ -268,8 +269,9 @@ static void move(struct compiler *c, const struct bpf_insn *i, bool wide,
 	struct emitter *e = &c->e;
 
 	if (BPF_SRC(i->code) == BPF_K) {
-		emit_constant(e, dst, wide ? (uint64_t)(int64_t)i->imm
-					   : (uint32_t)i->imm);
+		emit_constant(e, dst,
+			      wide ? (uint64_t)(int64_t)i->imm
+				   : (uint32_t)i->imm);
 		return;
 	}
 	switch (i->off) {

@@ -3,12 +3,13 @@
  * x86-64 code for a verified program.
  *
  * The code runs at any address, in any process that has it mapped: all it
- * refers to, it reaches through its `struct bpf_run`. It uses no vector register
- * and keeps what the System V ABI says is the caller's. It does exactly what
- * bpf_interpret() does.
+ * refers to, it reaches through its `struct bpf_run`. It uses no vector
+ *register and keeps what the System V ABI says is the caller's. It does exactly
+ *what bpf_interpret() does.
  *
  *	r0  r1  r2  r3  r4  r5 r6  r7  r8  r9  r10
- *	rax rdi rsi rdx rcx r8 rbx r13 r14 r15 rbp	run: r12; free: r9 to r11
+ *	rax rdi rsi rdx rcx r8 rbx r13 r14 r15 rbp	run: r12; free: r9 to
+ *r11
  *
  * so that a helper's arguments are where C wants them.
  */

@@ -4,10 +4,10 @@
  *
  * Two functions come out. The fast one reads headers directly: data in r2, its
  * end in r3, A in r0, X in r4, and no register that a call would have to keep.
- * What the headers are not long enough for makes it start again in the slow one,
- * which asks toami_load() for each load, payload included. Lengths are looked at
- * as rarely as can be: a load needs no look where every way to it has been
- * through one.
+ * What the headers are not long enough for makes it start again in the slow
+ * one, which asks toami_load() for each load, payload included. Lengths are
+ * looked at as rarely as can be: a load needs no look where every way to it has
+ * been through one.
  */
 #include "bpf/filter.h"
 #include "bpf/helper.h"
@@ -68,8 +68,8 @@ struct translation {
 	bool fast;
 };
 
-static void put(struct translation *t, uint8_t code, unsigned int dst, unsigned int src,
-		int off, int32_t imm)
+static void put(struct translation *t, uint8_t code, unsigned int dst,
+		unsigned int src, int off, int32_t imm)
 {
 	if (t->at < t->max)
 		t->to[t->at] = (struct bpf_insn){ .code = code,
@@ -81,8 +81,7 @@ static void put(struct translation *t, uint8_t code, unsigned int dst, unsigned 
 }
 
 static void put_jump(struct translation *t, uint8_t code, unsigned int dst,
-		     unsigned int src,
-		     int32_t imm, int32_t to)
+		     unsigned int src, int32_t imm, int32_t to)
 {
 	t->jumps[t->jump_count++] = (struct jump){ t->at, to };
 	put(t, code, dst, src, 0, imm);
@@ -525,10 +524,9 @@ static int translate_function(struct translation *t, bool fast)
 int bpf_filter_translate(const struct bpf_classic *from, uint32_t count,
 			 struct bpf_insn *to, uint32_t max)
 {
-	struct translation t = { .from = from,
-				 .count = count,
-				 .to = to,
-				 .max = max };
+	struct translation t = {
+		.from = from, .count = count, .to = to, .max = max
+	};
 	int err;
 
 	if (!count || count > BPF_INSNS_MAX)

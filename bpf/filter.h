@@ -33,5 +33,4 @@ struct bpf_classic {
 int bpf_filter_translate(const struct bpf_classic *from, uint32_t count,
 			 struct bpf_insn *to, uint32_t max);
 
-
 #endif

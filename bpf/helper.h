@@ -25,8 +25,8 @@ enum bpf_arg {
 	BPF_ARG_NONE,
 	BPF_ARG_PACKET, /* the program's argument */
 	BPF_ARG_MAP,
-	BPF_ARG_KEY,	/* memory of the map's key_bytes, read */
-	BPF_ARG_VALUE,	/* memory of the map's value_bytes, read */
+	BPF_ARG_KEY,   /* memory of the map's key_bytes, read */
+	BPF_ARG_VALUE, /* memory of the map's value_bytes, read */
 	BPF_ARG_NUMBER,
 	BPF_ARG_FROM, /* memory, read; the next argument is its size */
 	BPF_ARG_TO,   /* memory, written; the next argument is its size */

@@ -23,12 +23,12 @@ struct bpf_insn {
 
 static_assert(sizeof(struct bpf_insn) == 8, "RFC 9669 section 3");
 
-#define BPF_REGS	 11
-#define BPF_FP		 10  /* r10 */
-#define BPF_INSNS_MAX	 4096
-#define BPF_STACK_BYTES	 512 /* a function */
-#define BPF_FRAMES_MAX	 8   /* functions that call each other */
-#define BPF_MAPS_MAX	 16  /* a program refers to */
+#define BPF_REGS	11
+#define BPF_FP		10 /* r10 */
+#define BPF_INSNS_MAX	4096
+#define BPF_STACK_BYTES 512 /* a function */
+#define BPF_FRAMES_MAX	8   /* functions that call each other */
+#define BPF_MAPS_MAX	16  /* a program refers to */
 
 /* The class: the lowest three bits of `code`. */
 enum {
@@ -127,8 +127,7 @@ static inline bool bpf_insn_wide(const struct bpf_insn *i)
  */
 static inline int32_t bpf_insn_jump(const struct bpf_insn *i)
 {
-	if (i->code == (BPF_JMP | BPF_CALL) ||
-	    i->code == (BPF_JMP32 | BPF_JA))
+	if (i->code == (BPF_JMP | BPF_CALL) || i->code == (BPF_JMP32 | BPF_JA))
 		return i->imm;
 	return i->off;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The interpreter, for members that may not map native code. */
-#define STEP(run)		       ((void)0)
+#define STEP(run)		      ((void)0)
 #define MEMORY(run, at, bytes, write) ((void)0)
 
 #include "bpf/interpret.h"

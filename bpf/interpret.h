@@ -11,9 +11,9 @@
 
 #define LOAD_AS(type, at) (((const struct at_##type *)(uintptr_t)(at))->v)
 
-#define PACKED_AT(type)                              \
-	struct at_##type {                           \
-		type v;                              \
+#define PACKED_AT(type)    \
+	struct at_##type { \
+		type v;    \
 	} __attribute__((packed, may_alias))
 
 PACKED_AT(uint8_t);
@@ -127,9 +127,8 @@ static inline uint64_t interpret_alu(const struct bpf_insn *i, uint64_t a,
 	if (!wide) {
 		bool is_signed = (op == BPF_DIV || op == BPF_MOD) && i->off;
 
-		a = is_signed || op == BPF_ARSH
-			    ? (uint64_t)(int64_t)(int32_t)a
-			    : (uint32_t)a;
+		a = is_signed || op == BPF_ARSH ? (uint64_t)(int64_t)(int32_t)a
+						: (uint32_t)a;
 		b = is_signed ? (uint64_t)(int64_t)(int32_t)b : (uint32_t)b;
 	}
 	switch (op) {
@@ -213,34 +212,34 @@ static inline bool interpret_holds(const struct bpf_insn *i, uint64_t a,
 	}
 }
 
-#define INTERPRET_ATOMIC(type)                                                 \
-	do {                                                                   \
-		_Atomic type *p = (_Atomic type *)at;                          \
-		type v = (type)reg[i->src], old = (type)reg[0];                \
-                                                                               \
-		switch (i->imm & ~BPF_FETCH) {                                 \
-		case BPF_ADD:                                                  \
-			v = atomic_fetch_add(p, v);                            \
-			break;                                                 \
-		case BPF_OR:                                                   \
-			v = atomic_fetch_or(p, v);                             \
-			break;                                                 \
-		case BPF_AND:                                                  \
-			v = atomic_fetch_and(p, v);                            \
-			break;                                                 \
-		case BPF_XOR:                                                  \
-			v = atomic_fetch_xor(p, v);                            \
-			break;                                                 \
-		case BPF_XCHG & ~BPF_FETCH:                                    \
-			v = atomic_exchange(p, v);                             \
-			break;                                                 \
-		default:                                                       \
-			atomic_compare_exchange_strong(p, &old, v);            \
-			reg[0] = old;                                          \
-			return;                                                \
-		}                                                              \
-		if (i->imm & BPF_FETCH)                                        \
-			reg[i->src] = v;                                       \
+#define INTERPRET_ATOMIC(type)                                      \
+	do {                                                        \
+		_Atomic type *p = (_Atomic type *)at;               \
+		type v = (type)reg[i->src], old = (type)reg[0];     \
+                                                                    \
+		switch (i->imm & ~BPF_FETCH) {                      \
+		case BPF_ADD:                                       \
+			v = atomic_fetch_add(p, v);                 \
+			break;                                      \
+		case BPF_OR:                                        \
+			v = atomic_fetch_or(p, v);                  \
+			break;                                      \
+		case BPF_AND:                                       \
+			v = atomic_fetch_and(p, v);                 \
+			break;                                      \
+		case BPF_XOR:                                       \
+			v = atomic_fetch_xor(p, v);                 \
+			break;                                      \
+		case BPF_XCHG & ~BPF_FETCH:                         \
+			v = atomic_exchange(p, v);                  \
+			break;                                      \
+		default:                                            \
+			atomic_compare_exchange_strong(p, &old, v); \
+			reg[0] = old;                               \
+			return;                                     \
+		}                                                   \
+		if (i->imm & BPF_FETCH)                             \
+			reg[i->src] = v;                            \
 	} while (0)
 
 static inline void interpret_atomic(const struct bpf_insn *i, uint64_t at,
@@ -310,11 +309,11 @@ interpret_body(const struct bpf_insn *insn, const uint32_t *charge,
 			if (BPF_MODE(i->code) == BPF_ATOMIC)
 				interpret_atomic(i, at, reg);
 			else
-				interpret_store(at, BPF_SIZE(i->code),
-						BPF_CLASS(i->code) == BPF_ST
-							? (uint64_t)(int64_t)
-								  i->imm
-							: reg[i->src]);
+				interpret_store(
+					at, BPF_SIZE(i->code),
+					BPF_CLASS(i->code) == BPF_ST
+						? (uint64_t)(int64_t)i->imm
+						: reg[i->src]);
 			break;
 		default:
 			if (bpf_insn_is_exit(i)) {

@@ -8,11 +8,12 @@
  * them at the same time.
  *
  * An array is its values in a row. A hash has chains of elements from a pool
- * (base/slot.h). Finding takes no lock: a bucket's word counts what is taken out
- * of its chain, and whoever misses a key while it moved looks again. Changing a
- * chain takes the bucket's lock, which is waited for a moment only, since nobody
- * may wait inside the fabric: -EBUSY then. A longest-prefix map is a hash of
- * masked keys and the set of lengths in it, looked through from the longest.
+ * (base/slot.h). Finding takes no lock: a bucket's word counts what is taken
+ * out of its chain, and whoever misses a key while it moved looks again.
+ * Changing a chain takes the bucket's lock, which is waited for a moment only,
+ * since nobody may wait inside the fabric: -EBUSY then. A longest-prefix map is
+ * a hash of masked keys and the set of lengths in it, looked through from the
+ * longest.
  *
  * A value is changed in place, so that who found it keeps it; aligned words of
  * eight bytes are whole. An element that is deleted may be used anew at once:
@@ -21,7 +22,8 @@
  *
  * Death: an element becomes visible by one store to its chain and invisible by
  * one. Someone killed in between leaves a locked bucket or a lost element, and
- * `writers` above zero; bpf_map_repair() mends that while nobody else is inside.
+ * `writers` above zero; bpf_map_repair() mends that while nobody else is
+ * inside.
  */
 #ifndef TOAMI_BPF_MAP_H
 #define TOAMI_BPF_MAP_H
@@ -35,27 +37,28 @@
 #define BPF_MAP_ALIGN	64 /* of a map's piece of memory */
 
 struct bpf_map {
-	uint32_t slot_link;	/* base/slot.h, while free */
-	_Atomic uint32_t live;	/* written last by the daemon */
-	uint32_t type;		/* TOAMI_ARRAY, TOAMI_HASH, TOAMI_LPM */
+	uint32_t slot_link;    /* base/slot.h, while free */
+	_Atomic uint32_t live; /* written last by the daemon */
+	uint32_t type;	       /* TOAMI_ARRAY, TOAMI_HASH, TOAMI_LPM */
 	uint32_t key_bytes;
 	uint32_t value_bytes;
 	uint32_t entries;
 	uint32_t flags;
-	uint32_t stride;	/* bytes an element */
-	uint32_t value_off;	/* of the value in an element */
-	uint32_t buckets;	/* a power of two; 0: an array */
-	uint64_t elements;	/* where they are in the maps' memory */
-	uint64_t bucket_words;	/* where the buckets are */
-	uint64_t memory;	/* begin of the map's piece */
-	uint64_t bytes;		/* its length */
-	uint64_t seed;		/* of the hash; nobody outside knows it */
-	uint32_t vif;		/* whose it is; 0: shared by name */
-	uint32_t refs;		/* programs that refer to it; the daemon's */
-	uint32_t read_only;	/* constants of a program */
+	uint32_t stride;	  /* bytes an element */
+	uint32_t value_off;	  /* of the value in an element */
+	uint32_t buckets;	  /* a power of two; 0: an array */
+	uint64_t elements;	  /* where they are in the maps' memory */
+	uint64_t bucket_words;	  /* where the buckets are */
+	uint64_t memory;	  /* begin of the map's piece */
+	uint64_t bytes;		  /* its length */
+	uint64_t seed;		  /* of the hash; nobody outside knows it */
+	uint32_t vif;		  /* whose it is; 0: shared by name */
+	uint32_t refs;		  /* programs that refer to it; the daemon's */
+	uint32_t read_only;	  /* constants of a program */
 	_Atomic uint32_t writers; /* inside, changing a chain */
 	char name[BPF_MAP_NAME];
-	_Atomic uint64_t lengths[3]; /* LPM: a bit for each that was ever used */
+	_Atomic uint64_t
+		lengths[3]; /* LPM: a bit for each that was ever used */
 	struct slot_pool pool;
 };
 

@@ -109,8 +109,8 @@ void *hash_find(const struct bpf_maps *m, const struct bpf_map *map,
 	const struct bucket *b = bucket_of(m, map, hash);
 
 	for (int look = 0; look < LOOKS; look++) {
-		uint32_t word = atomic_load_explicit(&b->word,
-						     memory_order_acquire);
+		uint32_t word =
+			atomic_load_explicit(&b->word, memory_order_acquire);
 		bool whole;
 		uint32_t ix = walk(m, map, b, hash, key, &before, &whole);
 
@@ -118,9 +118,9 @@ void *hash_find(const struct bpf_maps *m, const struct bpf_map *map,
 			return (unsigned char *)element_at(m, map, ix) +
 			       map->value_off;
 		atomic_thread_fence(memory_order_acquire);
-		if (whole && (atomic_load_explicit(&b->word,
-						   memory_order_relaxed) |
-			      LOCKED) == (word | LOCKED))
+		if (whole &&
+		    (atomic_load_explicit(&b->word, memory_order_relaxed) |
+		     LOCKED) == (word | LOCKED))
 			return NULL;
 	}
 	return NULL;
@@ -130,12 +130,11 @@ static bool lock(struct bpf_map *map, struct bucket *b)
 {
 	atomic_fetch_add(&map->writers, 1);
 	for (int n = 0; n < TRIES; n++) {
-		uint32_t word = atomic_load_explicit(&b->word,
-						     memory_order_relaxed);
+		uint32_t word =
+			atomic_load_explicit(&b->word, memory_order_relaxed);
 
-		if (!(word & LOCKED) &&
-		    atomic_compare_exchange_weak(&b->word, &word,
-						 word | LOCKED))
+		if (!(word & LOCKED) && atomic_compare_exchange_weak(
+						&b->word, &word, word | LOCKED))
 			return true;
 		__builtin_ia32_pause();
 	}
@@ -165,10 +164,9 @@ static long insert(const struct bpf_maps *m, struct bpf_map *map,
 	e = element_at(m, map, ix);
 	mem_copy(e->key, key, map->key_bytes);
 	mem_copy((unsigned char *)e + map->value_off, value, map->value_bytes);
-	atomic_store_explicit(&e->next,
-			      atomic_load_explicit(&b->head,
-						   memory_order_relaxed),
-			      memory_order_relaxed);
+	atomic_store_explicit(
+		&e->next, atomic_load_explicit(&b->head, memory_order_relaxed),
+		memory_order_relaxed);
 	atomic_store_explicit(&e->hash, hash, memory_order_release);
 	/* From here on others find it. */
 	atomic_store_explicit(&b->head, ix, memory_order_release);

@@ -40,7 +40,6 @@ void *lpm_find(const struct bpf_maps *m, const struct bpf_map *map,
 	       const void *key);
 long lpm_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
 	     const void *value, uint64_t flags);
-long lpm_delete(const struct bpf_maps *m, struct bpf_map *map,
-		const void *key);
+long lpm_delete(const struct bpf_maps *m, struct bpf_map *map, const void *key);
 
 #endif

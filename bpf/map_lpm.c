@@ -27,8 +27,8 @@ static void cut(const struct bpf_map *map, const struct toami_prefix6 *key,
 	for (uint32_t n = 0; n < bytes; n++) {
 		uint32_t keep = bits > 8 * n ? min_u32(bits - 8 * n, 8) : 0;
 
-		copy->address[n] = (unsigned char)(key->address[n] &
-						   (0xff00u >> keep));
+		copy->address[n] =
+			(unsigned char)(key->address[n] & (0xff00u >> keep));
 	}
 }
 

@@ -3,9 +3,9 @@
  * A program as it lies in shared memory, and running it on a frame.
  *
  * The daemon alone writes programs: it has verified what it puts there, bound
- * maps to their numbers, and compiled it. Members run the native code where they
- * could map it, and interpret the same instructions where not. The results are
- * the same.
+ * maps to their numbers, and compiled it. Members run the native code where
+ * they could map it, and interpret the same instructions where not. The results
+ * are the same.
  *
  * Everything here is built freestanding as well.
  */
@@ -28,8 +28,9 @@ struct bpf_program {
 	uint32_t entry_cost;
 	uint32_t writes; /* to packets: 0 or 1 */
 	uint32_t code_bytes;
-	uint64_t code_off; /* of the native code in the code's memory; 0: none */
-	uint64_t hash;	   /* of a filter's text; 0: not one */
+	uint64_t
+		code_off; /* of the native code in the code's memory; 0: none */
+	uint64_t hash;	  /* of a filter's text; 0: not one */
 	uint32_t map_count;
 	uint32_t map[BPF_MAPS_MAX]; /* it refers to; the daemon's */
 	char name[BPF_PROGRAM_NAME];
@@ -67,8 +68,9 @@ struct bpf_run {
 	const struct bpf_view *view;
 	struct frame *frame;
 	uint64_t now_ns;
-	uint64_t payload_sum; /* of what toami_store() changed behind header[] */
-	uint32_t redirect;    /* the VIF that toami_redirect() was told */
+	uint64_t
+		payload_sum; /* of what toami_store() changed behind header[] */
+	uint32_t redirect;   /* the VIF that toami_redirect() was told */
 	struct toami_packet packet;
 };
 
@@ -83,8 +85,8 @@ struct bpf_job {
 
 	uint32_t verdict; /* TOAMI_DROP, PASS, REDIRECT; without flags */
 	bool sample;
-	bool over;	  /* the budget ended it; the verdict is TOAMI_DROP */
-	bool moved;	  /* its destination address has changed */
+	bool over;  /* the budget ended it; the verdict is TOAMI_DROP */
+	bool moved; /* its destination address has changed */
 	uint32_t redirect;
 	uint32_t cost; /* instructions charged, not less than were executed */
 };
@@ -98,7 +100,8 @@ struct bpf_job {
 void bpf_program_run(struct bpf_program *p, const struct bpf_view *view,
 		     struct bpf_job *job);
 
-/* bpf_interpret - runs instructions; returns r0, or 0 where run->left ran out */
+/* bpf_interpret - runs instructions; returns r0, or 0 where run->left ran out
+ */
 uint64_t bpf_interpret(const struct bpf_insn *insn, const uint32_t *charge,
 		       struct bpf_run *run);
 

@@ -29,7 +29,8 @@ static uint16_t fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-/* The difference that @bytes from @from on make, the field at @skip left out. */
+/* The difference that @bytes from @from on make, the field at @skip left out.
+ */
 static uint64_t difference(const uint8_t *before, const uint8_t *after,
 			   uint32_t from, uint32_t bytes, uint32_t skip)
 {
@@ -84,10 +85,10 @@ static void finish_l4(struct frame *f, const uint8_t *before, uint8_t protocol,
 		put16(f->header + at, 0);
 		return;
 	}
-	old = corrected(old, pseudo + payload_sum +
-				     difference(before, f->header, f->l4_off,
-						f->header_bytes - f->l4_off,
-						at));
+	old = corrected(old,
+			pseudo + payload_sum +
+				difference(before, f->header, f->l4_off,
+					   f->header_bytes - f->l4_off, at));
 	if (protocol == UDP && !old)
 		old = 0xffff;
 	put16(f->header + at, old);

@@ -115,14 +115,10 @@ static uint64_t redirect(uint64_t packet, uint64_t vif, uint64_t c, uint64_t d,
 }
 
 const bpf_helper_fn bpf_helpers[BPF_HELPERS] = {
-	[BPF_HELPER_MAP_FIND] = map_find,
-	[BPF_HELPER_MAP_SET] = map_set,
-	[BPF_HELPER_MAP_DELETE] = map_delete,
-	[BPF_HELPER_NOW] = now,
-	[BPF_HELPER_RANDOM] = a_random,
-	[BPF_HELPER_LOAD] = load,
-	[BPF_HELPER_STORE] = store,
-	[BPF_HELPER_REDIRECT] = redirect,
+	[BPF_HELPER_MAP_FIND] = map_find,     [BPF_HELPER_MAP_SET] = map_set,
+	[BPF_HELPER_MAP_DELETE] = map_delete, [BPF_HELPER_NOW] = now,
+	[BPF_HELPER_RANDOM] = a_random,	      [BPF_HELPER_LOAD] = load,
+	[BPF_HELPER_STORE] = store,	      [BPF_HELPER_REDIRECT] = redirect,
 };
 
 typedef uint64_t (*native_fn)(struct toami_packet *p, struct bpf_run *run);
@@ -148,9 +144,8 @@ static void judge(struct bpf_job *job, const struct bpf_run *run, uint64_t r0)
 	job->mark = run->packet.mark;
 	job->cost = (uint32_t)((int64_t)job->budget - run->left);
 	job->verdict = TOAMI_DROP;
-	if (!job->over &&
-	    (verdict == TOAMI_PASS ||
-	     (verdict == TOAMI_REDIRECT && run->redirect)))
+	if (!job->over && (verdict == TOAMI_PASS ||
+			   (verdict == TOAMI_REDIRECT && run->redirect)))
 		job->verdict = verdict;
 }
 

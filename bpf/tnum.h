@@ -3,9 +3,9 @@
  * Tristate numbers: what is known about each bit of a value.
  *
  * A bit of `mask` says that this bit may be either; the others are as in
- * `value`, which is 0 where `mask` is 1. Each operation returns a set that holds
- * every result of members of its operands (Vishwanathan et al., "Sound, Precise,
- * and Fast Abstract Interpretation with Tristate Numbers", CGO 2022).
+ * `value`, which is 0 where `mask` is 1. Each operation returns a set that
+ * holds every result of members of its operands (Vishwanathan et al., "Sound,
+ * Precise, and Fast Abstract Interpretation with Tristate Numbers", CGO 2022).
  */
 #ifndef TOAMI_BPF_TNUM_H
 #define TOAMI_BPF_TNUM_H
@@ -106,7 +106,8 @@ static inline struct tnum tnum_mul(struct tnum a, struct tnum b)
 		if (a.value & 1)
 			rest = tnum_add(rest, (struct tnum){ 0, b.mask });
 		else if (a.mask & 1)
-			rest = tnum_add(rest, (struct tnum){ 0, b.value | b.mask });
+			rest = tnum_add(rest,
+					(struct tnum){ 0, b.value | b.mask });
 	}
 	return tnum_add(certain, rest);
 }
@@ -114,7 +115,8 @@ static inline struct tnum tnum_mul(struct tnum a, struct tnum b)
 /* tnum_cast - the lowest @bytes, the rest zero */
 static inline struct tnum tnum_cast(struct tnum a, uint32_t bytes)
 {
-	uint64_t keep = bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * bytes) - 1;
+	uint64_t keep =
+		bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * bytes) - 1;
 
 	return (struct tnum){ a.value & keep, a.mask & keep };
 }

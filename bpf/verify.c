@@ -5,9 +5,9 @@
  * Depth first: at a condition one side waits on a list, the other is followed.
  * Where several ways meet, the state is noted (a *place*); a way that comes by
  * with a state that a noted one covers ends there. Loops are followed round by
- * round until their condition is known to fail, so a loop must be bounded by what
- * its numbers are known to be. A round that leaves everything as it was would go
- * on for ever, and is refused; so is a program that takes more than
+ * round until their condition is known to fail, so a loop must be bounded by
+ * what its numbers are known to be. A round that leaves everything as it was
+ * would go on for ever, and is refused; so is a program that takes more than
  * BPF_STEPS_MAX steps to follow.
  *
  * A place that ways from it have not all been followed to their end must not
@@ -106,7 +106,8 @@ static int note_place(struct verifier *v)
 		if (p->ways) {
 			if (state_covers(v, &p->state, &v->cur, v->pc, true))
 				return refuse(v,
-					      "a loop that never ends: a round leaves everything as it was");
+					      "a loop that never ends: a round "
+					      "leaves everything as it was");
 		} else if (state_covers(v, &p->state, &v->cur, v->pc, false)) {
 			p->hits++;
 			return 1;
@@ -257,7 +258,8 @@ static int follow(struct verifier *v)
 	int end = 0;
 
 	while (!end) {
-		/* The far side of a jump; rarely worth a note right after one. */
+		/* The far side of a jump; rarely worth a note right after one.
+		 */
 		if (v->target[v->pc] && (v->head[v->pc] || since >= 6)) {
 			end = note_place(v);
 			if (end == 1)
@@ -269,7 +271,8 @@ static int follow(struct verifier *v)
 		since++;
 		if (++v->report->steps > BPF_STEPS_MAX)
 			return refuse(v,
-				      "too complex: more than %d steps to follow every way",
+				      "too complex: more than %d steps to "
+				      "follow every way",
 				      BPF_STEPS_MAX);
 		end = step(v);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The verifier: a program is taken only if every way through it ends and touches
- * nothing but its own.
+ * The verifier: a program is taken only if every way through it ends and
+ * touches nothing but its own.
  *
  * For the daemon and for tests; members run what has been verified. Uses the
  * C library's allocator.

@@ -83,8 +83,8 @@ static int move(struct verifier *v, const struct bpf_insn *i)
 	bool wide = BPF_CLASS(i->code) == BPF_ALU64;
 
 	if (BPF_SRC(i->code) == BPF_K) {
-		reg_const(dst, wide ? (uint64_t)(int64_t)i->imm
-				    : (uint32_t)i->imm);
+		reg_const(dst,
+			  wide ? (uint64_t)(int64_t)i->imm : (uint32_t)i->imm);
 		return 0;
 	}
 	src = reg_read(v, i->src);
@@ -120,8 +120,7 @@ static uint64_t swap(uint64_t v, int bits)
 
 static void byte_order(struct reg *r, const struct bpf_insn *i)
 {
-	bool keep = BPF_CLASS(i->code) == BPF_ALU &&
-		    BPF_SRC(i->code) == BPF_K;
+	bool keep = BPF_CLASS(i->code) == BPF_ALU && BPF_SRC(i->code) == BPF_K;
 
 	if (keep)
 		reg_truncate(r, (uint32_t)i->imm / 8);
@@ -234,7 +233,8 @@ static int add_variable(struct verifier *v, struct reg *p, struct reg *n,
 		return refuse(v, "moves the program's argument");
 	if (n->smin < -OFFSET_MAX || n->smax > OFFSET_MAX)
 		return refuse(v,
-			      "moves %s by a number that is not bounded: compare it first",
+			      "moves %s by a number that is not bounded: "
+			      "compare it first",
 			      kind_name(p));
 	if (op == BPF_ADD && p->kind == KIND_PACKET && !has_variable(p) &&
 	    n->smin >= 0 && !n->is_size) {

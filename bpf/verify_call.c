@@ -11,7 +11,8 @@ static int check_size(struct verifier *v, const struct reg *memory,
 		return refuse(v, "a size is %s", kind_name(size));
 	if (size->umax > BPF_COPY_MAX)
 		return refuse(v,
-			      "a size may be as large as %llu: %d is the limit; compare it first",
+			      "a size may be as large as %llu: %d is the "
+			      "limit; compare it first",
 			      (unsigned long long)size->umax, BPF_COPY_MAX);
 	if (!write || reg_is_const(size))
 		return verify_bytes(v, memory, size->umax, write);
@@ -51,7 +52,8 @@ static int check_argument(struct verifier *v, const struct bpf_prototype *p,
 	case BPF_ARG_PACKET:
 		if (r->kind != KIND_CONTEXT || r->off)
 			return refuse(v,
-				      "argument %d of %s is %s, not the program's argument",
+				      "argument %d of %s is %s, not the "
+				      "program's argument",
 				      n + 1, p->name, kind_name(r));
 		return 0;
 	case BPF_ARG_MAP:
@@ -70,7 +72,8 @@ static int check_argument(struct verifier *v, const struct bpf_prototype *p,
 	case BPF_ARG_NUMBER:
 	case BPF_ARG_SIZE:
 		if (r->kind != KIND_NUMBER)
-			return refuse(v, "argument %d of %s is %s, not a number",
+			return refuse(v,
+				      "argument %d of %s is %s, not a number",
 				      n + 1, p->name, kind_name(r));
 		return 0;
 	case BPF_ARG_FROM:

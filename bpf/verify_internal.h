@@ -11,16 +11,16 @@
  *	verify_jump.c	what a condition says about the registers in it
  *	verify_call.c	helpers and functions
  *
- * What is known of a number: bounds, signed and unsigned, and a tristate number.
- * What is known of a pointer: the object, a fixed offset, and the bounds of a
- * variable one.
+ * What is known of a number: bounds, signed and unsigned, and a tristate
+ *number. What is known of a pointer: the object, a fixed offset, and the bounds
+ *of a variable one.
  *
  * Ids and ranges. A number that was copied shares an id with its copy: what is
  * learned of one is learned of all. Its value is base(id) + off, computed
  * without overflow. The same id names the variable part of a pointer into the
  * packet, whose address is data + base(id) + off. `range` is what has been
- * proven of the packet: base(id) + range <= window. So `if (i + 4 <= p->window)`
- * makes p->data + i good for four bytes.
+ * proven of the packet: base(id) + range <= window. So `if (i + 4 <=
+ *p->window)` makes p->data + i good for four bytes.
  */
 #ifndef TOAMI_BPF_VERIFY_INTERNAL_H
 #define TOAMI_BPF_VERIFY_INTERNAL_H
@@ -29,7 +29,8 @@
 #include "bpf/tnum.h"
 #include "bpf/verify.h"
 
-/* The window's size is within these: frame.h's header area, Ethernet at least. */
+/* The window's size is within these: frame.h's header area, Ethernet at least.
+ */
 #define WINDOW_MIN 14
 #define WINDOW_MAX 128
 
@@ -103,11 +104,12 @@ struct verifier {
 	uint16_t live[BPF_INSNS_MAX]; /* registers read later, as bits */
 	bool target[BPF_INSNS_MAX];   /* somebody jumps here */
 	bool head[BPF_INSNS_MAX];     /* of a loop: somebody jumps back here */
-	uint32_t function[BPF_INSNS_MAX]; /* first instruction of the function */
+	uint32_t
+		function[BPF_INSNS_MAX]; /* first instruction of the function */
 
 	struct place *at[BPF_INSNS_MAX]; /* seen */
 	struct place *waiting;
-	struct place *path;	/* last place on the current way */
+	struct place *path; /* last place on the current way */
 	struct state cur;
 	uint32_t pc;
 	uint32_t next_id;
@@ -179,7 +181,8 @@ int verify_bytes(struct verifier *v, const struct reg *r, uint64_t bytes,
 		 bool write);
 
 /**
- * verify_condition - narrows v->cur to what holds where the jump is taken or not
+ * verify_condition - narrows v->cur to what holds where the jump is taken or
+ * not
  *
  * Returns 1: possible; 0: it never happens; -EACCES: refused.
  */

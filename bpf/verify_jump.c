@@ -196,9 +196,9 @@ static void learn_same(struct reg *r, void *arg)
 	    (r->kind != KIND_NUMBER && r->kind != KIND_PACKET))
 		return;
 	/* A pointer's bounds are those of base, a number's of base + off. */
-	reg_const(&by, (uint64_t)(int64_t)((r->kind == KIND_NUMBER ? r->off
-								   : 0) -
-					   known->off));
+	reg_const(&by,
+		  (uint64_t)(int64_t)((r->kind == KIND_NUMBER ? r->off : 0) -
+				      known->off));
 	reg_alu(BPF_ADD, true, false, &value, &by);
 	meet(r, &value);
 }
@@ -325,8 +325,8 @@ int verify_condition(struct verifier *v, struct state *s,
 	if (by_reg)
 		b = &state_top(s)->reg[i->src];
 	else
-		reg_const(&constant, wide ? (uint64_t)(int64_t)i->imm
-					  : (uint32_t)i->imm);
+		reg_const(&constant,
+			  wide ? (uint64_t)(int64_t)i->imm : (uint32_t)i->imm);
 	if (a->kind == KIND_NONE || b->kind == KIND_NONE)
 		return refuse(v, "r%u has no value here",
 			      a->kind == KIND_NONE ? i->dst : i->src);

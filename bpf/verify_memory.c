@@ -13,14 +13,15 @@ struct extent {
 
 static struct extent extent_of(const struct reg *r, int64_t off)
 {
-	return (struct extent){ r->smin + r->off + off, r->smax + r->off + off };
+	return (struct extent){ r->smin + r->off + off,
+				r->smax + r->off + off };
 }
 
 /* --- the program's argument --------------------------------------------------
  */
 
-#define FIELD(name, low, high)                                \
-	{                                                     \
+#define FIELD(name, low, high)                                 \
+	{                                                      \
 		offsetof(struct toami_packet, name), low, high \
 	}
 
@@ -66,9 +67,10 @@ static int load_context(struct verifier *v, const struct reg *r,
 		reg_truncate(to, bytes);
 		return 0;
 	}
-	return refuse(v,
-		      "reads %u bytes at offset %lld of its argument: no such field",
-		      bytes, (long long)at);
+	return refuse(
+		v,
+		"reads %u bytes at offset %lld of its argument: no such field",
+		bytes, (long long)at);
 }
 
 /* --- the stack ---------------------------------------------------------------
@@ -89,7 +91,8 @@ static int check_stack(struct verifier *v, struct extent e, uint64_t bytes)
 {
 	if (e.min < -BPF_STACK_BYTES || e.max + (int64_t)bytes > 0)
 		return refuse(v,
-			      "%llu bytes at %lld of the stack: it has %d, below its end",
+			      "%llu bytes at %lld of the stack: it has %d, "
+			      "below its end",
 			      (unsigned long long)bytes,
 			      (long long)(e.min < -BPF_STACK_BYTES ? e.min
 								   : e.max),
@@ -159,11 +162,13 @@ static int check_written(struct verifier *v, const struct frame_state *f,
 
 		if (kind == BYTE_NONE)
 			return refuse(v,
-				      "reads the stack at %lld, which was never written",
+				      "reads the stack at %lld, which was "
+				      "never written",
 				      (long long)off);
 		if (kind == BYTE_SPILL && s->spill.kind != KIND_NUMBER)
 			return refuse(v,
-				      "reads a saved pointer at %lld of the stack as bytes",
+				      "reads a saved pointer at %lld of the "
+				      "stack as bytes",
 				      (long long)off);
 		if (kind != BYTE_ZERO)
 			*zero = false;
@@ -213,8 +218,8 @@ static int store_stack(struct verifier *v, const struct reg *r,
 		struct slot *s;
 
 		if (value->kind == KIND_STACK && value->frame > r->frame)
-			return refuse(v,
-				      "keeps a pointer to a function's stack beyond its end");
+			return refuse(v, "keeps a pointer to a function's "
+					 "stack beyond its end");
 		grow(f, e.min);
 		s = &f->slot[slot_of(e.min)];
 		if (reg_is_const(value) && !value->umin) {
@@ -230,7 +235,8 @@ static int store_stack(struct verifier *v, const struct reg *r,
 	}
 	if (reg_is_pointer(value))
 		return refuse(v,
-			      "saves %s at %lld of the stack: eight bytes at a multiple of eight would do",
+			      "saves %s at %lld of the stack: eight bytes at a "
+			      "multiple of eight would do",
 			      kind_name(value), (long long)e.min);
 	if (e.min == e.max)
 		mark_bytes(f, e.min, bytes,
@@ -258,7 +264,9 @@ static int check_packet(struct verifier *v, const struct reg *r, int64_t off,
 			      (unsigned long long)bytes);
 	if (behind > proven)
 		return refuse(v,
-			      "%llu bytes at offset %s%lld of the packet: only %lld are known to be there; compare with data_end or window first",
+			      "%llu bytes at offset %s%lld of the packet: only "
+			      "%lld are known to be there; compare with "
+			      "data_end or window first",
 			      (unsigned long long)bytes, variable ? "n + " : "",
 			      (long long)first, (long long)proven);
 	return 0;
@@ -274,7 +282,8 @@ static int check_value(struct verifier *v, const struct reg *r, int64_t off,
 		return refuse(v, "writes to %s, which is constant", m->name);
 	if (e.min < 0 || e.max + (int64_t)bytes > m->value_bytes)
 		return refuse(v,
-			      "%llu bytes at offset %lld of a value of %s, which has %u",
+			      "%llu bytes at offset %lld of a value of %s, "
+			      "which has %u",
 			      (unsigned long long)bytes,
 			      (long long)(e.min < 0 ? e.min : e.max), m->name,
 			      m->value_bytes);
@@ -378,8 +387,8 @@ int verify_store(struct verifier *v, const struct bpf_insn *i)
 	if (dst->kind == KIND_CONTEXT) {
 		if (dst->off + i->off != offsetof(struct toami_packet, mark) ||
 		    bytes != 4)
-			return refuse(v,
-				      "writes to its argument: only mark may be written");
+			return refuse(v, "writes to its argument: only mark "
+					 "may be written");
 		return 0;
 	}
 	return check_object(v, dst, i->off, bytes, true);
@@ -414,7 +423,8 @@ int verify_atomic(struct verifier *v, const struct bpf_insn *i)
 	}
 	if (dst->kind != KIND_STACK && dst->kind != KIND_VALUE)
 		return refuse(v,
-			      "atomic operation through %s: only values of maps and the stack have them",
+			      "atomic operation through %s: only values of "
+			      "maps and the stack have them",
 			      kind_name(dst));
 	if (!is_aligned(dst, i->off, bytes))
 		return refuse(v, "atomic operation on %u bytes not aligned",

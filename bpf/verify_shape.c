@@ -77,8 +77,10 @@ static int check_memory(struct verifier *v, const struct bpf_insn *i)
 				      (unsigned int)i->imm);
 		}
 	}
-	return refuse(v, "unknown instruction 0x%02x, or reserved fields are not zero",
-		      i->code);
+	return refuse(
+		v,
+		"unknown instruction 0x%02x, or reserved fields are not zero",
+		i->code);
 }
 
 static int check_wide(struct verifier *v, const struct bpf_insn *i)
@@ -86,10 +88,12 @@ static int check_wide(struct verifier *v, const struct bpf_insn *i)
 	const struct bpf_insn *second = i + 1;
 
 	if (!bpf_insn_wide(i))
-		return refuse(v, BPF_MODE(i->code) == BPF_ABS ||
-					 BPF_MODE(i->code) == BPF_IND
-				     ? "loads of the classic kind (0x%02x) are not supported: use pointers"
-				     : "unknown instruction 0x%02x",
+		return refuse(v,
+			      BPF_MODE(i->code) == BPF_ABS ||
+					      BPF_MODE(i->code) == BPF_IND
+				      ? "loads of the classic kind (0x%02x) "
+					"are not supported: use pointers"
+				      : "unknown instruction 0x%02x",
 			      i->code);
 	if (v->pc + 1 == v->count || second->code || second->dst ||
 	    second->src || second->off || i->off)
@@ -186,11 +190,11 @@ static int find_functions(struct verifier *v, const bool *second)
 	uint32_t to, current = 0;
 
 	for (v->pc = 0; v->pc < v->count; v->pc++) {
-		if (second[v->pc] ||
-		    !bpf_insn_is_local_call(&v->insns[v->pc]))
+		if (second[v->pc] || !bpf_insn_is_local_call(&v->insns[v->pc]))
 			continue;
 		if (!find_target(v, v->pc, &to) || second[to])
-			return refuse(v, "calls a function outside the program");
+			return refuse(v,
+				      "calls a function outside the program");
 		begins[to] = true;
 	}
 	for (v->pc = 0; v->pc < v->count; v->pc++) {
@@ -222,8 +226,7 @@ static int find_targets(struct verifier *v, const bool *second)
 		}
 		if (bpf_insn_is_exit(i) || bpf_insn_is_ja(i))
 			continue;
-		if (next >= v->count ||
-		    v->function[next] != v->function[v->pc])
+		if (next >= v->count || v->function[next] != v->function[v->pc])
 			return refuse(v, "runs off the end of a function");
 	}
 	return 0;

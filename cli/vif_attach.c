@@ -10,7 +10,8 @@
 static const char attach_help[] =
 	"usage: toami vif attach PATH PID...\n"
 	"\n"
-	"Moves programs that are on the fabric to the VIF at PATH, and what they "
+	"Moves programs that are on the fabric to the VIF at PATH, and what "
+	"they "
 	"start\n"
 	"from then on. Their open sockets move along if that VIF has the same "
 	"address;\n"

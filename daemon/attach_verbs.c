@@ -23,7 +23,8 @@ static proc_ix process_of(struct call *c)
 	member = members_find(c->daemon->members, (pid_t)pid);
 	if (!member || member == c->daemon->process.self) {
 		refuse(c->why, "unknown-process", EX_NOINPUT,
-		       "process %lld is not on the fabric: 'toami vif ls' shows "
+		       "process %lld is not on the fabric: 'toami vif ls' "
+		       "shows "
 		       "what is, 'toami run' starts programs there",
 		       (long long)pid);
 		return 0;
@@ -37,8 +38,7 @@ static proc_ix process_of(struct call *c)
  */
 static int may_move(struct call *c, proc_ix member, vif_ix to)
 {
-	const struct fabric_proc *p =
-		&daemon_fabric(c->daemon)->procs[member];
+	const struct fabric_proc *p = &daemon_fabric(c->daemon)->procs[member];
 
 	if (p->uid == c->peer->uid &&
 	    vif_below(daemon_fabric(c->daemon), to, p->vif))

@@ -13,7 +13,8 @@
 struct transient *transient_new(struct daemon *d);
 void transient_free(struct transient *t);
 
-/* transient_add - @ix goes with its last program. Returns 0 or -1: no memory. */
+/* transient_add - @ix goes with its last program. Returns 0 or -1: no memory.
+ */
 int transient_add(struct daemon *d, vif_ix ix);
 
 /* transient_sweep - a program has ended: soon, whatever is unused goes */

@@ -39,8 +39,8 @@ int socket_move_below(struct socket_thread *t, vif_ix top);
  * at @path, which is at or below the one of the process; the empty path: to
  * that one
  *
- * Returns 0; -EINVAL: too long; -ENODEV: no such VIF; -EPERM: not below; -EXDEV:
- * it has an address of its own, and the socket another.
+ * Returns 0; -EINVAL: too long; -ENODEV: no such VIF; -EPERM: not below;
+ * -EXDEV: it has an address of its own, and the socket another.
  */
 int socket_move_one(struct work *w, struct sock *s, const char *path,
 		    uint32_t bytes);

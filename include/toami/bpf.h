@@ -39,8 +39,8 @@
  *
  * Checksums are the run-time's business: after a program has written to the
  * headers, those of IPv4, TCP, UDP and ICMPv6 are brought up to date from what
- * has changed (RFC 1624). A packet whose destination address was changed goes to
- * whoever has the new address.
+ * has changed (RFC 1624). A packet whose destination address was changed goes
+ *to whoever has the new address.
  *
  * The type names u8 to u64 are defined only where the target is BPF. In other
  * programs this header gives the constants and structs alone.
@@ -114,16 +114,16 @@ typedef __UINT16_TYPE__ u16;
 typedef __UINT32_TYPE__ u32;
 typedef __UINT64_TYPE__ u64;
 
-#define SECTION(name)  __attribute__((section(name), used))
-#define TOAMI_INLINE   static inline __attribute__((always_inline))
-#define TOAMI_SUBPROG  static __attribute__((noinline))
+#define SECTION(name) __attribute__((section(name), used))
+#define TOAMI_INLINE  static inline __attribute__((always_inline))
+#define TOAMI_SUBPROG static __attribute__((noinline))
 
-#define TOAMI_MAP_FLAGS(name, kind, key, value, count, options)              \
-	struct toami_map SECTION("maps")                                     \
-		name = { .type = (kind),                                     \
-			 .key_bytes = sizeof(key),                           \
-			 .value_bytes = sizeof(value),                       \
-			 .entries = (count),                                 \
+#define TOAMI_MAP_FLAGS(name, kind, key, value, count, options) \
+	struct toami_map SECTION("maps")                        \
+		name = { .type = (kind),                        \
+			 .key_bytes = sizeof(key),              \
+			 .value_bytes = sizeof(value),          \
+			 .entries = (count),                    \
 			 .flags = (options) }
 /* A map of this program; it outlives an exchange of the program. */
 #define TOAMI_MAP(name, kind, key, value, count) \
@@ -175,11 +175,11 @@ static long (*const toami_store)(struct toami_packet *p, u32 off,
 static long (*const toami_redirect)(struct toami_packet *p,
 				    u32 vif) = (void *)8;
 
-#define toami_add(p, n)	 ((void)__sync_fetch_and_add((p), (n)))
-#define toami_be16(v)	 ((u16)__builtin_bswap16(v))
-#define toami_be32(v)	 ((u32)__builtin_bswap32(v))
+#define toami_add(p, n)	    ((void)__sync_fetch_and_add((p), (n)))
+#define toami_be16(v)	    ((u16)__builtin_bswap16(v))
+#define toami_be32(v)	    ((u32)__builtin_bswap32(v))
 #define toami_copy(d, s, n) __builtin_memcpy((d), (s), (n))
-#define toami_clear(d, n) __builtin_memset((d), 0, (n))
+#define toami_clear(d, n)   __builtin_memset((d), 0, (n))
 
 #endif
 

@@ -108,14 +108,15 @@ static void begin_flows(struct sim *s)
 	}
 }
 
-/* One long stream over links that lose, reorder, repeat and damage, both ways. */
+/* One long stream over links that lose, reorder, repeat and damage, both ways.
+ */
 static void begin_stream(struct sim *s)
 {
 	for (uint32_t i = 0; i < 2; i++)
 		s->w.config[i] = (struct link_config){
 			.wire = true,
-			.delay_ns = between(&s->random, 50, 5000) *
-				    NSEC_PER_USEC,
+			.delay_ns =
+				between(&s->random, 50, 5000) * NSEC_PER_USEC,
 			.loss = 50000,
 			.reorder = 50000,
 			.duplicate = 10000,
@@ -361,4 +362,3 @@ bool seed_run(struct seed_plan *p, uint64_t seed)
 		       (unsigned long)seed, bad, (unsigned long)seed, p->how);
 	return !bad;
 }
-

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One seed: hosts, links, flows and faults chosen from it, run until everything is
- * over, and judged. It passes when every stream arrived byte for byte, no
+ * One seed: hosts, links, flows and faults chosen from it, run until everything
+ * is over, and judged. It passes when every stream arrived byte for byte, no
  * segment broke a rule of the oracle's, every connection has ended, no timer is
  * left, and every frame and chunk has come home.
  */
@@ -18,7 +18,7 @@ struct seed_plan {
 	bool verbose;
 	enum seed_faults faults;
 	uint32_t stream_bytes; /* one stream of so many; 0: a mixture */
-	const char *how;       /* options that repeat it, for who reads a failure */
+	const char *how; /* options that repeat it, for who reads a failure */
 	struct oracle *oracle;
 	/* What has been run so far. */
 	uint64_t bytes; /* of streams, read and compared */
