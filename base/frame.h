@@ -38,6 +38,7 @@
 #define FRAME_CSUM_OK 0x04 /* no need to verify: local or checked before */
 #define FRAME_FIN     0x08 /* stack's note: a FIN ends this segment */
 #define FRAME_PUSH    0x10 /* stack's note: PSH */
+#define FRAME_SHAPED  0x20 /* has passed the scheduler */
 
 /* gso_type, the values of VIRTIO_NET_HDR_GSO_*. */
 #define FRAME_GSO_NONE	0
@@ -68,6 +69,11 @@ struct frame {
 
 	vif_ix tx_vif; /* lane that sent it; set by whoever makes the frame */
 	vif_ix rx_vif; /* lane that gets it; set on delivery */
+
+	/* The connection that pays for it while it is on its way, and what it
+	 * pays: stack/pace.h. */
+	uint32_t pace;
+	uint32_t held;
 
 	/* Notes of the stack that holds it; dead between two stacks. */
 	union {

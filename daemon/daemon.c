@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -80,6 +81,7 @@ static int make_fabric(struct daemon *d, struct refusal *why)
 	socket_params(&params);
 	params.table[FABRIC_TABLE_VIF].capacity = d->options->max_vifs;
 	params.table[FABRIC_TABLE_CONTROL].capacity = d->options->max_vifs;
+	params.table[FABRIC_TABLE_CLASS].capacity = 2 * d->options->max_vifs;
 	params.cores = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	d->memfd = fabric_create(f, &params);
 	if (d->memfd < 0)
@@ -128,6 +130,8 @@ static int open_loop(struct daemon *d, struct refusal *why)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* Dates are meant: not 50 us later to save a wake-up. */
+	prctl(PR_SET_TIMERSLACK, 1);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);

@@ -7,6 +7,7 @@
 #include "fabric/address.h"
 #include "socket/move.h"
 #include "stack/stack.h"
+#include "vif/sched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -299,6 +300,8 @@ static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 
 	if (host)
 		err = socket_host_down(&d->thread, host);
+	if (!err)
+		err = vif_sched_forget(f, d->process.self, ix);
 	if (err)
 		return refuse_busy(path, why);
 	atomic_store(&vif_at(f, ix)->host, 0);
@@ -444,6 +447,17 @@ static int refuse_move(struct daemon *d, int err, const char *path,
 	}
 }
 
+/* In the tree, and in the scheduler. */
+static int move(struct daemon *d, vif_ix ix, vif_ix parent, const char *name)
+{
+	struct fabric *f = daemon_fabric(d);
+	int err = vif_move(f, ix, parent, name, strlen(name));
+
+	vif_sched_uproot(f, d->process.self, ix);
+	vif_sched_apply(f, ix);
+	return err;
+}
+
 int hosts_move(struct daemon *d, vif_ix ix, const char *to,
 	       const struct peer *peer, struct refusal *why)
 {
@@ -477,9 +491,15 @@ int hosts_move(struct daemon *d, vif_ix ix, const char *to,
 	    vif_below(f, parent, ix))
 		return refuse_move(d, -ELOOP, path, to, why);
 
+	if (vif_sched_uproot(f, d->process.self, ix))
+		return refuse(why, "busy", EX_TEMPFAIL,
+			      "VIF %s cannot move now, because a program is "
+			      "stopped in the middle of using the fabric: let "
+			      "it run and try again",
+			      path);
 	snprintf(was, sizeof(was), "%s", vif_at(f, ix)->name);
 	settings_leave(d, ix);
-	err = vif_move(f, ix, parent, name, strlen(name));
+	err = move(d, ix, parent, name);
 	settings_arrive(d, ix);
 	if (err)
 		return refuse_move(d, err, path, to, why);
@@ -494,7 +514,7 @@ void hosts_put_back(struct daemon *d, vif_ix ix, vif_ix parent,
 		    const char *name)
 {
 	settings_leave(d, ix);
-	vif_move(daemon_fabric(d), ix, parent, name, strlen(name));
+	move(d, ix, parent, name);
 	settings_arrive(d, ix);
 }
 

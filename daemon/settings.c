@@ -8,7 +8,7 @@
  * siblings has to be looked at when one of them changes.
  */
 #include "daemon/settings.h"
-#include "vif/control.h"
+#include "vif/sched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -383,6 +383,7 @@ static void write_numbers(struct daemon *d, vif_ix ix,
 			store_place(c, place[id][i], of[id].n[i]);
 	if (!any)
 		vif_control_drop(f, ix);
+	vif_sched_apply(f, ix);
 }
 
 int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],

@@ -143,10 +143,12 @@ static void put_one(struct json_text *j, struct daemon *d,
 	json_text_open(j, NULL, '{');
 	json_text_string(j, "path", path);
 	put_address(j, "address", &v->addr4);
-	json_text_string(j, "lane_of", host && !own ? lane_of : NULL);
 	if (whole) {
 		put_address(j, "address6", &v->addr6);
 		put_mac(j, own);
+	}
+	json_text_string(j, "lane_of", host && !own ? lane_of : NULL);
+	if (whole) {
 		json_text_number(j, "uid", v->uid);
 		put_settings(j, d, ix);
 	}

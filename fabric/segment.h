@@ -40,6 +40,11 @@
 enum fabric_table {
 	FABRIC_TABLE_VIF,	 /* struct vif */
 	FABRIC_TABLE_CONTROL,	 /* struct vif_control */
+	FABRIC_TABLE_SCHED,	 /* struct sched: slot 1 */
+	FABRIC_TABLE_CLASS,	 /* struct sched_class: two a VIF */
+	FABRIC_TABLE_NODE,	 /* struct sched_node */
+	FABRIC_TABLE_FLOW,	 /* struct sched_flow */
+	FABRIC_TABLE_PACE,	 /* struct stack_pace, by conn_ix */
 	FABRIC_TABLE_STACK_HOST, /* struct stack_host, by host_ix */
 	FABRIC_TABLE_CONN,	 /* struct conn */
 	FABRIC_TABLE_SOCK,	 /* struct sock */
@@ -134,6 +139,8 @@ struct fabric_host {
 	 */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
 	_Atomic uint32_t backlog_frames;
+	/* Connections that may send again: a stack likewise, stack/pace.h. */
+	_Atomic uint32_t kicked;
 };
 
 /* An entry of the address table: open addressing, linear probing. */
@@ -173,6 +180,9 @@ struct fabric_header {
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;
+
+	/* When the scheduler (vif/sched_core.h) has to be run. */
+	_Alignas(CACHE_LINE) _Atomic uint64_t sched_next_ns;
 
 	/* Places for threads that spin for an event, the first `cores` of them:
 	 * whose. */

@@ -131,14 +131,25 @@ void wake_futex(_Atomic uint32_t *word, int count)
 	sys_call(SYS_futex, word, FUTEX_WAKE, count);
 }
 
-void wake_daemon_at(const struct fabric *f, proc_ix self, uint64_t date_ns)
+static void wake_daemon(const struct fabric *f, proc_ix self, uint64_t date_ns,
+			uint64_t slack_ns)
 {
 	uint64_t plan = atomic_load(&f->header->daemon_plan_ns);
 
-	while (date_ns != UINT64_MAX && date_ns + SLACK_NS < plan)
+	while (date_ns != UINT64_MAX && date_ns + slack_ns < plan)
 		if (atomic_compare_exchange_weak(&f->header->daemon_plan_ns,
 						 &plan, date_ns)) {
 			wake_send(f, self, WAKE_DAEMON);
 			return;
 		}
+}
+
+void wake_daemon_at(const struct fabric *f, proc_ix self, uint64_t date_ns)
+{
+	wake_daemon(f, self, date_ns, SLACK_NS);
+}
+
+void wake_daemon_by(const struct fabric *f, proc_ix self, uint64_t date_ns)
+{
+	wake_daemon(f, self, date_ns, 0);
 }

@@ -43,4 +43,7 @@ void wake_futex(_Atomic uint32_t *word, int count);
  */
 void wake_daemon_at(const struct fabric *f, proc_ix self, uint64_t date_ns);
 
+/* wake_daemon_by - likewise, to the microsecond */
+void wake_daemon_by(const struct fabric *f, proc_ix self, uint64_t date_ns);
+
 #endif

@@ -7,7 +7,8 @@
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "stack/host.h"
-#include "vif/control.h"
+#include "stack/pace.h"
+#include "socket/hold.h"
 
 #include <errno.h>
 
@@ -23,6 +24,15 @@ void socket_params(struct fabric_params *params)
 					       sizeof(struct vif) },
 			[FABRIC_TABLE_CONTROL] = { VIF_CAPACITY,
 						   sizeof(struct vif_control) },
+			[FABRIC_TABLE_SCHED] = { 2, SCHED_BYTES },
+			[FABRIC_TABLE_CLASS] = { 2 * VIF_CAPACITY,
+						 SCHED_CLASS_BYTES },
+			[FABRIC_TABLE_NODE] = { SCHED_NODE_MAX,
+						SCHED_NODE_BYTES },
+			[FABRIC_TABLE_FLOW] = { SCHED_FLOW_MAX,
+						SCHED_FLOW_BYTES },
+			[FABRIC_TABLE_PACE] = { 1u << 18,
+						sizeof(struct stack_pace) },
 			[FABRIC_TABLE_STACK_HOST] = { FABRIC_HOST_MAX,
 						      sizeof(struct stack_host) },
 			[FABRIC_TABLE_CONN] = { 1u << 18, sizeof(struct conn) },
@@ -86,7 +96,6 @@ int socket_host_down(struct socket_thread *t, host_ix host)
 			conn_abort(&w.stack, ix);
 	}
 	work_unlock(&w);
-	frame_list_free(&w.in.arena, &w.out);
 	fabric_host_free(f, host);
 	work_end(&w);
 	return 0;
@@ -108,6 +117,16 @@ void socket_down(struct socket_thread *t)
 		stack_fail(&w.stack, ENETDOWN);
 		work_end(&w);
 	}
+}
+
+/* What is due in the scheduler; the date of the next run. */
+static uint64_t run_scheduler(struct socket_thread *t)
+{
+	struct fabric *f = &t->process->fabric;
+
+	if (sched_next_ns(f) <= fabric_now(f) || sched_work_waits(f))
+		work_serve(t);
+	return sched_next_ns(f);
 }
 
 uint64_t socket_timers(struct socket_thread *t)
@@ -142,6 +161,7 @@ uint64_t socket_timers(struct socket_thread *t)
 		if (date < plan)
 			plan = date;
 	}
+	plan = min_u64(plan, run_scheduler(t));
 	old = atomic_load(&f->header->daemon_plan_ns);
 	while (plan < old && !atomic_compare_exchange_weak(
 				     &f->header->daemon_plan_ns, &old, plan))

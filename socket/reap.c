@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "socket/descriptor.h"
+#include "socket/hold.h"
 #include "fabric/wake.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
@@ -40,6 +41,7 @@ struct repair {
 	uint32_t *refs;	  /* of socks, then of psets */
 	uint8_t *frames;  /* held by somebody */
 	uint32_t *chunks; /* references but those of frames */
+	bool sched_lost;  /* somebody died under the scheduler's lock */
 	struct socket_reaped *r;
 };
 
@@ -82,6 +84,17 @@ static bool held_by_dead(struct fabric *f, struct fabric_lock *lock)
 	return !user || is_dead(f, user);
 }
 
+static void mend_sched_lock(struct repair *re)
+{
+	struct fabric_lock *lock = sched_lock_of(re->f);
+
+	if (!held_by_dead(re->f, lock))
+		return;
+	atomic_store(&lock->word, 0);
+	wake_futex(&lock->word, INT_MAX);
+	re->sched_lost = true;
+}
+
 static void mend_host(struct repair *re, host_ix ix)
 {
 	struct fabric_host *h = &re->f->hosts[ix];
@@ -119,6 +132,7 @@ static void mend_locks(struct repair *re)
 	for (host_ix ix = 1; ix < hosts; ix++)
 		if (atomic_load(&f->hosts[ix].state) == FABRIC_HOST_UP)
 			mend_host(re, ix);
+	mend_sched_lock(re);
 	for (ctx_ix ix = 1; ix < ctxs; ix++) {
 		proc_ix user = atomic_load(&f->ctxs[ix].user);
 
@@ -420,6 +434,7 @@ static void mark_all(struct repair *re)
 		work_unlock_alone(&re->w);
 	}
 	mark_chain(re, re->w.out.first);
+	sched_visit(re->f, mark_frame, re);
 }
 
 /* Room for the marks; false: none to be had. */
@@ -457,6 +472,7 @@ static void mend(struct repair *re)
 	count_refs(re);
 	mend_socks(re);
 	mend_conns(re);
+	hold_mend(&re->w, re->sched_lost);
 	refresh(re);
 	mend_psets(re);
 	for (watch_ix ix = 1; ix < watches; ix++)

@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "fabric/address.h"
 #include "fabric/wake.h"
+#include "socket/hold.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "vif/vif.h"
@@ -71,13 +72,15 @@ static void bind_stack(struct work *w, host_ix host)
 	struct fabric *f = w->fabric;
 
 	w->host = host;
+	w->now_ns = fabric_now(f);
 	w->stack = (struct stack){
 		.arena = &w->in.arena,
 		.host = stack_host_at(f, host),
 		.conns = &f->table[FABRIC_TABLE_CONN],
+		.paces = &f->table[FABRIC_TABLE_PACE],
 		.ops = &ops,
 		.user = w,
-		.now_ns = fabric_now(f),
+		.now_ns = w->now_ns,
 		.random = &w->in.ctx->random,
 		.neighbour_gen = atomic_load_explicit(&f->header->neighbour_gen,
 						      memory_order_relaxed),
@@ -90,7 +93,10 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->fabric = &t->process->fabric;
 	w->host = 0;
 	w->out = (struct frame_list){ 0, 0 };
+	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->sched_ns = UINT64_MAX;
+	w->now_ns = 0;
 	w->wakes = 0;
 }
 
@@ -179,6 +185,8 @@ static void drain_backlog(struct work *w)
 			stack_input(&w->stack, ix);
 		}
 	}
+	if (unlikely(atomic_load_explicit(&h->kicked, memory_order_relaxed)))
+		hold_kicks(w);
 }
 
 /* Appends what the stack has produced to what is to be delivered. */
@@ -224,7 +232,8 @@ static void release(struct work *w)
 		fabric_unlock(&w->in, &h->lock);
 		if (date < w->timer_ns)
 			w->timer_ns = date;
-	} while (atomic_load(&h->backlog) && fabric_trylock(&w->in, &h->lock));
+	} while ((atomic_load(&h->backlog) || atomic_load(&h->kicked)) &&
+		 fabric_trylock(&w->in, &h->lock));
 	w->host = 0;
 }
 
@@ -264,6 +273,7 @@ static void flood(struct work *w, frame_ix ix)
 		c = frame_at(a, copy);
 		mem_copy(c, f, sizeof(*f));
 		c->next = 0;
+		c->held = 0;
 		if (c->flags & FRAME_REFS)
 			for (uint8_t i = 0; i < c->refs; i++)
 				chunk_get(a, c->ref[i].chunk);
@@ -272,11 +282,17 @@ static void flood(struct work *w, frame_ix ix)
 		if (lock_host(w, to))
 			release(w);
 	}
-	frame_free(a, ix);
+	hold_free(w, ix);
+}
+
+void work_visit(struct work *w, host_ix host)
+{
+	if (lock_host(w, host))
+		release(w);
 }
 
 /* Carries every frame of w->out, and those that answer them, to their hosts. */
-static void deliver(struct work *w)
+static void deliver_out(struct work *w)
 {
 	struct arena *a = &w->in.arena;
 	frame_ix ix;
@@ -285,6 +301,7 @@ static void deliver(struct work *w)
 		struct frame *f = frame_at(a, ix);
 		host_ix to = fabric_mac_host(w->fabric, f->header);
 		struct fabric_host *h = &w->fabric->hosts[to];
+		vif_ix vif;
 
 		if (f->header[0] & 1) {
 			flood(w, ix);
@@ -292,9 +309,12 @@ static void deliver(struct work *w)
 		}
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
 			vif_drop_tx(w->fabric, f->tx_vif, 1);
-			frame_free(a, ix);
+			hold_free(w, ix);
 			continue;
 		}
+		vif = h->vif;
+		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
+			continue;
 		charge(w, f, to);
 		if (!lock_host(w, to)) {
 			backlog_push(w, h, ix);
@@ -306,7 +326,8 @@ static void deliver(struct work *w)
 		/* More for the same host: one stay under its lock. */
 		while (w->out.first) {
 			f = frame_at(a, w->out.first);
-			if (fabric_mac_host(w->fabric, f->header) != to)
+			if (fabric_mac_host(w->fabric, f->header) != to ||
+			    unlikely(hold_wants(w, f, vif)))
 				break;
 			ix = frame_list_pop(a, &w->out);
 			charge(w, f, to);
@@ -314,6 +335,15 @@ static void deliver(struct work *w)
 		}
 		release(w);
 	}
+}
+
+/* What is held up is brought to the scheduler when nothing else is left. */
+static void deliver(struct work *w)
+{
+	do {
+		deliver_out(w);
+	} while ((unlikely(w->held.first) || hold_is_due(w, w->now_ns)) &&
+		 hold_serve(w));
 }
 
 void work_unlock(struct work *w)
@@ -397,7 +427,19 @@ void work_end(struct work *w)
 			wake_send(w->fabric, w->thread->self, w->wake[i]);
 	}
 	wake_daemon_at(w->fabric, w->thread->self, w->timer_ns);
+	if (unlikely(w->sched_ns != UINT64_MAX))
+		wake_daemon_by(w->fabric, w->thread->self, w->sched_ns);
 	fabric_leave(&w->in);
+}
+
+void work_serve(struct socket_thread *t)
+{
+	struct work w;
+
+	if (work_enter(&w, t))
+		return;
+	w.now_ns = fabric_now(w.fabric);
+	work_end(&w);
 }
 
 int sock_lock(struct work *w, struct socket_thread *t, long fd, struct sock **s)

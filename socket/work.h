@@ -30,7 +30,10 @@ struct work {
 	struct stack stack; /* of `host` while it is locked */
 	host_ix host;	    /* locked; 0: none */
 	struct frame_list out;
-	uint64_t timer_ns; /* earliest date that the daemon must know */
+	struct frame_list held; /* for the scheduler: hold.h */
+	uint64_t sched_ns;	/* when it has to be run next, as last seen */
+	uint64_t now_ns;	/* the last reading of the clock */
+	uint64_t timer_ns;	/* earliest date that the daemon must know */
 	uint32_t wakes;
 	bool wake_futex[WORK_WAKES]; /* else: wake socket */
 	uint64_t wake[WORK_WAKES];   /* address of the futex, or the name */
@@ -64,6 +67,14 @@ void work_lock_alone(struct work *w, host_ix host);
 void work_unlock_alone(struct work *w);
 
 void work_unlock(struct work *w);
+
+/* work_visit - takes in what waits for @host, if its lock is free: no lock is
+ * held. What it answers waits in w->out. */
+void work_visit(struct work *w, host_ix host);
+
+/* work_serve - runs the scheduler, for whoever has nothing better to do */
+void work_serve(struct socket_thread *t);
+
 void work_end(struct work *w);
 
 /*

@@ -157,7 +157,7 @@ uint32_t conn_ready(const struct stack *st, conn_ix ix)
 {
 	const struct conn *c = conn_at(st, ix);
 
-	return c->proto == STACK_TCP ? tcp_ready(c) : udp_ready(c);
+	return c->proto == STACK_TCP ? tcp_ready(c) : udp_ready(st, c);
 }
 
 int conn_error(struct stack *st, conn_ix ix)

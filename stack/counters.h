@@ -71,6 +71,9 @@
 	X(TcpExt, TCPDSACKOldSent)        \
 	X(TcpExt, TCPDSACKOfoSent)        \
 	X(TcpExt, TCPDSACKRecv)           \
+	X(TcpExt, TCPDSACKUndo)           \
+	X(TcpExt, TCPFullUndo)            \
+	X(TcpExt, TCPSpuriousRTOs)        \
 	X(TcpExt, TCPAbortOnData)         \
 	X(TcpExt, TCPAbortOnClose)        \
 	X(TcpExt, TCPAbortOnMemory)       \

@@ -179,6 +179,7 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		}
 		g = frame_at(st->arena, piece);
 		g->tx_vif = f->tx_vif;
+		g->pace = f->pace;
 		g->flags |= f->flags & FRAME_CSUM_OK;
 		ipv4_write(g, o, n, id, (uint16_t)(off / 8 | more));
 		path_send(st, path, piece);

@@ -191,6 +191,7 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		}
 		g = frame_at(st->arena, piece);
 		g->tx_vif = f->tx_vif;
+		g->pace = f->pace;
 		g->flags |= f->flags & FRAME_CSUM_OK;
 		x = (struct ipv6_frag_header *)(g->header + g->l4_off);
 		x->next = o->proto;

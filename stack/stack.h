@@ -37,6 +37,9 @@
 					*/
 #define STACK_RECV_BUFFER (512 * 1024) /* default SO_RCVBUF */
 #define STACK_BUFFER_MAX  (4 * 1024 * 1024)
+/* How far they grow by themselves: Linux's tcp_wmem[2] and tcp_rmem[2]. */
+#define STACK_SEND_TUNED (4 * 1024 * 1024)
+#define STACK_RECV_TUNED (6 * 1024 * 1024)
 
 /* As in the IP header. ICMP: sockets for echo requests, the ones ping opens. */
 enum {
@@ -93,6 +96,7 @@ struct stack {
 	struct arena *arena;
 	struct stack_host *host;
 	const struct slot_table *conns; /* struct conn, shared by all hosts */
+	const struct slot_table *paces; /* struct stack_pace: pace.h */
 	const struct stack_ops *ops;
 	void *user;		/* for ops */
 	uint64_t now_ns;	/* of a clock that never runs backwards */
@@ -117,6 +121,9 @@ struct stack_config {
 	host_ix self; /* index of this host, copied into its connections */
 	uint64_t secret[2]; /* for sequence numbers, ports, cookies */
 	bool ecn;	    /* connect() asks for ECN; listeners always agree */
+	/* TCP's buffers grow up to here; 0: STACK_SEND_TUNED, STACK_RECV_TUNED
+	 */
+	uint32_t sndbuf_max, rcvbuf_max;
 };
 
 /* stack_host_init - a host without connections, in zeroed memory */

@@ -73,6 +73,11 @@ static inline void conn_event(struct stack *st, const struct conn *c,
 		st->ops->event(st, c->self, events);
 }
 
+static inline bool conn_is_paced(const struct conn *c)
+{
+	return atomic_load_explicit(&c->paced, memory_order_relaxed);
+}
+
 /* --- timer.c: dates of connections
  * -------------------------------------------- */
 
@@ -303,6 +308,6 @@ void udp_close(struct stack *st, struct conn *c);
 int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 		const struct ip_addr *to, uint16_t port);
 void udp_disconnect(struct stack *st, struct conn *c);
-uint32_t udp_ready(const struct conn *c);
+uint32_t udp_ready(const struct stack *st, const struct conn *c);
 
 #endif

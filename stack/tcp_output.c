@@ -11,6 +11,8 @@
  * Whatever remains unsent with nothing in flight has a date: the persist timer.
  */
 #include "stack/tcp.h"
+#include "stack/pace.h"
+#include "stack/tcp_flight.h"
 
 void tcp_rtx_arm(struct stack *st, struct conn *c)
 {
@@ -28,20 +30,15 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 /* New bytes are on their way. */
 static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 {
-	uint32_t seq = c->snd_nxt;
-
+	flight_sent(st, c, bytes + fin);
 	tcp_sendq_advance(st, c, bytes);
 	c->snd_nxt += bytes + fin;
 	if (unlikely(c->recovery == TCP_RECOVERY))
 		c->prr_out += bytes;
 	if (bytes % c->mss)
 		c->snd_small = c->snd_nxt;
-	if (!(c->flags & CONN_TIMED)) {
-		c->flags |= CONN_TIMED;
-		c->rtt_seq = seq;
-		c->rtt_at_ns = st->now_ns;
-	}
-	if (!c->rtx_at || c->rtx_kind != TCP_RTX_RESEND)
+	if (!c->rtx_at || c->rtx_kind == TCP_RTX_PROBE ||
+	    c->rtx_kind == TCP_RTX_PERSIST)
 		tcp_rtx_arm(st, c);
 }
 
@@ -57,8 +54,21 @@ static bool held(const struct conn *c, bool more)
 	return c->snd_nxt != c->snd_una && seq_gt(c->snd_small, c->snd_una);
 }
 
+/* The largest piece: less where it would block a slow link for long. */
+static uint32_t super_max(const struct stack *st, const struct conn *c)
+{
+	uint32_t unit;
+
+	if (likely(!conn_is_paced(c)))
+		return TCP_SUPER_MAX;
+	unit = atomic_load_explicit(&pace_at(st->paces, c->self)->unit,
+				    memory_order_relaxed);
+	unit = min_u32(unit, TCP_SUPER_MAX);
+	return unit < 2u * c->mss ? c->mss : unit - unit % c->mss;
+}
+
 /* How many bytes the next segment carries; 0: none now. */
-static uint32_t quota(struct conn *c, bool more)
+static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 {
 	uint32_t unsent = c->snd_end - c->snd_nxt;
 	uint32_t edge = c->snd_una + c->snd_wnd;
@@ -66,7 +76,7 @@ static uint32_t quota(struct conn *c, bool more)
 	uint32_t pipe = tcp_pipe(c);
 	uint32_t room = c->cwnd > pipe ? c->cwnd - pipe : 0;
 	uint32_t mss = c->mss;
-	uint32_t len = min_u32(min_u32(unsent, window), TCP_SUPER_MAX);
+	uint32_t len = min_u32(min_u32(unsent, window), super_max(st, c));
 
 	if (room < len) {
 		c->flags |= CONN_CWND_FULL;
@@ -108,7 +118,10 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		uint32_t bytes = 0;
 
 		if (c->snd_end != c->snd_nxt) {
-			bytes = quota(c, more);
+			if (unlikely(conn_is_paced(c)) &&
+			    !stack_pace_room(st, c))
+				break;
+			bytes = quota(st, c, more);
 			if (!bytes)
 				break;
 		} else if (!(c->flags & CONN_FIN_QUEUED) ||
@@ -176,7 +189,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 		return 0;
 	c->total_retrans++;
 	count(st, Tcp_RetransSegs);
-	/* Karn: what was sent twice is not timed. */
-	c->flags &= ~CONN_TIMED;
-	return (uint32_t)done + (fin && (uint32_t)done == n);
+	fin = fin && (uint32_t)done == n;
+	flight_resent(st, c, seq, seq + (uint32_t)done + fin);
+	return (uint32_t)done + fin;
 }

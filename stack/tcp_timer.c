@@ -6,8 +6,12 @@
  * (keepalive or one of the two ends).
  */
 #include "stack/tcp.h"
+#include "stack/pace.h"
+#include "stack/tcp_flight.h"
 
 #include <errno.h>
+
+#define UNDER_WAY_MAX_NS (10 * NSEC_PER_SEC)
 
 /* Gives up; the owner hears what ICMP had said, if anything. */
 static bool give_up(struct stack *st, struct conn *c)
@@ -101,6 +105,7 @@ static bool persist_timer(struct stack *st, struct conn *c)
 				min_u32(min_u32(unsent, room), c->mss), false);
 
 			if (n > 0) {
+				flight_sent(st, c, (uint32_t)n);
 				tcp_sendq_advance(st, c, (uint32_t)n);
 				c->snd_nxt += (uint32_t)n;
 				tcp_rtx_arm(st, c);
@@ -186,6 +191,20 @@ static bool slow_timer(struct stack *st, struct conn *c)
 	return keep_timer(st, c);
 }
 
+/*
+ * What has not left yet is not lost. Not for ever, though: whoever holds it up
+ * may have died with it.
+ */
+static bool is_under_way(const struct stack *st, const struct conn *c)
+{
+	const struct stack_pace *p = pace_at(st->paces, c->self);
+
+	return (atomic_load_explicit(&p->word, memory_order_relaxed) &
+		PACE_BYTES) &&
+	       c->rtx_kind != TCP_RTX_PERSIST &&
+	       st->now_ns - c->last_ack_ns < UNDER_WAY_MAX_NS;
+}
+
 bool tcp_timer(struct stack *st, struct conn *c)
 {
 	if (c->delack_at && c->delack_at <= st->now_ns) {
@@ -199,12 +218,16 @@ bool tcp_timer(struct stack *st, struct conn *c)
 	}
 	if (c->rtx_at && c->rtx_at <= st->now_ns) {
 		c->rtx_at = 0;
-		if (c->state == CONN_SYN_SENT ||
-		    c->state == CONN_SYN_RECEIVED) {
+		if (unlikely(conn_is_paced(c)) && is_under_way(st, c)) {
+			tcp_rtx_arm(st, c);
+		} else if (c->state == CONN_SYN_SENT ||
+			   c->state == CONN_SYN_RECEIVED) {
 			if (!handshake_timer(st, c))
 				return false;
 		} else if (c->rtx_kind == TCP_RTX_PROBE) {
 			tcp_probe_timer(st, c);
+		} else if (c->rtx_kind == TCP_RTX_REORDER) {
+			tcp_rack_timer(st, c);
 		} else if (c->rtx_kind == TCP_RTX_PERSIST) {
 			if (!persist_timer(st, c))
 				return false;

@@ -11,7 +11,7 @@
  * written before. A removed one keeps parent 0 and depth 0, which ends every
  * walk.
  */
-#include "vif/control.h"
+#include "vif/sched_core.h"
 
 #include <errno.h>
 
@@ -77,6 +77,7 @@ static void clear(struct vif *v)
 	atomic_store(&v->depth, 0);
 	atomic_store(&v->host, 0);
 	atomic_store(&v->control, 0);
+	atomic_store(&v->sched, 0);
 	v->first_child = v->last_child = v->next = v->prev = v->chain = 0;
 	v->addr4 = v->addr6 = (struct ip_addr){ 0 };
 	for (size_t i = 0; i < VIF_NAME_MAX; i++)
@@ -98,6 +99,7 @@ void vif_init(struct fabric *f)
 
 	clear(v);
 	atomic_store_explicit(&v->state, VIF_UP, memory_order_release);
+	sched_init(f);
 }
 
 /* Length of the path of @ix, without its final zero; the root counts 0. */
@@ -185,6 +187,8 @@ int vif_add(struct fabric *f, vif_ix parent, const char *name, size_t bytes,
 	link_name(f, parent, *ix);
 	link_child(f, parent, *ix);
 	atomic_store(&v->depth, depth);
+	atomic_store(&v->sched, atomic_load(&vif_at(f, parent)->sched) &
+					(VIF_SCHED_TX | VIF_SCHED_RX));
 	atomic_store(&v->parent, parent);
 	atomic_store_explicit(&v->state, VIF_UP, memory_order_release);
 	return 0;
