@@ -8,6 +8,7 @@
 #include "socket/name.h"
 #include "socket/netlink.h"
 #include "socket/wait.h"
+#include "stack/conn.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -293,6 +294,39 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 	}
 }
 
+/*
+ * AF_UNSPEC: the stream ends by reset, and the socket begins anew with the
+ * options it had. An address that was bound explicitly stays.
+ */
+static int disconnect(struct work *w, struct sock *s)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+	const struct conn *old = slot_at(conns, s->conn);
+	sock_ix ix = slot_ix(&w->fabric->table[FABRIC_TABLE_SOCK], s);
+	struct ip_addr local = old->local;
+	uint16_t port = old->flags & CONN_BOUND ? old->lport : 0;
+	conn_ix was = s->conn, c;
+	int err;
+
+	if (old->state == CONN_CLOSED && !s->connecting)
+		return 0;
+	err = conn_open(&w->stack, STACK_TCP, ix, s->vif, &c);
+	if (err)
+		return err;
+	for (int opt = CONN_NODELAY; opt <= CONN_CONGESTION; opt++) {
+		int v;
+
+		if (opt != CONN_MAXSEG &&
+		    !conn_get(&w->stack, was, (enum conn_option)opt, &v))
+			conn_set(&w->stack, c, (enum conn_option)opt, v);
+	}
+	s->conn = c;
+	s->connecting = false;
+	s->listening = false;
+	conn_abort(&w->stack, was);
+	return port ? conn_bind(&w->stack, c, &local, port, bind_flags(s)) : 0;
+}
+
 long open_connect(struct socket_thread *t, long fd, const void *sa,
 		  socklen_t len)
 {
@@ -319,8 +353,12 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 			err = conn_connect(&w.stack, s->conn, &addr, port);
 		goto out;
 	}
+	if (unspec) {
+		err = disconnect(&w, s);
+		goto out;
+	}
 	/* "Any" as a destination means this host, as on Linux. */
-	if (!unspec && ip_is_any(&addr))
+	if (ip_is_any(&addr))
 		addr = s->inet6 && !ip_is_v4(&addr)
 			       ? (struct ip_addr){ .b = { [15] = 1 } }
 			       : ip_from_v4(be32(INADDR_LOOPBACK));

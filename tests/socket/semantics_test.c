@@ -1066,6 +1066,62 @@ static void an_exec_leaves_no_lock_behind(void **state)
 	assert_int_equal(sf_read(&b, y, &c, 1), 1);
 }
 
+static void a_stream_begins_anew(void **state)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct sockaddr_in name;
+	socklen_t len = sizeof(name);
+	int x, y, v = 1;
+	char c;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, IPPROTO_TCP, TCP_NODELAY, &v,
+			    sizeof(v), 0),
+			 0);
+	assert_int_equal(SF(&a, SYS_connect, x, &none, sizeof(none), 0, 0, 0),
+			 0);
+	assert_int_equal(sf_read(&b, y, &c, 1), -ECONNRESET);
+	assert_int_equal(SF(&a, SYS_getpeername, x, &name, &len, 0, 0, 0),
+			 -ENOTCONN);
+	sf_close(&b, y);
+	y = sf_listen(&b, 81);
+	assert_int_equal(sf_connect(&a, x, B_LAST, 81), 0);
+	v = 0;
+	len = sizeof(v);
+	SF(&a, SYS_getsockopt, x, IPPROTO_TCP, TCP_NODELAY, &v, &len, 0);
+	assert_int_equal(v, 1);
+	/* Never connected: nothing to undo. */
+	x = sf_tcp(&a);
+	assert_int_equal(SF(&a, SYS_connect, x, &none, sizeof(none), 0, 0, 0),
+			 0);
+}
+
+/* Less than SO_RCVLOWAT is not readable, but a read for that much returns. */
+static void little_is_enough_for_who_wants_no_more(void **state)
+{
+	int x, y, v = 100, status = 1;
+	char buf[100];
+	pid_t pid;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &v,
+			    sizeof(v), 0),
+			 0);
+	pid = fork();
+	if (!pid) {
+		alarm(5);
+		_exit(sf_read(&b, y, buf, 10) != 10);
+	}
+	usleep(50000);
+	assert_int_equal(sf_write(&a, x, buf, 4), 4);
+	usleep(20000);
+	assert_int_equal(sf_write(&a, x, buf, 10), 10);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int datagram(struct socket_thread *t, int protocol)
 {
 	return (int)SF(t, SYS_socket, AF_INET, SOCK_DGRAM, protocol, 0, 0, 0);
@@ -1288,6 +1344,8 @@ int main(void)
 		TEST(wakes_others_with_no_descriptor_allowed),
 		TEST(waits_without_a_descriptor_left),
 		TEST(an_exec_leaves_no_lock_behind),
+		TEST(a_stream_begins_anew),
+		TEST(little_is_enough_for_who_wants_no_more),
 		TEST(tells_of_datagrams),
 		TEST(keeps_errors_for_who_asks),
 		TEST(pings),
