@@ -59,4 +59,10 @@ json_t *do_watch(struct call *c);
 json_t *do_metrics(struct call *c);
 json_t *do_run_prepare(struct call *c);
 
+/* --- sockets_verb.c, counters_verb.c
+ * ------------------------------------------------------------
+ */
+json_t *do_ss(struct call *c);
+json_t *do_nstat(struct call *c);
+
 #endif

@@ -180,6 +180,8 @@ static const struct verb {
 	{ "metrics", do_metrics, false },
 	{ "save", do_save, false },
 	{ "load", do_load, false },
+	{ "ss", do_ss, false },
+	{ "nstat", do_nstat, false },
 	{ "run.prepare", do_run_prepare, false },
 	{ "port.add", do_port_add, false },
 	{ "port.rm", do_port_rm, false },
