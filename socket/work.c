@@ -278,6 +278,9 @@ static void flood(struct work *w, frame_ix ix)
 		if (c->flags & FRAME_REFS)
 			for (uint8_t i = 0; i < c->refs; i++)
 				chunk_get(a, c->ref[i].chunk);
+		if (unlikely(hold_wants(w, c, h->vif)) &&
+		    hold_take(w, copy, h->vif))
+			continue;
 		charge(w, c, to);
 		backlog_push(w, h, copy);
 		if (lock_host(w, to))
@@ -301,13 +304,17 @@ static void deliver_out(struct work *w)
 	while ((ix = frame_list_pop(a, &w->out))) {
 		struct frame *f = frame_at(a, ix);
 		host_ix to = fabric_mac_host(w->fabric, f->header);
-		struct fabric_host *h = &w->fabric->hosts[to];
+		struct fabric_host *h;
 		vif_ix vif;
 
-		if (f->header[0] & 1) {
+		if (unlikely(f->header[0] & 1) && !(f->flags & FRAME_SHAPED)) {
 			flood(w, ix);
 			continue;
 		}
+		/* One of many copies, held up on its way to this one. */
+		if (unlikely(f->header[0] & 1))
+			to = vif_host(w->fabric, f->rx_vif);
+		h = &w->fabric->hosts[to];
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
 			vif_drop_tx(w->fabric, f->tx_vif, 1);
 			hold_free(w, ix);
