@@ -123,9 +123,13 @@ static void push_cut(struct work *w, struct sched_view *v, frame_ix ix,
 	uint32_t held = f->held;
 	struct frame_list list = { 0, 0 };
 
+	struct stack_pace *p = pace_at(paces(w), f->pace);
+
 	f->held = 0;
-	if (frame_segment(a, ix, false, &list) < 0)
+	if (frame_segment(a, ix, false, &list) < 0) {
+		pace_pass(p, held);
 		return;
+	}
 	frame_at(a, list.last)->held = held;
 	while ((ix = frame_list_pop(a, &list)))
 		sched_push(v, ix, path);
@@ -195,6 +199,20 @@ static bool pass_at_once(struct work *w, struct frame *f)
 	return true;
 }
 
+/* The lane below @to that it is for, if it has one. */
+static vif_ix lane_of(const struct work *w, const struct frame *f, vif_ix to)
+{
+	host_ix host = atomic_load_explicit(&vif_at(w->fabric, to)->host,
+					    memory_order_relaxed);
+	const struct stack st = {
+		.host = stack_host_at(w->fabric, host),
+		.conns = &w->fabric->table[FABRIC_TABLE_CONN],
+	};
+	vif_ix lane = host ? stack_lane(&st, f) : 0;
+
+	return lane && vif_below(w->fabric, lane, to) ? lane : to;
+}
+
 bool hold_take(struct work *w, frame_ix ix, vif_ix to)
 {
 	struct frame *f = frame_at(&w->in.arena, ix);
@@ -204,6 +222,8 @@ bool hold_take(struct work *w, frame_ix ix, vif_ix to)
 		return false;
 	}
 	f->rx_vif = to;
+	if (unlikely(vif_at(w->fabric, to)->first_child))
+		f->rx_vif = lane_of(w, f, to);
 	if (likely(!w->held.first) && pass_at_once(w, f))
 		return false;
 	frame_list_add(&w->in.arena, &w->held, ix);
@@ -358,6 +378,8 @@ void hold_mend(struct work *w, bool lost)
 	sched_visit(f, recount, w);
 	for (frame_ix ix = w->out.first; ix; ix = frame_at(&f->arena, ix)->next)
 		recount(w, ix);
+	/* What the dead left on the backlog has nobody else to bring it in. */
+	w->held_again = true;
 	/* Whoever waited to be kicked is kicked, room or not. */
 	for (conn_ix ix = 1; ix < conns; ix++) {
 		const struct conn *c = conn_of(w, ix);

@@ -345,6 +345,9 @@ static void flood(struct work *w, frame_ix ix)
 				chunk_get(a, c->ref[i].chunk);
 		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
 			continue;
+		if (unlikely(hold_wants(w, c, h->vif)) &&
+		    hold_take(w, copy, h->vif))
+			continue;
 		charge(w, c, to);
 		if (atomic_load(&h->port)) {
 			port_push(w, h, copy);
@@ -375,11 +378,14 @@ static void deliver_out(struct work *w)
 		struct fabric_host *h;
 		vif_ix vif;
 
-		if (f->header[0] & 1) {
+		if (unlikely(f->header[0] & 1) && !(f->flags & FRAME_SHAPED)) {
 			flood(w, ix);
 			continue;
 		}
-		if (unlikely(!to))
+		/* One of many copies, held up on its way to this one. */
+		if (unlikely(f->header[0] & 1))
+			to = vif_host(w->fabric, f->rx_vif);
+		else if (unlikely(!to))
 			to = stranger(w, f);
 		h = &w->fabric->hosts[to];
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {

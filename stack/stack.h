@@ -134,6 +134,15 @@ void stack_host_init(struct stack_host *h, const struct stack_config *config);
 /* stack_input - a frame arrives; consumes it, whatever it holds */
 void stack_input(struct stack *st, frame_ix ix);
 
+/**
+ * stack_lane - the lane of the connection that @f is for, or 0: nobody's
+ *
+ * Without the lock: an answer that was true a moment ago, or is not true in
+ * rare cases; good enough to choose a queue. Chains are followed for a bounded
+ * length.
+ */
+vif_ix stack_lane(const struct stack *st, const struct frame *f);
+
 /* stack_timers - runs what is due at st->now_ns; sets host->next_timer_ns anew
  */
 void stack_timers(struct stack *st);

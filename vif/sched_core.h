@@ -33,6 +33,7 @@ typedef uint32_t flow_ix;  /* of FABRIC_TABLE_FLOW */
 #define VIF_SCHED_RX	 0x2u
 #define VIF_SCHED_OWN_TX 0x4u /* it has a ceiling or an impairment itself */
 #define VIF_SCHED_OWN_RX 0x8u
+#define VIF_SCHED_LANES	 0x10u /* a host that has a lane with one of those */
 
 struct sched;
 
