@@ -15,7 +15,7 @@
 #define BYTES_MAX 70000
 
 static struct fabric f;
-static struct arena arena; /* with the stock of a context */
+static struct arena arena;	  /* with the stock of a context */
 static vif_ix web, api, img, cli; /* /web, /web/api, /web/img, /cli */
 static uint8_t data[BYTES_MAX];
 
@@ -138,8 +138,7 @@ static void copies_whole_frames(void **state)
 	for (int i = 0; i < 3000; i++) {
 		bytes = 54 + (bytes * 7 + 13) % 65400;
 		pass(bytes, (uint8_t)i, web, cli);
-		assert_true(
-			capture_read(&r, 1, &record, data, sizeof(data)));
+		assert_true(capture_read(&r, 1, &record, data, sizeof(data)));
 		assert_int_equal(record.wire_bytes, bytes);
 		assert_int_equal(record.bytes, min_u32(bytes, 65000));
 		assert_int_equal(data[0], (uint8_t)i);
@@ -198,7 +197,8 @@ static void passes_over_the_dead(void **state)
 	capture_close(&f, ix);
 }
 
-/* Writers are killed at random instants; whoever reads sees whole frames only. */
+/* Writers are killed at random instants; whoever reads sees whole frames only.
+ */
 static void survives_kills(void **state)
 {
 	uint32_t ix = capture_open(&f, web, 3, false, 131072);
@@ -218,8 +218,8 @@ static void survives_kills(void **state)
 		if (!pid)
 			for (;;)
 				capture_frame(&f, &arena,
-					      frame_at(&arena, frame), web,
-					      cli, false);
+					      frame_at(&arena, frame), web, cli,
+					      false);
 		nanosleep(&nap, NULL);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
