@@ -21,7 +21,8 @@
 #include "socket/sock.h"
 #include "socket/socket.h"
 
-#define WORK_WAKES 32
+#define WORK_WAKES	 32
+#define WORK_PORT_FRAMES 1024 /* that wait for a port at the most */
 
 struct work {
 	struct socket_thread *thread;
@@ -84,6 +85,9 @@ void work_end(struct work *w);
  */
 void work_wake_sock(struct work *w, struct sock *s);
 void work_wake_pset(struct work *w, pset_ix ix);
+
+/* work_wake_ports - frames wait for a port, and the daemon sleeps */
+void work_wake_ports(struct work *w);
 
 /* work_refresh - publishes the readiness of @s, whose host is locked */
 void work_refresh(struct work *w, struct sock *s);

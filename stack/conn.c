@@ -239,8 +239,8 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		/* Only a connected socket can know what it is about. */
 		c->error = (uint16_t)err;
 		conn_event(st, c, STACK_ERR);
-	} else if (mtu && mtu < c->mtu) {
-		c->mtu = (uint16_t)mtu;
+	} else if (mtu) {
+		pmtu_learn(st, peer, mtu);
 	}
 	undo_end(st, outer);
 }

@@ -117,6 +117,8 @@ struct stack_config {
 	/* TCP's buffers grow up to here; 0: STACK_SEND_TUNED, STACK_RECV_TUNED
 	 */
 	uint32_t sndbuf_max, rcvbuf_max;
+	bool mtu_trusted;   /* no search for black holes: Linux's default */
+	uint32_t super_max; /* payload of a super-segment; 0: what IP allows */
 };
 
 /* stack_host_init - a host without connections, in zeroed memory */

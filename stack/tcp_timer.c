@@ -79,6 +79,7 @@ static bool resend_timer(struct stack *st, struct conn *c)
 		c->backoff++;
 	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
+	tcp_mtu_timeout(st, c);
 	tcp_enter_loss(st, c);
 	tcp_rtx_arm(st, c);
 	return true;
