@@ -95,17 +95,23 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 {
 	struct stack_pace *p = pace_at(paces(w), f->pace);
 	struct conn *c = conn_of(w, f->pace);
-	uint64_t bps, unit, limit;
+	struct sched_bounds b;
+	uint64_t unit, limit, ns;
 
 	if (likely(p->generation == v->generation &&
 		   atomic_load_explicit(&c->paced, memory_order_relaxed)))
 		return;
-	bps = sched_bottleneck(v, path);
-	if (!bps)
+	b = sched_bounds(v, path);
+	if (!b.rate_bps)
 		return;
-	unit = min_u64(bytes_in(bps, UNIT_NS), UNIT_MAX);
-	limit = bytes_in(bps,
-			 c->proto == STACK_UDP ? UDP_HELD_NS : TCP_HELD_NS);
+	unit = min_u64(bytes_in(b.rate_bps, UNIT_NS), UNIT_MAX);
+	ns = c->proto == STACK_UDP ? UDP_HELD_NS : TCP_HELD_NS;
+	if (b.queue_ns)
+		ns = min_u64(ns, b.queue_ns / 2);
+	limit = bytes_in(b.rate_bps, ns);
+	/* Half of the queue, so that two of them do not overflow it. */
+	if (b.queue_bytes)
+		limit = min_u64(limit, b.queue_bytes / 2);
 	limit = limit < HELD_MIN ? HELD_MIN : min_u64(limit, HELD_MAX);
 	atomic_store_explicit(&p->unit, (uint32_t)unit, memory_order_relaxed);
 	atomic_store_explicit(&p->limit, (uint32_t)limit, memory_order_relaxed);

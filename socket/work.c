@@ -418,8 +418,8 @@ static void deliver_out(struct work *w)
 			flood(w, ix);
 			continue;
 		}
-		/* One of many copies, held up on its way to this one. */
-		if (unlikely(f->header[0] & 1))
+		/* Where it goes was found out before it was held up. */
+		if (unlikely(f->flags & FRAME_SHAPED))
 			to = vif_host(w->fabric, f->rx_vif);
 		else if (unlikely(!to))
 			to = stranger(w, f);

@@ -92,7 +92,7 @@ def bind(path):
     except OSError as e:
         import errno
         return errno.errorcode[e.errno]
-print(bind("/org/shop/b"), bind("/other"), bind("/nosuch"), bind("eth7"), bind("/org/shop"), bind("/org/shop/b"))
+print(bind("/org/shop/b"), bind("/other"), bind("/nosuch"), bind("wlan7"), bind("/org/shop"), bind("/org/shop/b"))
 print(s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 256).decode())
 s.connect(("cli", 7001))
 s.sendall(b"x" * 1000)
