@@ -136,7 +136,7 @@ _toami_capture() {
 	-d | --direction) _toami_words "in out both" "$cur" ;;
 	*)
 		if [[ $cur == -* ]]; then
-			_toami_words "-w --write -d --direction -r --recursive -s --snap -c --count -h --help" "$cur"
+			_toami_words "-w --write -d --direction -r --recursive -S --sampled -s --snap -c --count -h --help" "$cur"
 		else
 			_toami_paths "$cur"
 		fi

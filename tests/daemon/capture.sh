@@ -74,6 +74,17 @@ expect "3 60" "$(shark -r "$work/short.pcapng" -T fields -e frame.cap_len | awk 
 shark -r "$work/web.pcapng" -Y 'frame.packet_flags_direction == 1' | grep -q . &&
 	shark -r "$work/web.pcapng" -Y 'frame.packet_flags_direction == 2' | grep -q . && echo "ok: both ways are marked"
 
+# A sample: so many of the frames that the VIF's property says.
+"$toami" vif set /cli sample=10
+captures=
+capture sampled -S -d out /cli
+before=$("$toami" vif show --json /cli | python3 -c 'import json, sys; print(json.load(sys.stdin)["tx"]["packets"])')
+on /cli sh -c 'head -c 3000000 /dev/zero | nc -N web 7001'
+kill -INT $captures
+wait $captures
+after=$("$toami" vif show --json /cli | python3 -c 'import json, sys; print(json.load(sys.stdin)["tx"]["packets"])')
+expect "$(((after - before + 9) / 10))" "$(sed -n 's/^\([0-9]*\) frames written.*/\1/p' "$work/sampled.err")" "one frame of ten"
+
 # Into tshark, and what is refused.
 "$toami" capture -c 1 /cli 2>"$work/pipe.err" | shark -r - -c 1 >"$work/pipe" &
 piped=$!
