@@ -135,6 +135,31 @@ static void sees_what_passes(void **state)
 	assert_false(capture_any(&f));
 }
 
+/* A frame that has reached its host goes on to a lane: seen there, not twice.
+ */
+static void sees_it_once(void **state)
+{
+	frame_ix ix = make_frame(60, 1);
+	uint32_t below = open_on(true, 100), above = open_on(false, 100);
+	struct capture_reader r[2];
+	struct capture_record record;
+
+	(void)state;
+	capture_read_start(&r[0], capture_at(&f, below));
+	capture_read_start(&r[1], capture_at(&f, above));
+	capture_frame(&f, &arena, frame_at(&arena, ix), cli, web, false);
+	capture_frame(&f, &arena, frame_at(&arena, ix), web, api, true);
+	frame_free(&arena, ix);
+	for (int i = 0; i < 2; i++) {
+		assert_true(
+			capture_read(&r[i], 1, &record, data, sizeof(data)));
+		assert_false(
+			capture_read(&r[i], 1, &record, data, sizeof(data)));
+	}
+	capture_close(&f, below);
+	capture_close(&f, above);
+}
+
 static void copies_whole_frames(void **state)
 {
 	uint32_t ix = open_on(false, 65000);
@@ -291,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sees_what_passes),
+		cmocka_unit_test(sees_it_once),
 		cmocka_unit_test(copies_whole_frames),
 		cmocka_unit_test(counts_what_finds_no_room),
 		cmocka_unit_test(passes_over_the_dead),

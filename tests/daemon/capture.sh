@@ -45,13 +45,14 @@ done
 for name in web lane in all short; do
 	capinfos -M "$work/$name.pcapng" >"$work/$name.info"
 	grep -qi 'encapsulation.*ether' "$work/$name.info"
+	echo "ok: $name: $(tail -n 1 "$work/$name.err")"
+	[ $name = all ] || continue
 	if shark -r "$work/$name.pcapng" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
-		-Y '_ws.malformed or (tcp.checksum.status == 0 and !frame.len > 60) or ip.checksum.status == 0' |
-		grep -q . && [ $name != short ]; then
+		-Y '_ws.malformed or tcp.checksum.status == 0 or ip.checksum.status == 0' |
+		grep -q .; then
 		echo "FAIL: $name has frames that are not right"
 		exit 1
 	fi
-	echo "ok: $name: $(cat "$work/$name.err" | tail -n 1)"
 done
 # Every byte of the stream is there once, whoever looks; what a busy machine makes TCP send again aside.
 bytes() {
