@@ -179,8 +179,7 @@ static bool pass_at_once(struct work *w, struct frame *f)
 		return false;
 	if (!fabric_trylock(&w->in, lock))
 		return false;
-	done = sched_pass(w->fabric, f, w->now_ns,
-			  f->pace ? p->generation : 0);
+	done = sched_pass(w->fabric, f, w->now_ns, f->pace ? p->generation : 0);
 	if (done && f->held)
 		pace_pass(p, f->held);
 	fabric_unlock(&w->in, lock);
