@@ -24,7 +24,7 @@ typedef uint32_t flow_ix;  /* of FABRIC_TABLE_FLOW */
 #define SCHED_BYTES	  8192
 #define SCHED_CLASS_BYTES 704
 #define SCHED_NODE_BYTES  256
-#define SCHED_NODE_MAX	  (1u << 19)
+#define SCHED_NODE_MAX	  (1u << 20)
 #define SCHED_FLOW_BYTES  64
 #define SCHED_FLOW_MAX	  (1u << 18)
 
