@@ -8,6 +8,7 @@
 static const struct cli_verb verbs[] = {
 	{ "run", "start a program on a virtual interface (VIF)", cli_run },
 	{ "vif", "show and change the tree of VIFs", cli_vif },
+	{ "map", "what packet programs remember", cli_map },
 	{ "save", "write the tree as text", cli_save },
 	{ "load", "change the tree as such text says, all or nothing",
 	  cli_load },

@@ -162,6 +162,11 @@ static const struct verb {
 	{ "save", do_save, false },
 	{ "load", do_load, false },
 	{ "run.prepare", do_run_prepare, false },
+	{ "map.ls", do_map_ls, false },
+	{ "map.get", do_map_get, false },
+	{ "map.set", do_map_set, false },
+	{ "map.rm", do_map_rm, false },
+	{ "map.dump", do_map_dump, false },
 };
 
 static json_t *run(struct call *c)
