@@ -13,6 +13,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/settings.h"
 
 #include <errno.h>
@@ -104,6 +105,7 @@ static int join(struct applicant *a, const struct attach_request *q,
 	reply->proc = members_find(d->members, a->peer.pid);
 	if (reply->proc) {
 		reply->again = 1;
+		members_exec(d->members, reply->proc);
 		snprintf(f->procs[reply->proc].name,
 			 sizeof(f->procs[reply->proc].name), "%s", q->name);
 		return 0;
@@ -119,6 +121,8 @@ static int join(struct applicant *a, const struct attach_request *q,
 		return -ENOENT;
 	if (rights_use(d, &a->peer, vif, why))
 		return -EACCES;
+	if (ports_admit(d, vif, why))
+		return -EBUSY;
 	pidfd = peer_pidfd(a->source.fd, a->peer.pid);
 	if (pidfd < 0)
 		return refuse(why, "internal", EX_OSERR,
@@ -156,6 +160,10 @@ static int decide(struct applicant *a, struct attach_request *q, size_t bytes,
 			*c = '?';
 	if (daemon_admits(a->attach->listener.daemon, &a->peer, why))
 		return -EACCES;
+	/* No VIF: not to be a member, but to read what capturing members write.
+	 */
+	if (!*q->vif)
+		return 0;
 	return join(a, q, reply, why);
 }
 

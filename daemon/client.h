@@ -16,8 +16,17 @@
 int client_request(struct toami_control *control, json_t *request,
 		   json_t **result);
 
+/* client_request_with - likewise, with descriptor @fd beside it, the caller's;
+ * -1: none */
+int client_request_with(struct toami_control *control, json_t *request, int fd,
+			json_t **result);
+
 /* client_code - the code that the daemon sent, as a static string */
 const char *client_code(const char *code);
+
+/* client_event - the next event of a connection that watches, waited for; owned
+ * by the caller */
+int client_event(struct toami_control *control, json_t **event);
 
 /* client_fail - the library itself refuses; returns the exit code */
 int client_fail(struct toami_control *control, const struct refusal *why);

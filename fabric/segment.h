@@ -53,6 +53,7 @@ enum fabric_table {
 	FABRIC_TABLE_SOCK,	 /* struct sock */
 	FABRIC_TABLE_PSET,	 /* struct pset */
 	FABRIC_TABLE_WATCH,	 /* struct watch */
+	FABRIC_TABLE_CAPTURE,	 /* struct capture */
 	FABRIC_TABLES,
 };
 
@@ -134,14 +135,18 @@ struct fabric_host {
 	_Alignas(
 		CACHE_LINE) _Atomic uint32_t state; /* enum fabric_host_state */
 	vif_ix vif;
-	uint32_t generation; /* counts uses of the slot */
+	uint32_t generation;   /* counts uses of the slot */
+	_Atomic uint32_t port; /* not 0: behind a port of the daemon's, not here
+				*/
 	_Alignas(CACHE_LINE) struct fabric_lock lock;
 	/*
 	 * Frames that found the lock taken: a stack linked by frame.next,
-	 * newest first. Pushed by anybody, taken whole by the lock's holder.
+	 * newest first. Pushed by anybody, taken whole by the lock's holder;
+	 * what is for a port, by the daemon, which is woken if it sleeps.
 	 */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
-	_Atomic uint32_t backlog_frames;
+	_Atomic uint32_t backlog_frames; /* of a port's: bounds them */
+	_Atomic uint32_t port_asleep;	 /* the daemon waits to be woken */
 	/* Connections that may send again: a stack likewise, stack/pace.h. */
 	_Atomic uint32_t kicked;
 };
@@ -177,9 +182,11 @@ struct fabric_header {
 	/* The gate: closed while the daemon puts the fabric in order. A futex.
 	 */
 	_Alignas(CACHE_LINE) _Atomic uint32_t gate;
+	_Atomic uint32_t captures;	/* that are on; vif/capture.h */
 	_Atomic uint32_t ctx_end;	/* one above the highest context used */
 	_Atomic uint32_t host_end;	/* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */
+	_Atomic host_ix uplink; /* the port that gets frames for strangers; 0 */
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;

@@ -14,6 +14,7 @@
 #include "fabric/wake.h"
 #include "fabric/code.h"
 #include "socket/descriptor.h"
+#include "socket/pset.h"
 #include "socket/wait.h"
 #include "vif/vif.h"
 
@@ -155,6 +156,22 @@ static void drop_closed(struct socket_thread *t)
 	}
 }
 
+/* Poll sets of waits that exec has cut short; nobody comes back to them. */
+static void drop_waits(struct socket_thread *t)
+{
+	struct fabric *f = &t->process->fabric;
+	uint32_t end = slot_end(&f->table[FABRIC_TABLE_PSET]);
+
+	for (pset_ix ix = 1; ix < end; ix++) {
+		struct pset *p = pset_at(f, ix);
+
+		if (atomic_load(&p->state) != SOCK_USED || p->owner != t->self)
+			continue;
+		atomic_store(&p->refs, 1);
+		pset_put(t, ix);
+	}
+}
+
 int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		  const char *name, char *text)
 {
@@ -185,6 +202,7 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		 * spinning. */
 		wait_leave_places(&p->fabric, p->self);
 		drop_closed(&t);
+		drop_waits(&t);
 	}
 	return 0;
 }

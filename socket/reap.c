@@ -180,7 +180,7 @@ static void count_refs(struct repair *re)
 		for (uint32_t fd = 0; fd < end && fd < FABRIC_FD_MAX; fd++) {
 			uint32_t e = atomic_load(&p->fd[fd]), *n;
 
-			if (!e || e == FD_HIDDEN)
+			if (!is_counted(e))
 				continue;
 			n = refs_of(re, e);
 			if (n)
@@ -413,13 +413,20 @@ static void mark_chunk(void *arg, chunk_ix ix)
 		re->chunks[ix]++;
 }
 
-/* Marks a chain of frames; a frame met before ends it, so that a loop does. */
-static void mark_chain(struct repair *re, frame_ix ix)
+/*
+ * Marks a chain of frames; a frame met before ends it, so that a loop does.
+ * Returns how many it has.
+ */
+static uint32_t mark_chain(struct repair *re, frame_ix ix)
 {
+	uint32_t n = 0;
+
 	while (ix && ix < arena_frames_end(&re->f->arena) && !re->frames[ix]) {
 		re->frames[ix] = 1;
 		ix = frame_at(&re->f->arena, ix)->next;
+		n++;
 	}
+	return n;
 }
 
 static void mark_all(struct repair *re)
@@ -427,9 +434,13 @@ static void mark_all(struct repair *re)
 	uint32_t hosts = atomic_load(&re->f->header->host_end);
 
 	for (host_ix ix = 1; ix < hosts; ix++) {
-		if (atomic_load(&re->f->hosts[ix].state) != FABRIC_HOST_UP)
+		struct fabric_host *h = &re->f->hosts[ix];
+		uint32_t n;
+
+		if (atomic_load(&h->state) != FABRIC_HOST_UP)
 			continue;
-		mark_chain(re, atomic_load(&re->f->hosts[ix].backlog));
+		n = mark_chain(re, atomic_load(&h->backlog));
+		atomic_store(&h->backlog_frames, atomic_load(&h->port) ? n : 0);
 		work_lock_alone(&re->w, ix);
 		stack_visit(&re->w.stack, mark_frame, mark_chunk, re);
 		work_unlock_alone(&re->w);
@@ -599,6 +610,24 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
 		return -EBUSY;
 	atomic_store(&p->state, FABRIC_PROC_FREE);
 	return 0;
+}
+
+int socket_ghost(struct socket_thread *t, proc_ix proc)
+{
+	struct fabric *f = &t->process->fabric;
+	uint32_t end = atomic_load(&f->header->ctx_end);
+	proc_ix ghost = 0;
+
+	for (ctx_ix ix = 1; ix < end; ix++) {
+		if (atomic_load(&f->ctxs[ix].user) != proc)
+			continue;
+		if (!ghost)
+			ghost = fabric_proc_alloc(f, FABRIC_PROC_DEAD);
+		if (!ghost)
+			return -ENOSPC;
+		atomic_store(&f->ctxs[ix].user, ghost);
+	}
+	return (int)ghost;
 }
 
 /* --- census ------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "socket/hold.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
+#include "vif/capture.h"
 #include "vif/program.h"
 
 #include <errno.h>
@@ -46,8 +47,12 @@ static int on_neighbour(struct stack *st, const struct ip_addr *to,
 	struct work *w = work_of(st);
 	host_ix h = fabric_address_find(w->fabric, to);
 
+	/* Strangers are beyond an uplink, and the link is asked for them. */
 	if (!h)
-		return -EHOSTUNREACH;
+		return atomic_load_explicit(&w->fabric->header->uplink,
+					    memory_order_relaxed)
+			       ? -ENOENT
+			       : -EHOSTUNREACH;
 	fabric_mac(h, mac);
 	return 0;
 }
@@ -57,14 +62,26 @@ static void on_received(struct stack *st, conn_ix c, const struct frame *f)
 	struct work *w = work_of(st);
 	const struct conn *conn = slot_at(st->conns, c);
 
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f,
+			      w->fabric->hosts[w->host].vif, conn->vif, true);
 	vif_charge_down(w->fabric, f->tx_vif, w->fabric->hosts[w->host].vif,
 			conn->vif, 1, f->header_bytes + f->payload);
+}
+
+static void on_resent(struct stack *st, conn_ix c)
+{
+	struct work *w = work_of(st);
+	const struct conn *conn = slot_at(st->conns, c);
+
+	vif_retransmitted(w->fabric, conn->vif);
 }
 
 static const struct stack_ops ops = {
 	.event = on_event,
 	.neighbour = on_neighbour,
 	.received = on_received,
+	.resent = on_resent,
 };
 
 static void bind_stack(struct work *w, host_ix host)
@@ -95,6 +112,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->out = (struct frame_list){ 0, 0 };
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->held_again = false;
 	w->sched_ns = UINT64_MAX;
 	w->now_ns = 0;
 	w->wakes = 0;
@@ -246,8 +264,38 @@ static bool lock_host(struct work *w, host_ix host)
 	return true;
 }
 
+/*
+ * A frame for what lies behind a port: the daemon carries it. It stores
+ * port_asleep before it looks at the backlog a last time, we push before we
+ * look at port_asleep: one of us sees the other.
+ */
+static void port_push(struct work *w, struct fabric_host *h, frame_ix ix)
+{
+	if (atomic_fetch_add(&h->backlog_frames, 1) >= WORK_PORT_FRAMES) {
+		atomic_fetch_sub(&h->backlog_frames, 1);
+		vif_drop_rx(w->fabric, h->vif, 1);
+		frame_free(&w->in.arena, ix);
+		return;
+	}
+	backlog_push(w, h, ix);
+	if (atomic_load(&h->port_asleep) && atomic_exchange(&h->port_asleep, 0))
+		work_wake_ports(w);
+}
+
+/* The uplink, for a frame that does not come from there. */
+static host_ix stranger(struct work *w, const struct frame *f)
+{
+	host_ix up = atomic_load_explicit(&w->fabric->header->uplink,
+					  memory_order_relaxed);
+
+	return up && w->fabric->hosts[up].vif != f->tx_vif ? up : 0;
+}
+
 static void charge(struct work *w, const struct frame *f, host_ix to)
 {
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f, f->tx_vif,
+			      w->fabric->hosts[to].vif, false);
 	vif_charge(w->fabric, f->tx_vif, w->fabric->hosts[to].vif, 1,
 		   f->header_bytes + f->payload);
 }
@@ -262,12 +310,32 @@ static bool has_programs(const struct work *w, const struct frame *f,
 	       !(f->flags & FRAME_SHAPED);
 }
 
+/*
+ * @f was of a flow: its connection is on that lane from now on, both ways. The
+ * slot may have become another connection's, on the same VIF, in this moment:
+ * that one is then counted on the lane until it ends.
+ */
+static void follow_flow(struct work *w, const struct frame *f, vif_ix from)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+	struct conn *c = slot_at(conns, f->pace);
+
+	if (f->pace && c->state && c->proto == STACK_TCP && c->vif == from)
+		c->vif = f->tx_vif;
+}
+
 /* Asks them. False: they drop @ix, which is freed. *to may be another host. */
 static bool ask_programs(struct work *w, frame_ix ix, host_ix *to)
 {
+	struct frame *f = frame_at(&w->in.arena, ix);
+	vif_ix from = f->tx_vif;
+
 	if (vif_program_judge(w->fabric, &w->in.arena, &w->in.ctx->random,
-			      fabric_now(w->fabric), ix, to))
+			      fabric_now(w->fabric), ix, to)) {
+		if (f->tx_vif != from)
+			follow_flow(w, f, from);
 		return true;
+	}
 	hold_free(w, ix);
 	return false;
 }
@@ -298,7 +366,8 @@ static void flood(struct work *w, frame_ix ix)
 		frame_ix copy;
 		struct frame *c;
 
-		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP)
+		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP ||
+		    (atomic_load(&h->port) && h->vif == f->tx_vif))
 			continue;
 		copy = frame_alloc(a);
 		if (!copy)
@@ -312,7 +381,14 @@ static void flood(struct work *w, frame_ix ix)
 				chunk_get(a, c->ref[i].chunk);
 		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
 			continue;
+		if (unlikely(hold_wants(w, c, h->vif)) &&
+		    hold_take(w, copy, h->vif))
+			continue;
 		charge(w, c, to);
+		if (atomic_load(&h->port)) {
+			port_push(w, h, copy);
+			continue;
+		}
 		backlog_push(w, h, copy);
 		if (lock_host(w, to))
 			release(w);
@@ -335,13 +411,19 @@ static void deliver_out(struct work *w)
 	while ((ix = frame_list_pop(a, &w->out))) {
 		struct frame *f = frame_at(a, ix);
 		host_ix to = fabric_mac_host(w->fabric, f->header);
-		struct fabric_host *h = &w->fabric->hosts[to];
+		struct fabric_host *h;
 		vif_ix vif;
 
-		if (f->header[0] & 1) {
+		if (unlikely(f->header[0] & 1) && !(f->flags & FRAME_SHAPED)) {
 			flood(w, ix);
 			continue;
 		}
+		/* Where it goes was found out before it was held up. */
+		if (unlikely(f->flags & FRAME_SHAPED))
+			to = vif_host(w->fabric, f->rx_vif);
+		else if (unlikely(!to))
+			to = stranger(w, f);
+		h = &w->fabric->hosts[to];
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
 			vif_drop_tx(w->fabric, f->tx_vif, 1);
 			hold_free(w, ix);
@@ -356,6 +438,11 @@ static void deliver_out(struct work *w)
 		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
 			continue;
 		charge(w, f, to);
+		if (unlikely(atomic_load_explicit(&h->port,
+						  memory_order_relaxed))) {
+			port_push(w, h, ix);
+			continue;
+		}
 		if (!lock_host(w, to)) {
 			backlog_push(w, h, ix);
 			if (!lock_host(w, to))
@@ -383,7 +470,8 @@ static void deliver(struct work *w)
 {
 	do {
 		deliver_out(w);
-	} while ((unlikely(w->held.first) || hold_is_due(w, w->now_ns)) &&
+	} while ((unlikely(w->held.first || w->held_again) ||
+		  hold_is_due(w, w->now_ns)) &&
 		 hold_serve(w));
 }
 
@@ -410,6 +498,11 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 	}
 	w->wake_futex[w->wakes] = futex;
 	w->wake[w->wakes++] = whom;
+}
+
+void work_wake_ports(struct work *w)
+{
+	add_wake(w, false, WAKE_PORTS);
 }
 
 /*

@@ -71,6 +71,12 @@
 	X(TcpExt, TCPDSACKOldSent)        \
 	X(TcpExt, TCPDSACKOfoSent)        \
 	X(TcpExt, TCPDSACKRecv)           \
+	X(TcpExt, TCPDSACKUndo)           \
+	X(TcpExt, TCPMTUPFail)            \
+	X(TcpExt, TCPMTUPSuccess)         \
+	X(TcpExt, TCPMTUProbes)           \
+	X(TcpExt, TCPFullUndo)            \
+	X(TcpExt, TCPSpuriousRTOs)        \
 	X(TcpExt, TCPAbortOnData)         \
 	X(TcpExt, TCPAbortOnClose)        \
 	X(TcpExt, TCPAbortOnMemory)       \

@@ -79,8 +79,10 @@ static void forget_queues(struct conn *c)
 	c->ooo_bytes = 0;
 	store_u32(&c->rcv_queued, 0);
 	c->sacks = 0;
-	if (c->state != CONN_LISTEN)
-		c->sackeds = 0;
+	c->flight = (struct run_block){ .room = TCP_RUNS_OWN };
+	c->flight_last = 0;
+	c->sacked_bytes = 0;
+	c->lost_bytes = 0;
 }
 
 /* A pending connection's listener, if it is one. */
@@ -156,7 +158,7 @@ static void restore(struct stack *st, struct conn *c)
 static void abort_marked(struct stack *st, struct conn *c)
 {
 	forget_queues(c);
-	if (c->proto == STACK_UDP) {
+	if (c->proto != STACK_TCP) {
 		conn_event(st, c, STACK_OUT);
 		return;
 	}
@@ -215,7 +217,7 @@ void stack_recover(struct stack *st)
 		c = conn_at(st, marked);
 		if (c->state != CONN_FREE && c->host == h->config.self) {
 			c->flags &= ~CONN_HASHED;
-			if (c->state == CONN_LISTEN || c->proto == STACK_UDP)
+			if (c->state == CONN_LISTEN || c->proto != STACK_TCP)
 				restore(st, c);
 			else if (c->flags & CONN_BOUND)
 				bound_add(st, c);
@@ -251,6 +253,20 @@ static void visit_chunks(struct stack *st, chunk_ix k,
 	}
 }
 
+static void visit_flight(struct stack *st, const struct conn *c,
+			 void (*chunk)(void *arg, chunk_ix ix), void *arg)
+{
+	uint32_t end = arena_chunks_end(st->arena);
+	chunk_ix k = c->flight.next;
+
+	for (uint32_t i = 0; k && k < end && i < end; i++) {
+		chunk(arg, k);
+		k = ((const struct run_block *)(const void *)chunk_bytes(
+			     st->arena, k))
+			    ->next;
+	}
+}
+
 void stack_visit(struct stack *st, void (*frame)(void *arg, frame_ix ix),
 		 void (*chunk)(void *arg, chunk_ix ix), void *arg)
 {
@@ -262,6 +278,8 @@ void stack_visit(struct stack *st, void (*frame)(void *arg, frame_ix ix),
 		visit_frames(st, c->rcv_first, frame, arg);
 		visit_frames(st, c->ooo_first, frame, arg);
 		visit_chunks(st, c->snd_head, chunk, arg);
+		if (c->proto == STACK_TCP)
+			visit_flight(st, c, chunk, arg);
 	}
 	for (uint32_t i = 0; i < REASS_MAX; i++)
 		if (h->reass[i].live)

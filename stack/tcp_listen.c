@@ -142,6 +142,7 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->vif = l->vif;
 	c->sndbuf = l->sndbuf;
 	c->rcvbuf = l->rcvbuf;
+	c->locked = l->locked;
 	c->rcvlowat = l->rcvlowat;
 	c->ttl = l->ttl;
 	c->tos = l->tos;
@@ -167,6 +168,7 @@ static void address(struct stack *st, struct conn *c, const struct conn *l,
 	c->lport = l->lport;
 	c->pport = be16(t->sport);
 	c->ts_offset = tcp_ts_offset(st, c);
+	c->mtu = (uint16_t)pmtu_known(st, &c->peer);
 }
 
 /* What the SYN says. */
@@ -175,7 +177,7 @@ static void hear_syn(struct stack *st, struct conn *c, const struct tcp_in *syn,
 {
 	c->rcv_nxt = syn->seq + 1;
 	c->rcv_wup = c->rcv_nxt;
-	c->rcv_wscale = TCP_WSCALE;
+	c->rcv_wscale = tcp_wscale(st);
 	tcp_options_agree(st, c, syn);
 	tcp_ecn_agree(c, syn, tos);
 	c->snd_wnd = syn->window;
@@ -205,7 +207,6 @@ static void answer_with_cookie(struct stack *st, struct conn *l,
 	memset(&c, 0, sizeof(c));
 	tcp_init(&c);
 	c.proto = STACK_TCP;
-	c.mtu = st->host->config.mtu;
 	address(st, &c, l, p);
 	hear_syn(st, &c, in, p->tos);
 	c.state = CONN_SYN_RECEIVED;
@@ -294,7 +295,6 @@ struct conn *tcp_listen_input(struct stack *st, struct conn *l,
 	c->flags |= CONN_TIMED;
 	c->rtt_at_ns = st->now_ns;
 	half_open(st, l, c, tcp_isn(st, c));
-	c->rtt_seq = c->snd_una;
 	tcp_send_syn(st, c);
 	tcp_rtx_arm(st, c);
 	writing_end(st, outer);

@@ -12,6 +12,7 @@
  */
 #include "stack/tcp.h"
 #include "stack/pace.h"
+#include "stack/tcp_flight.h"
 
 void tcp_rtx_arm(struct stack *st, struct conn *c)
 {
@@ -29,20 +30,15 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 /* New bytes are on their way. */
 static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 {
-	uint32_t seq = c->snd_nxt;
-
+	flight_sent(st, c, bytes + fin);
 	tcp_sendq_advance(st, c, bytes);
 	c->snd_nxt += bytes + fin;
 	if (unlikely(c->recovery == TCP_RECOVERY))
 		c->prr_out += bytes;
 	if (bytes % c->mss)
 		c->snd_small = c->snd_nxt;
-	if (!(c->flags & CONN_TIMED)) {
-		c->flags |= CONN_TIMED;
-		c->rtt_seq = seq;
-		c->rtt_at_ns = st->now_ns;
-	}
-	if (!c->rtx_at || c->rtx_kind != TCP_RTX_RESEND)
+	if (!c->rtx_at || c->rtx_kind == TCP_RTX_PROBE ||
+	    c->rtx_kind == TCP_RTX_PERSIST)
 		tcp_rtx_arm(st, c);
 }
 
@@ -61,8 +57,10 @@ static bool held(const struct conn *c, bool more)
 /* The largest piece: less where it would block a slow link for long. */
 static uint32_t super_max(const struct stack *st, const struct conn *c)
 {
-	uint32_t unit;
+	uint32_t max = st->host->config.super_max, unit;
 
+	if (unlikely(max))
+		return min_u32(max_u32(max, c->mss), TCP_SUPER_MAX);
 	if (likely(!conn_is_paced(c)))
 		return TCP_SUPER_MAX;
 	unit = atomic_load_explicit(&pace_at(st->paces, c->self)->unit,
@@ -118,6 +116,10 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	    c->snd_end != c->snd_nxt)
 		tcp_cc_idle(st, c);
 	c->flags &= ~CONN_CWND_FULL;
+	if (unlikely(st->host->pmtus) && c->route_gen != path_gen(st))
+		tcp_mtu_refresh(st, c);
+	if (unlikely(c->mtu_low) && !more)
+		tcp_mtu_probe(st, c);
 	while (!tcp_fin_sent(c)) {
 		uint32_t bytes = 0;
 
@@ -182,7 +184,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 	bool fin;
 	int done;
 
-	n = min_u32(min_u32(n, bytes), TCP_SUPER_MAX);
+	n = min_u32(min_u32(n, bytes), super_max(st, c));
 	if (n > c->mss)
 		n -= n % c->mss;
 	fin = tcp_fin_sent(c) && seq + n == c->snd_end;
@@ -191,9 +193,8 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 	done = tcp_send_data(st, c, seq, n, fin);
 	if (done < 0)
 		return 0;
-	c->total_retrans++;
-	count(st, Tcp_RetransSegs);
-	/* Karn: what was sent twice is not timed. */
-	c->flags &= ~CONN_TIMED;
-	return (uint32_t)done + (fin && (uint32_t)done == n);
+	tcp_count_resent(st, c);
+	fin = fin && (uint32_t)done == n;
+	flight_resent(st, c, seq, seq + (uint32_t)done + fin);
+	return (uint32_t)done + fin;
 }

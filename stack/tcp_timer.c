@@ -7,6 +7,7 @@
  */
 #include "stack/tcp.h"
 #include "stack/pace.h"
+#include "stack/tcp_flight.h"
 
 #include <errno.h>
 
@@ -55,8 +56,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	c->flags &= ~CONN_TIMED;
 	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
-	count(st, Tcp_RetransSegs);
-	c->total_retrans++;
+	tcp_count_resent(st, c);
 	tcp_send_syn(st, c);
 	tcp_rtx_arm(st, c);
 	return true;
@@ -78,6 +78,7 @@ static bool resend_timer(struct stack *st, struct conn *c)
 		c->backoff++;
 	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
+	tcp_mtu_timeout(st, c);
 	tcp_enter_loss(st, c);
 	tcp_rtx_arm(st, c);
 	return true;
@@ -104,6 +105,7 @@ static bool persist_timer(struct stack *st, struct conn *c)
 				min_u32(min_u32(unsent, room), c->mss), false);
 
 			if (n > 0) {
+				flight_sent(st, c, (uint32_t)n);
 				tcp_sendq_advance(st, c, (uint32_t)n);
 				c->snd_nxt += (uint32_t)n;
 				tcp_rtx_arm(st, c);
@@ -197,8 +199,7 @@ static bool is_under_way(const struct stack *st, const struct conn *c)
 {
 	const struct stack_pace *p = pace_at(st->paces, c->self);
 
-	return (atomic_load_explicit(&p->word, memory_order_relaxed) &
-		PACE_BYTES) &&
+	return pace_load(&p->sent) != pace_load(&p->passed) &&
 	       c->rtx_kind != TCP_RTX_PERSIST &&
 	       st->now_ns - c->last_ack_ns < UNDER_WAY_MAX_NS;
 }
@@ -224,6 +225,8 @@ bool tcp_timer(struct stack *st, struct conn *c)
 				return false;
 		} else if (c->rtx_kind == TCP_RTX_PROBE) {
 			tcp_probe_timer(st, c);
+		} else if (c->rtx_kind == TCP_RTX_REORDER) {
+			tcp_rack_timer(st, c);
 		} else if (c->rtx_kind == TCP_RTX_PERSIST) {
 			if (!persist_timer(st, c))
 				return false;

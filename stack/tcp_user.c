@@ -16,6 +16,7 @@
 
 void tcp_init(struct conn *c)
 {
+	c->flight.room = TCP_RUNS_OWN;
 	c->mss = TCP_MSS_DEFAULT;
 	c->mss_peer = TCP_MSS_DEFAULT;
 	c->rcv_mss = TCP_MSS_DEFAULT;
@@ -24,7 +25,6 @@ void tcp_init(struct conn *c)
 	c->keep_idle_s = 7200;
 	c->keep_intvl_s = 75;
 	c->keep_cnt = 9;
-	c->rcv_wscale = TCP_WSCALE;
 }
 
 int tcp_may_connect(const struct conn *c)
@@ -58,11 +58,17 @@ static void start_over(struct stack *st, struct conn *c)
 	c->probes = 0;
 	c->recovery = TCP_OPEN;
 	c->dupacks = 0;
-	c->sackeds = 0;
+	c->undo = 0;
+	c->cc_phase = CC_NONE;
+	c->rack_seen = 0;
+	c->rack_steps = 0;
+	c->min_rtt_us = 0;
 	c->srtt8_us = 0;
 	c->rto_us = TCP_RTO_INITIAL_US;
 	c->rcv_mss = TCP_MSS_DEFAULT;
-	c->rcv_wscale = TCP_WSCALE;
+	c->rcv_wscale = tcp_wscale(st);
+	c->space_at_ns = 0;
+	c->space_bytes = 0;
 	c->snd_wscale = 0;
 	c->route_gen = 0;
 	c->error = 0;
@@ -70,7 +76,9 @@ static void start_over(struct stack *st, struct conn *c)
 	c->ts_recent = 0;
 	c->last_recv_ns = 0;
 	c->last_send_ns = 0;
-	c->mtu = st->host->config.mtu;
+	c->mtu = (uint16_t)pmtu_known(st, &c->peer);
+	c->mtu_low = 0;
+	c->mtu_probe = 0;
 	c->mss_peer = UINT16_MAX;
 	c->rcv_nxt = 0;
 	c->rcv_wup = 0;
@@ -109,7 +117,6 @@ int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 	c->recover = c->snd_una;
 	tcp_mss_update(c);
 	c->flags |= CONN_TIMED;
-	c->rtt_seq = c->snd_una;
 	c->rtt_at_ns = st->now_ns;
 	c->stalled_ns = st->now_ns;
 	c->state = CONN_SYN_SENT;
@@ -268,7 +275,7 @@ int tcp_shutdown(struct stack *st, conn_ix ix, int how)
 
 	if (how < 0 || how > 2)
 		return -EINVAL;
-	if (c->proto == STACK_UDP) {
+	if (c->proto != STACK_TCP) {
 		if (!c->pport)
 			return -ENOTCONN;
 		c->flags |= (rd ? CONN_RCV_SHUT : 0) | (wr ? CONN_SND_SHUT : 0);
@@ -353,22 +360,8 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 	if (seq_lt(seq, c->snd_una) || seq_ge(seq, c->snd_nxt))
 		return;
 	if (mtu) {
-		if (mtu >= c->mtu || mtu < 256)
-			return;
-		c->mtu = (uint16_t)mtu;
-		tcp_mss_update(c);
-		/* What was too big is lost, but not to congestion. */
-		if (tcp_synchronized(c) && c->recovery == TCP_OPEN) {
-			c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
-			c->recovery = TCP_LOSS;
-			c->recover = c->snd_nxt;
-			c->high_rxt = c->snd_una;
-			c->lost_end = c->snd_nxt;
-			c->prior_cwnd = c->cwnd;
-			c->prior_ssthresh = c->ssthresh;
-			c->ts_echo_min = tcp_ms(st) + c->ts_offset;
-			tcp_recover_output(st, c);
-		}
+		if (mtu >= 256 && mtu < st->host->config.mtu)
+			tcp_mtu_learned(st, c, mtu);
 		return;
 	}
 	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED) {

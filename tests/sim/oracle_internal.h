@@ -124,6 +124,7 @@ struct oracle {
 	FILE *trace;
 	struct known conn[ORACLE_CONNS];
 	uint32_t conns;
+	uint64_t slots; /* of conn[], ever begun; the last `conns` are known */
 	struct stream_known stream[ORACLE_STREAMS];
 	uint32_t streams;
 	bool excused[ORACLE_RULES_END];

@@ -49,6 +49,8 @@ static struct link_config choose_link(uint64_t *r)
 		k.corrupt = between(r, 1, 20000);
 	if (chance(r, 300000))
 		k.mark = between(r, 1, 100000);
+	if (k.wire && chance(r, 60000))
+		k.hole_bytes = between(r, 700, 1450);
 	return k;
 }
 
@@ -56,11 +58,11 @@ static void say_link(const struct link_config *k)
 {
 	printf("  link %s rate %lu delay %lu us jitter %lu us loss %u reorder "
 	       "%u"
-	       " duplicate %u corrupt %u mark %u ppm\n",
+	       " duplicate %u corrupt %u mark %u ppm hole %u\n",
 	       k->wire ? "wire" : "local", (unsigned long)k->rate_Bps,
 	       (unsigned long)(k->delay_ns / 1000),
 	       (unsigned long)(k->jitter_ns / 1000), k->loss, k->reorder,
-	       k->duplicate, k->corrupt, k->mark);
+	       k->duplicate, k->corrupt, k->mark, k->hole_bytes);
 }
 
 /*
@@ -247,14 +249,13 @@ static void dump(struct testnet *n)
 		printf("  conn %u host %u proto %u state %u flags %08x sock %u "
 		       "listener %u\n"
 		       "    una +0 nxt +%u end +%u wnd %u cwnd %u recovery %u "
-		       "lost +%d rxt +%d sackeds %u\n"
+		       "lost %u sacked %u\n"
 		       "    rcv queued %u ooo %u window %u timers %ld %ld %ld "
 		       "at %ld ms retries %u backoff %u probes %u\n",
 		       ix, c->host, c->proto, c->state, c->flags, c->sock,
 		       c->listener, c->snd_nxt - c->snd_una,
 		       c->snd_end - c->snd_una, c->snd_wnd, c->cwnd,
-		       c->recovery, (int)(c->lost_end - c->snd_una),
-		       (int)(c->high_rxt - c->snd_una), c->sackeds,
+		       c->recovery, c->lost_bytes, c->sacked_bytes,
 		       c->rcv_queued, c->ooo_frames, c->rcv_adv - c->rcv_nxt,
 		       (long)(c->rtx_at / NSEC_PER_MSEC),
 		       (long)(c->delack_at / NSEC_PER_MSEC),
