@@ -20,6 +20,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/metrics.h"
 #include "daemon/ports.h"
 #include "daemon/settings.h"
 #include "daemon/transient.h"
@@ -211,6 +212,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 	if (d->attach)
 		d->control = control_new(d, why);
 	if (d->control)
+		d->metrics = metrics_new(d, options->metrics, why);
+	if (d->metrics)
 		return d;
 fail:
 	daemon_free(d);
@@ -247,6 +250,7 @@ void daemon_free(struct daemon *d)
 			hosts_down(d);
 		socket_down(&d->thread);
 	}
+	metrics_free(d->metrics);
 	dns_service_free(d->dns);
 	members_free(d->members);
 	settings_free(d->settings);
