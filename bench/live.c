@@ -43,8 +43,7 @@ int live_open(void)
 {
 	struct sockaddr_ll a = { .sll_family = AF_PACKET,
 				 .sll_protocol = htons(ETH_P_ALL) };
-	int fd = socket(AF_PACKET,
-			SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int size = 64 << 20, on = 1;
 
 	if (fd < 0)

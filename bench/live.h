@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* live_open - a packet socket on the namespace's tap0; negative: errno is set */
+/* live_open - a packet socket on the namespace's tap0; negative: errno is set
+ */
 int live_open(void);
 
 /*

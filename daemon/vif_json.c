@@ -7,6 +7,7 @@
 #include "daemon/members.h"
 #include "daemon/ports.h"
 #include "daemon/request.h"
+#include "daemon/vif_stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,16 +88,6 @@ static void put_programs(struct json_text *j, struct daemon *d,
 	json_text_close(j, ']');
 }
 
-static void put_count(struct json_text *j, const char *key,
-		      const struct vif_count *c)
-{
-	json_text_open(j, key, '{');
-	json_text_number(j, "packets", atomic_load(&c->packets));
-	json_text_number(j, "bytes", atomic_load(&c->bytes));
-	json_text_number(j, "drops", atomic_load(&c->drops));
-	json_text_close(j, '}');
-}
-
 static void put_address(struct json_text *j, const char *key,
 			const struct ip_addr *a)
 {
@@ -155,8 +146,7 @@ static void put_one(struct json_text *j, struct daemon *d,
 		put_settings(j, d, ix);
 	}
 	put_programs(j, d, r, ix);
-	put_count(j, "tx", &v->tx);
-	put_count(j, "rx", &v->rx);
+	vif_stats_json(j, d, ix, whole);
 	json_text_close(j, '}');
 }
 

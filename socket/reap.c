@@ -180,7 +180,7 @@ static void count_refs(struct repair *re)
 		for (uint32_t fd = 0; fd < end && fd < FABRIC_FD_MAX; fd++) {
 			uint32_t e = atomic_load(&p->fd[fd]), *n;
 
-			if (!e || e == FD_HIDDEN)
+			if (!is_counted(e))
 				continue;
 			n = refs_of(re, e);
 			if (n)

@@ -31,7 +31,7 @@
 #include "stack/conn.h"
 #include "stack/pace.h"
 #include "tests/socket/small_fabric.h"
-#include "vif/sched.h"
+#include "vif/sched_core.h"
 
 #define ECHO_PORT 7
 #define SINK_PORT 9
@@ -50,6 +50,34 @@ static unsigned int kills = 1000;
 static uint64_t rate_mbit; /* of the clients, both ways; 0: not shaped */
 static struct small_fabric sf;
 static pid_t survivor_pid;
+
+static void show_sched(void)
+{
+	const struct fabric *f = &sf.process.fabric;
+
+	fprintf(stderr, "kill: scheduler: next in %lld us, waits %d, lock %x\n",
+		(long long)(sched_next_ns(f) - fabric_now(f)) / 1000,
+		sched_work_waits(f), sched_lock_of(f)->word);
+	for (conn_ix ix = 1; ix < slot_end(&f->table[FABRIC_TABLE_CONN]);
+	     ix++) {
+		const struct stack_pace *p =
+			pace_at(&f->table[FABRIC_TABLE_PACE], ix);
+
+		if (p->sent != p->passed || p->wish)
+			fprintf(stderr,
+				"kill: conn %u: %u bytes under way, wish %u, "
+				"limit %u\n",
+				ix, p->sent - p->passed, p->wish, p->limit);
+	}
+	for (vif_ix ix = 2; ix < 5; ix++)
+		for (int way = 0; way < 2; way++) {
+			struct vif_class_stats st;
+
+			vif_sched_stats(f, ix, (enum vif_way)way, &st);
+			fprintf(stderr, "kill: vif %u way %d: %lu waiting\n",
+				ix, way, (unsigned long)st.backlog_packets);
+		}
+}
 
 /* What a stall looks like from inside: each connection, and whether the
  * survivor lives. */
@@ -85,6 +113,7 @@ static void show_state(void)
 				sock_at(&sf.process.fabric, c->sock)->ready,
 				sock_at(&sf.process.fabric, c->sock)->sleeping);
 	}
+	show_sched();
 	for (host_ix ix = 1; ix < 5; ix++) {
 		const struct fabric_host *h = &sf.process.fabric.hosts[ix];
 
