@@ -7,6 +7,7 @@
 
 static const struct cli_verb verbs[] = {
 	{ "run", "start a program on a virtual interface (VIF)", cli_run },
+	{ "trace", "the same, and show its socket calls", cli_trace },
 	{ "vif", "show and change the tree of VIFs", cli_vif },
 	{ "save", "write the tree as text", cli_save },
 	{ "load", "change the tree as such text says, all or nothing",

@@ -13,6 +13,7 @@
 #include "hook/hook.h"
 #include "hook/sandbox.h"
 #include "hook/signal.h"
+#include "hook/trace.h"
 
 #define CALLS 512 /* as long as the sled */
 
@@ -119,8 +120,12 @@ static const uint8_t classes[CALLS] = {
 static int offer(struct hook_thread *t, struct hook_frame *f, const long *args)
 {
 	for (;;) {
+		uint64_t begin =
+			hook_trace_on() ? fabric_now(&hook_process.fabric) : 0;
 		long ret = socket_call(&t->socket, f->rax, args);
 
+		if (hook_trace_on() && ret != SOCKET_PASS)
+			hook_trace_call(t, f->rax, args, ret, begin);
 		if (likely(ret >= 0))
 			f->rax = ret;
 		else if (ret == SOCKET_PASS)
