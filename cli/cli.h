@@ -31,6 +31,8 @@ int cli_run(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_up(int argc, char **argv);
 int cli_down(int argc, char **argv);
+int cli_nstat(int argc, char **argv);
+int cli_ss(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_save(int argc, char **argv);
 int cli_load(int argc, char **argv);
@@ -45,6 +47,10 @@ int cli_vif_detach(int argc, char **argv);
 int cli_vif_mv(int argc, char **argv);
 int cli_vif_rm(int argc, char **argv);
 int cli_vif_show(int argc, char **argv);
+int cli_port(int argc, char **argv);
+int cli_port_ls(int argc, char **argv);
+int cli_port_add(int argc, char **argv);
+int cli_port_rm(int argc, char **argv);
 
 /* A group of verbs: `toami` itself, or `toami vif`. */
 struct cli_verb {

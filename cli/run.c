@@ -9,6 +9,7 @@
  */
 #include "cli/cli.h"
 #include "cli/find.h"
+#include "cli/run_kernel.h"
 #include "daemon/prop.h"
 #include "hook/elf_check.h"
 
@@ -39,6 +40,12 @@ static const char help[] =
 	"  -a, --address ADDR  its address: one of the fabric's, 'auto' or "
 	"'none'\n"
 	"                      (default: auto for /NAME, none for /NAME/NAME)\n"
+	"      --stack STACK   user (default): through shared memory, or "
+	"kernel: "
+	"its own\n"
+	"                      network namespace, attached by a TAP; for what "
+	"cannot be\n"
+	"                      hooked\n"
 	"\n"
 	"Exits as PROGRAM does; 127: there is no such program; 126: it cannot "
 	"be\n"
@@ -51,6 +58,7 @@ struct order {
 	char program[PATH_MAX];
 	char hook[PATH_MAX];
 	char **argv;
+	bool kernel; /* --stack kernel */
 };
 
 static int find_all(struct order *o)
@@ -68,6 +76,8 @@ static int find_all(struct order *o)
 				    "'%s' is not a program that can be "
 				    "executed: check its permissions",
 				    o->program);
+	if (o->kernel)
+		return 0;
 	if (hook_exec_check(o->program, text, sizeof(text)))
 		return cli_complain(EXIT_NOT_EXECUTABLE, "%s", text);
 	if (find_hook(o->hook))
@@ -105,10 +115,16 @@ static int preload(const char *hook)
 	return err;
 }
 
+static const char *name_of(const struct order *o)
+{
+	const char *slash = strrchr(o->argv[0], '/');
+
+	return slash ? slash + 1 : o->argv[0];
+}
+
 /* Has the VIF made; sets what the hook reads. Returns 0 or an exit code. */
 static int prepare(const struct order *o)
 {
-	const char *slash = strrchr(o->argv[0], '/');
 	struct toami_control *c;
 	json_t *result;
 	struct toami_vif vif;
@@ -116,13 +132,13 @@ static int prepare(const struct order *o)
 
 	if (err)
 		return err;
-	err = client_request(
-		c,
-		json_pack("{s:s, s:s?, s:s?, s:O*, s:b, s:s}", "verb",
-			  "run.prepare", "path", o->vif, "address", o->address,
-			  "set", o->set, "anonymous", o->set && !o->vif,
-			  "program", slash ? slash + 1 : o->argv[0]),
-		&result);
+	err = client_request(c,
+			     json_pack("{s:s, s:s?, s:s?, s:O*, s:b, s:s}",
+				       "verb", "run.prepare", "path", o->vif,
+				       "address", o->address, "set", o->set,
+				       "anonymous", o->set && !o->vif,
+				       "program", name_of(o)),
+			     &result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));
 	} else {
@@ -137,7 +153,7 @@ static int prepare(const struct order *o)
 }
 
 /* The options of a VIF's properties follow these. */
-enum { RUN_PROP = 256, RUN_OWN = 2 };
+enum { OPT_STACK = 256, RUN_PROP, RUN_OWN = 3 };
 
 /* The options of run: its own, and one for each property of a VIF. */
 static void make_options(struct option options[RUN_OWN + PROPS + 2])
@@ -145,6 +161,7 @@ static void make_options(struct option options[RUN_OWN + PROPS + 2])
 	static const struct option own[RUN_OWN] = {
 		{ "vif", required_argument, NULL, 'v' },
 		{ "address", required_argument, NULL, 'a' },
+		{ "stack", required_argument, NULL, OPT_STACK },
 	};
 	static const struct option end[] = { CLI_OPTS_END };
 
@@ -180,6 +197,16 @@ int cli_run(int argc, char **argv)
 		}
 		if (c == '?')
 			return cli_usage("run");
+		if (c == OPT_STACK) {
+			o.kernel = !strcmp(optarg, "kernel");
+			if (o.kernel || !strcmp(optarg, "user"))
+				continue;
+			cli_complain(EX_USAGE,
+				     "there is no stack '%s': it is 'user' or "
+				     "'kernel'",
+				     optarg);
+			return cli_usage("run");
+		}
 		if (c < RUN_PROP) {
 			*(c == 'v' ? &o.vif : &o.address) = optarg;
 			continue;
@@ -194,8 +221,12 @@ int cli_run(int argc, char **argv)
 		return cli_usage("run");
 	}
 	o.argv = argv + optind;
+	if (o.kernel)
+		run_kernel_leave_hook(argv - 1);
 	err = find_all(&o);
-	if (!err)
+	if (!err && o.kernel)
+		err = run_kernel_enter(o.vif, o.address, o.set, name_of(&o));
+	else if (!err)
 		err = prepare(&o);
 	json_decref(o.set);
 	if (err)

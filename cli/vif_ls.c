@@ -71,7 +71,7 @@ static int print_table(const json_t *list)
 	struct table t = { .columns = 8, .right = 0xf8 };
 	char(*row)[TABLE_CELL] = table_add(&t);
 	struct lane_host last = { 0 };
-	const char *address;
+	const char *address, *port;
 	struct toami_vif v;
 	size_t i;
 	json_t *item;
@@ -87,10 +87,16 @@ static int print_table(const json_t *list)
 		snprintf(row[0], TABLE_CELL, "%s", v.path);
 		address = *v.address ? v.address
 				     : address_of(list, v.lane_of, &last);
-		snprintf(row[1], TABLE_CELL, *v.address ? "%s" : "(%s)",
-			 address ? address : v.lane_of);
+		if (!*v.address && !*v.lane_of) /* an uplink's */
+			strcpy(row[1], "-");
+		else
+			snprintf(row[1], TABLE_CELL, *v.address ? "%s" : "(%s)",
+				 address ? address : v.lane_of);
 		text_programs(json_object_get(item, "programs"), PROGRAMS_MOST,
 			      row[2]);
+		port = json_string_value(json_object_get(item, "port"));
+		if (port)
+			snprintf(row[2], TABLE_CELL, "[%s]", port);
 		figures(row, &v);
 	}
 	if (row)

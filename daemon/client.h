@@ -16,6 +16,11 @@
 int client_request(struct toami_control *control, json_t *request,
 		   json_t **result);
 
+/* client_request_with - likewise, with descriptor @fd beside it, the caller's;
+ * -1: none */
+int client_request_with(struct toami_control *control, json_t *request, int fd,
+			json_t **result);
+
 /* client_code - the code that the daemon sent, as a static string */
 const char *client_code(const char *code);
 

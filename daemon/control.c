@@ -43,6 +43,7 @@ struct client {
 	size_t in_bytes;
 	size_t in_seen; /* of that, known to have no line's end */
 	bool last;	/* hang up after this reply */
+	int given;	/* a descriptor that came with the request, or -1 */
 };
 
 static struct daemon *daemon_of(struct client *c)
@@ -60,6 +61,8 @@ static void drop(struct client *c)
 	*link = c->next;
 	loop_disarm(&d->loop, &c->stall);
 	loop_close(&d->loop, &c->source);
+	if (c->given >= 0)
+		close(c->given);
 	listener_left(&c->control->listener);
 	free(c->out);
 	free(c->in);
@@ -159,6 +162,31 @@ static bool answer(struct client *c)
 	return true;
 }
 
+/* Reads more of a request, and the descriptor that may come with it. */
+static ssize_t read_more(struct client *c)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { c->in + c->in_bytes, c->in_size - c->in_bytes };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n =
+		recvmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *m = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (m && m->cmsg_level == SOL_SOCKET && m->cmsg_type == SCM_RIGHTS &&
+	    m->cmsg_len == CMSG_LEN(sizeof(int))) {
+		if (c->given >= 0)
+			close(c->given);
+		memcpy(&c->given, CMSG_DATA(m), sizeof(int));
+	}
+	return n;
+}
+
 static void on_ready(struct loop_source *s, uint32_t events)
 {
 	struct client *c = (struct client *)s;
@@ -174,8 +202,7 @@ static void on_ready(struct loop_source *s, uint32_t events)
 		drop(c);
 		return;
 	}
-	n = recv(s->fd, c->in + c->in_bytes, c->in_size - c->in_bytes,
-		 MSG_DONTWAIT);
+	n = read_more(c);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -209,6 +236,8 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 	}
 	c->control = control;
 	c->peer = *peer;
+	c->peer.given = &c->given;
+	c->given = -1;
 	c->source = (struct loop_source){ .fd = fd, .ready = on_ready };
 	c->stall.run = on_stall;
 	c->next = control->first;

@@ -31,6 +31,8 @@ struct daemon {
 	uint64_t started_ns;
 	int lock_fd;
 	int memfd;
+	int code_fd;		   /* fabric/code.h */
+	struct programs *programs; /* programs.h */
 	struct socket_process process;
 	struct socket_thread thread;
 	struct loop loop;
@@ -41,6 +43,9 @@ struct daemon {
 	struct listener *attach;     /* attach.h */
 	struct listener *control;    /* control.h */
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
+	struct ports *ports;	     /* ports.h */
+	/* The gateways behind the uplink; any: nothing leaves the fabric. */
+	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
 };
 
@@ -54,6 +59,8 @@ static inline struct fabric *daemon_fabric(struct daemon *d)
 struct peer {
 	pid_t pid;
 	uid_t uid;
+	int *given; /* a descriptor that came with the request, or -1; who
+		       keeps it puts -1 there. NULL: none can come */
 };
 
 /**

@@ -2,6 +2,7 @@
 /* See hosts.h. */
 #include "daemon/hosts.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/settings.h"
 #include "daemon/transient.h"
 #include "fabric/address.h"
@@ -23,13 +24,15 @@ static int host_up(struct daemon *d, vif_ix ix, const struct ip_addr *addr4,
 		   const struct ip_addr *addr6)
 {
 	struct fabric *f = daemon_fabric(d);
-	/* No gateway: nothing leaves a fabric, and programs learn that at once.
-	 */
+	/* No uplink, no gateway: nothing leaves a fabric, and programs learn
+	 * that at once. */
 	struct stack_config config = {
 		.addr4 = *addr4,
 		.addr6 = *addr6,
 		.prefix4 = d->pool.prefix4,
 		.prefix6 = d->pool.prefix6,
+		.gateway4 = d->stranger4,
+		.gateway6 = d->stranger6,
 		.vif = ix,
 	};
 	int host;
@@ -59,6 +62,18 @@ int hosts_gateway(struct daemon *d, struct refusal *why)
 	/* The daemon's own sockets are on this host. */
 	d->process.host = vif_host(daemon_fabric(d), VIF_ROOT);
 	return 0;
+}
+
+int hosts_bare(struct daemon *d, vif_ix ix, struct refusal *why)
+{
+	const struct ip_addr none = { .d = { 0, 0 } };
+	int err = host_up(d, ix, &none, &none);
+
+	return err ? refuse(why, "table-full", EX_CANTCREAT,
+			    "the fabric holds no more than %d hosts: remove a "
+			    "VIF with 'toami vif rm'",
+			    FABRIC_HOST_MAX - 1)
+		   : 0;
 }
 
 /* The path of the VIF that has @addr, for a sentence. */
@@ -320,6 +335,12 @@ int hosts_removable(struct daemon *d, vif_ix ix, bool below,
 	proc_ix proc = members_next(d->members, ix, 0);
 
 	vif_path(f, ix, path);
+	for (vif_ix p = 0; (p = vif_next(f, ix, p));)
+		if (ix != VIF_ROOT && ports_name(d, p))
+			return refuse(why, "vif-busy", EX_TEMPFAIL,
+				      "port %s is on VIF %s or below: remove "
+				      "it first with 'toami port rm'",
+				      ports_name(d, p), path);
 	if (ix == VIF_ROOT)
 		return refuse(
 			why, "vif-busy", EX_USAGE,

@@ -26,6 +26,9 @@ vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
  */
 void hosts_take_back(struct daemon *d, vif_ix ix, vif_ix top);
 
+/* hosts_bare - a host without addresses on @ix, for a port. 0, or -1 and why */
+int hosts_bare(struct daemon *d, vif_ix ix, struct refusal *why);
+
 /* hosts_find - the VIF at @path, or 0 and why not */
 vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);
 

@@ -3,6 +3,7 @@
 #include "daemon/call.h"
 #include "daemon/hosts.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/request.h"
 #include "daemon/transient.h"
 #include "daemon/vif_json.h"
@@ -99,6 +100,7 @@ json_t *do_run_prepare(struct call *c)
 
 	if (bad)
 		return NULL;
+	ports_settle(c->daemon);
 	member = members_find(c->daemon->members, c->peer->pid);
 	if (!path) {
 		choose_path(c, member, program ? program : "", chosen);
@@ -111,6 +113,7 @@ json_t *do_run_prepare(struct call *c)
 	if (!ix)
 		goto out;
 	if (may_go(c, member, ix) ||
+	    (!call_flag(c, "kernel") && ports_admit(c->daemon, ix, c->why)) ||
 	    (ix == top && any_given(&change) &&
 	     rights_change(c->daemon, c->peer, ix, c->why)) ||
 	    change_apply(c->daemon, c->peer, &change, ix, false, c->why) ||
@@ -123,7 +126,7 @@ json_t *do_run_prepare(struct call *c)
 	 * `toami run`) keeps its slot when it becomes the program: the slot
 	 * moves.
 	 */
-	if (member)
+	if (member && !call_flag(c, "kernel"))
 		daemon_fabric(c->daemon)->procs[member].vif = ix;
 	else
 		members_claim(c->daemon->members, c->peer->pid, ix);

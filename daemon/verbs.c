@@ -9,6 +9,7 @@
 #include "daemon/dns_service.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/settings.h"
 #include "toami/control.h"
 
@@ -126,6 +127,21 @@ static json_t *do_status(struct call *c)
 	return status;
 }
 
+static json_t *do_port_add(struct call *c)
+{
+	return ports_add(c->daemon, c->peer, c->request, c->why);
+}
+
+static json_t *do_port_rm(struct call *c)
+{
+	return ports_remove(c->daemon, c->peer, c->request, c->why);
+}
+
+static json_t *do_port_ls(struct call *c)
+{
+	return ports_list(c->daemon);
+}
+
 static json_t *do_down(struct call *c)
 {
 	uint32_t programs = members_count(c->daemon->members);
@@ -161,7 +177,12 @@ static const struct verb {
 	{ "vif.detach", do_vif_detach, false },
 	{ "save", do_save, false },
 	{ "load", do_load, false },
+	{ "ss", do_ss, false },
+	{ "nstat", do_nstat, false },
 	{ "run.prepare", do_run_prepare, false },
+	{ "port.add", do_port_add, false },
+	{ "port.rm", do_port_rm, false },
+	{ "port.ls", do_port_ls, false },
 };
 
 static json_t *run(struct call *c)

@@ -5,6 +5,7 @@
  */
 #include "daemon/vif_json.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/request.h"
 
 #include <stdio.h>
@@ -148,6 +149,7 @@ static void put_one(struct json_text *j, struct daemon *d,
 		put_mac(j, own);
 	}
 	json_text_string(j, "lane_of", host && !own ? lane_of : NULL);
+	json_text_string(j, "port", ports_name(d, ix));
 	if (whole) {
 		json_text_number(j, "uid", v->uid);
 		put_settings(j, d, ix);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Making, sealing and mapping the segment; see segment.h. */
 #include "fabric/segment.h"
+#include "fabric/code.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/sys.h"
@@ -178,6 +179,7 @@ void fabric_unmap(struct fabric *f)
 		return;
 	sys_call(SYS_munmap, f->header, f->header->size);
 	f->header = NULL;
+	fabric_code_unmap(f);
 }
 
 host_ix fabric_host_alloc(struct fabric *f, vif_ix vif)
@@ -204,6 +206,8 @@ void fabric_host_free(struct fabric *f, host_ix ix)
 	atomic_store(&h->state, FABRIC_HOST_FREE);
 	atomic_store(&h->backlog, 0);
 	atomic_store(&h->backlog_frames, 0);
+	atomic_store(&h->port, 0);
+	atomic_store(&h->port_asleep, 0);
 	atomic_store(&h->lock.word, 0);
 }
 

@@ -40,6 +40,9 @@
 enum fabric_table {
 	FABRIC_TABLE_VIF,	 /* struct vif */
 	FABRIC_TABLE_CONTROL,	 /* struct vif_control */
+	FABRIC_TABLE_PROGRAM,	 /* struct bpf_program */
+	FABRIC_TABLE_MAP,	 /* struct bpf_map */
+	FABRIC_TABLE_MAP_MEMORY, /* what maps hold, in pages */
 	FABRIC_TABLE_SCHED,	 /* struct sched: slot 1 */
 	FABRIC_TABLE_CLASS,	 /* struct sched_class: two a VIF */
 	FABRIC_TABLE_NODE,	 /* struct sched_node */
@@ -131,14 +134,18 @@ struct fabric_host {
 	_Alignas(
 		CACHE_LINE) _Atomic uint32_t state; /* enum fabric_host_state */
 	vif_ix vif;
-	uint32_t generation; /* counts uses of the slot */
+	uint32_t generation;   /* counts uses of the slot */
+	_Atomic uint32_t port; /* not 0: behind a port of the daemon's, not here
+				*/
 	_Alignas(CACHE_LINE) struct fabric_lock lock;
 	/*
 	 * Frames that found the lock taken: a stack linked by frame.next,
-	 * newest first. Pushed by anybody, taken whole by the lock's holder.
+	 * newest first. Pushed by anybody, taken whole by the lock's holder;
+	 * what is for a port, by the daemon, which is woken if it sleeps.
 	 */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
-	_Atomic uint32_t backlog_frames;
+	_Atomic uint32_t backlog_frames; /* of a port's: bounds them */
+	_Atomic uint32_t port_asleep;	 /* the daemon waits to be woken */
 	/* Connections that may send again: a stack likewise, stack/pace.h. */
 	_Atomic uint32_t kicked;
 };
@@ -177,6 +184,7 @@ struct fabric_header {
 	_Atomic uint32_t ctx_end;	/* one above the highest context used */
 	_Atomic uint32_t host_end;	/* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */
+	_Atomic host_ix uplink; /* the port that gets frames for strangers; 0 */
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;
@@ -200,7 +208,8 @@ struct fabric {
 	struct fabric_host *hosts;
 	struct fabric_addr *addrs;
 	struct slot_table table[FABRIC_TABLES];
-	struct arena arena; /* without a cache */
+	struct arena arena;	   /* without a cache */
+	const unsigned char *code; /* of programs, fabric/code.h; or NULL */
 };
 
 /**

@@ -17,6 +17,7 @@
 
 /* The daemon's own wake name. Others: any number that their room gives out. */
 #define WAKE_DAEMON 0
+#define WAKE_PORTS  UINT64_MAX /* likewise: frames wait for a port */
 
 /**
  * wake_open - a socket that wake_send(@name) makes readable

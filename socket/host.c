@@ -9,6 +9,7 @@
 #include "stack/host.h"
 #include "stack/pace.h"
 #include "socket/hold.h"
+#include "vif/program.h"
 
 #include <errno.h>
 
@@ -42,6 +43,7 @@ void socket_params(struct fabric_params *params)
 		},
 		.cores = 1,
 	};
+	vif_program_params(params);
 }
 
 int socket_host_up(struct socket_thread *t, vif_ix vif,
@@ -74,10 +76,61 @@ int socket_host_up(struct socket_thread *t, vif_ix vif,
 	return (int)ix;
 }
 
+/* Every connection of the host that @w has locked is reset. */
+static void abort_all(struct work *w)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+
+	for (conn_ix ix = 1, end = slot_end(conns); ix < end; ix++) {
+		const struct conn *c = slot_at(conns, ix);
+
+		if (c->state && c->host == w->host)
+			conn_abort(&w->stack, ix);
+	}
+}
+
+int socket_host_port(struct socket_thread *t, host_ix host, bool on)
+{
+	struct fabric_host *h = &t->process->fabric.hosts[host];
+	struct work w;
+	frame_ix ix;
+
+	if (work_begin(&w, t, host))
+		return -EBUSY;
+	abort_all(&w);
+	/* From the first store on, frames wait for the daemon. */
+	atomic_store(&h->port, on);
+	atomic_store(&h->port_asleep, 0);
+	ix = atomic_exchange(&h->backlog, 0);
+	while (ix) {
+		frame_ix next = frame_at(&w.in.arena, ix)->next;
+
+		frame_free(&w.in.arena, ix);
+		ix = next;
+	}
+	atomic_store(&h->backlog_frames, 0);
+	work_end(&w);
+	return 0;
+}
+
+int socket_host_gateway(struct socket_thread *t, host_ix host,
+			const struct ip_addr *gateway4,
+			const struct ip_addr *gateway6)
+{
+	struct work w;
+
+	if (work_begin(&w, t, host))
+		return -EBUSY;
+	w.stack.host->config.gateway4 = *gateway4;
+	w.stack.host->config.gateway6 = *gateway6;
+	w.stack.host->neigh_gen++;
+	work_end(&w);
+	return 0;
+}
+
 int socket_host_down(struct socket_thread *t, host_ix host)
 {
 	struct fabric *f = &t->process->fabric;
-	const struct slot_table *conns = &f->table[FABRIC_TABLE_CONN];
 	struct work w;
 
 	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++)
@@ -89,12 +142,7 @@ int socket_host_down(struct socket_thread *t, host_ix host)
 	fabric_address_remove(f, host);
 	if (work_begin(&w, t, host))
 		return -EBUSY;
-	for (conn_ix ix = 1, end = slot_end(conns); ix < end; ix++) {
-		const struct conn *c = slot_at(conns, ix);
-
-		if (c->state && c->host == host)
-			conn_abort(&w.stack, ix);
-	}
+	abort_all(&w);
 	work_unlock(&w);
 	fabric_host_free(f, host);
 	work_end(&w);

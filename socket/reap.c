@@ -24,6 +24,7 @@
 #include "fabric/wake.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
+#include "vif/program.h"
 #include "stack/conn.h"
 #include "stack/host.h"
 
@@ -412,13 +413,20 @@ static void mark_chunk(void *arg, chunk_ix ix)
 		re->chunks[ix]++;
 }
 
-/* Marks a chain of frames; a frame met before ends it, so that a loop does. */
-static void mark_chain(struct repair *re, frame_ix ix)
+/*
+ * Marks a chain of frames; a frame met before ends it, so that a loop does.
+ * Returns how many it has.
+ */
+static uint32_t mark_chain(struct repair *re, frame_ix ix)
 {
+	uint32_t n = 0;
+
 	while (ix && ix < arena_frames_end(&re->f->arena) && !re->frames[ix]) {
 		re->frames[ix] = 1;
 		ix = frame_at(&re->f->arena, ix)->next;
+		n++;
 	}
+	return n;
 }
 
 static void mark_all(struct repair *re)
@@ -426,9 +434,13 @@ static void mark_all(struct repair *re)
 	uint32_t hosts = atomic_load(&re->f->header->host_end);
 
 	for (host_ix ix = 1; ix < hosts; ix++) {
-		if (atomic_load(&re->f->hosts[ix].state) != FABRIC_HOST_UP)
+		struct fabric_host *h = &re->f->hosts[ix];
+		uint32_t n;
+
+		if (atomic_load(&h->state) != FABRIC_HOST_UP)
 			continue;
-		mark_chain(re, atomic_load(&re->f->hosts[ix].backlog));
+		n = mark_chain(re, atomic_load(&h->backlog));
+		atomic_store(&h->backlog_frames, atomic_load(&h->port) ? n : 0);
 		work_lock_alone(&re->w, ix);
 		stack_visit(&re->w.stack, mark_frame, mark_chunk, re);
 		work_unlock_alone(&re->w);
@@ -471,6 +483,7 @@ static void mend(struct repair *re)
 	mend_forks(re);
 	count_refs(re);
 	mend_socks(re);
+	vif_program_mend(re->f);
 	mend_conns(re);
 	hold_mend(&re->w, re->sched_lost);
 	refresh(re);
@@ -513,6 +526,16 @@ static int repair(struct socket_thread *t, struct socket_reaped *r)
 	}
 out:
 	drop_marks(&re);
+	return err;
+}
+
+int socket_quiet(struct socket_thread *t)
+{
+	struct fabric *f = &t->process->fabric;
+	int err = fabric_stop(f, is_dead, f, PATIENCE_NS);
+
+	if (!err)
+		fabric_resume(f);
 	return err;
 }
 

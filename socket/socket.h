@@ -145,6 +145,20 @@ int socket_host_up(struct socket_thread *t, vif_ix vif,
  * soon. */
 int socket_host_down(struct socket_thread *t, host_ix host);
 
+/**
+ * socket_host_port - @host lies behind a port from now on (@on), or here again
+ *
+ * Its connections are reset, what waits for it is dropped. While it is behind a
+ * port, its frames wait in fabric_host.backlog for the daemon, which is woken
+ * by WAKE_PORTS if it has set port_asleep. Returns 0; -EBUSY: try again soon.
+ */
+int socket_host_port(struct socket_thread *t, host_ix host, bool on);
+
+/* socket_host_gateway - where strangers' packets go from @host; -EBUSY */
+int socket_host_gateway(struct socket_thread *t, host_ix host,
+			const struct ip_addr *gateway4,
+			const struct ip_addr *gateway6);
+
 /*
  * socket_down - the fabric ends with members still on it: nobody keeps time or
  * names any more. Their connections fail with ENETDOWN, and no address is
@@ -189,6 +203,9 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r);
 int socket_ghost(struct socket_thread *t, proc_ix proc);
 
 /* What the fabric holds now; counted by a scan. */
+/* socket_quiet - everybody was outside the fabric once; 0 or -EBUSY */
+int socket_quiet(struct socket_thread *t);
+
 struct socket_census {
 	uint32_t procs, hosts, conns, socks, psets, watches;
 	uint32_t frames_end, chunks_end;   /* ever used */

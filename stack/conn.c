@@ -232,7 +232,8 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 	if (!c)
 		return;
 	if (proto != STACK_TCP && (c->flags & CONN_F_RECVERR)) {
-		errors_keep(st, c, news, err);
+		if (news)
+			errors_keep(st, c, news, err);
 		hard = true;
 	}
 	/* Whoever brings the news is not the one whom it concerns. */
@@ -244,8 +245,8 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		 * that asks. */
 		c->error = (uint16_t)err;
 		conn_event(st, c, STACK_ERR);
-	} else if (mtu && mtu < c->mtu) {
-		c->mtu = (uint16_t)mtu;
+	} else if (mtu) {
+		pmtu_learn(st, peer, mtu);
 	}
 	undo_end(st, outer);
 }

@@ -124,6 +124,8 @@ struct stack_config {
 	/* TCP's buffers grow up to here; 0: STACK_SEND_TUNED, STACK_RECV_TUNED
 	 */
 	uint32_t sndbuf_max, rcvbuf_max;
+	bool mtu_trusted;   /* no search for black holes: Linux's default */
+	uint32_t super_max; /* payload of a super-segment; 0: what IP allows */
 };
 
 /* stack_host_init - a host without connections, in zeroed memory */
@@ -131,6 +133,15 @@ void stack_host_init(struct stack_host *h, const struct stack_config *config);
 
 /* stack_input - a frame arrives; consumes it, whatever it holds */
 void stack_input(struct stack *st, frame_ix ix);
+
+/**
+ * stack_lane - the lane of the connection that @f is for, or 0: nobody's
+ *
+ * Without the lock: an answer that was true a moment ago, or is not true in
+ * rare cases; good enough to choose a queue. Chains are followed for a bounded
+ * length.
+ */
+vif_ix stack_lane(const struct stack *st, const struct frame *f);
 
 /* stack_timers - runs what is due at st->now_ns; sets host->next_timer_ns anew
  */

@@ -127,10 +127,20 @@ void path_send(struct stack *st, struct path *p, frame_ix ix);
 /* eth_send - @ix leaves to @mac; consumes it */
 void eth_send(struct stack *st, const uint8_t mac[6], frame_ix ix);
 
-/* path_mtu - of frames that go there */
-static inline uint32_t path_mtu(const struct stack *st, const struct path *p)
+/* --- pmtu.c: destinations that take less than the link */
+
+uint32_t pmtu_known(const struct stack *st, const struct ip_addr *to);
+/* pmtu_learn - packets to @to may have @mtu bytes, for ten minutes */
+void pmtu_learn(struct stack *st, const struct ip_addr *to, uint32_t mtu);
+
+/* path_mtu - of packets to @dst by @p */
+static inline uint32_t path_mtu(const struct stack *st, const struct path *p,
+				const struct ip_addr *dst)
 {
-	return p->kind == PATH_SELF ? 65535 : st->host->config.mtu;
+	if (p->kind == PATH_SELF)
+		return 65535;
+	return likely(!st->host->pmtus) ? st->host->config.mtu
+					: pmtu_known(st, dst);
 }
 
 /* The current generation of all that path_resolve() depends on. */
@@ -232,7 +242,7 @@ bool icmp_allowed(struct stack *st);
 /*
  * conn_icmp - an error came for what @local:@lport sent to @peer:@pport; @seq
  * is the TCP sequence number quoted, @mtu != 0: it was too big; @news: the
- * message, which stays the caller's
+ * message, which stays the caller's; 0: it is our own news
  */
 void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 	       uint16_t lport, const struct ip_addr *peer, uint16_t pport,
