@@ -329,7 +329,8 @@ static void test_lost_resend(void **state)
 	end(&s, c, l);
 }
 
-/* RFC 5682: after a timeout something is acknowledged that was never sent again.
+/* RFC 5682: after a timeout something is acknowledged that was never sent
+ * again.
  */
 static void test_needless_timeout(void **state)
 {
