@@ -24,8 +24,7 @@
 #define LOOK_NS 20000000 /* between two looks at the file */
 
 static const char help[] =
-	"usage: toami trace [-o FILE] [-v PATH] [-a ADDR] [--] PROGRAM "
-	"[argument...]\n"
+	"usage: toami trace [-o FILE] [option...] [--] PROGRAM [argument...]\n"
 	"\n"
 	"Starts PROGRAM as 'toami run' does and shows each call that the "
 	"fabric "
@@ -33,9 +32,9 @@ static const char help[] =
 	"of PROGRAM and of what it starts: thread, call, result, seconds.\n"
 	"\n"
 	"  -o, --output FILE   append to FILE instead of showing on standard "
-	"error\n"
-	"  -v, --vif PATH      as for run\n"
-	"  -a, --address ADDR  as for run\n"
+	"error;\n"
+	"                      the first option, if given\n"
+	"  others              as for run\n"
 	"\n"
 	"Exits as PROGRAM does.\n";
 
@@ -123,50 +122,46 @@ static int to_standard_error(int argc, char **argv)
 	return code;
 }
 
+/* The value of -o at the head of @argv, and the words that it takes. */
+static int read_output(char **argv, char **output)
+{
+	static const char long_form[] = "--output=";
+	const char *word = argv[1];
+
+	if (!word)
+		return 0;
+	if (!strncmp(word, long_form, strlen(long_form))) {
+		*output = argv[1] + strlen(long_form);
+		return 1;
+	}
+	if ((strcmp(word, "-o") && strcmp(word, "--output")) || !argv[2])
+		return 0;
+	*output = argv[2];
+	return 2;
+}
+
 int cli_trace(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "vif", required_argument, NULL, 'v' },
-		{ "address", required_argument, NULL, 'a' },
-		CLI_OPTS_END
-	};
-	static char vif[] = "-v", address[] = "-a", end[] = "--";
 	char *output = NULL, path[PATH_MAX];
-	char **args = calloc((size_t)argc + 8, sizeof(*args));
-	int c, n = 0;
+	int taken = read_output(argv, &output), fd;
 
-	if (!args)
-		return cli_complain(EX_OSERR, "out of memory");
-	args[n++] = argv[0];
-	while ((c = getopt_long(argc, argv, "+o:v:a:h", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
-		if (c == '?')
-			return cli_usage("trace");
-		if (c == 'o') {
-			output = optarg;
-			continue;
-		}
-		args[n++] = c == 'v' ? vif : address;
-		args[n++] = optarg;
-	}
-	if (optind == argc) {
+	if (argc > 1 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")))
+		return cli_help(help);
+	if (taken + 1 == argc) {
 		cli_complain(EX_USAGE, "trace needs a program to start");
 		return cli_usage("trace");
 	}
-	args[n++] = end;
-	for (; optind < argc; optind++)
-		args[n++] = argv[optind];
-	args[n] = NULL;
-	optind = 0;
+	/* The rest is as for run, which reads it. */
+	argv[taken] = argv[0];
+	argc -= taken;
+	argv += taken;
 	if (!output)
-		return to_standard_error(n, args);
+		return to_standard_error(argc, argv);
 	/* Wherever the program goes. */
-	c = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (c < 0 || !realpath(output, path) || setenv("TOAMI_TRACE", path, 1))
+	fd = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (fd < 0 || !realpath(output, path) || setenv("TOAMI_TRACE", path, 1))
 		return cli_complain(EX_CANTCREAT, "cannot write to %s: %s",
 				    output, strerror(errno));
-	close(c);
-	return cli_run(n, args);
+	close(fd);
+	return cli_run(argc, argv);
 }

@@ -62,7 +62,10 @@ static uint32_t own_bits(const struct vif_control *c)
 /* Nanoseconds a byte takes, with 32 bits of fraction. */
 static uint64_t mult_of(uint64_t bps)
 {
-	return bps ? ((8 * NSEC_PER_SEC) << 31) / bps * 2 : 0;
+	if (!bps)
+		return 0;
+	/* Below a byte a second it would not fit. */
+	return ((8 * NSEC_PER_SEC) << 31) / (bps < 8 ? 8 : bps) * 2;
 }
 
 static void read_controls(struct sched_view *v, struct sched_class *c,
@@ -85,6 +88,8 @@ static void read_controls(struct sched_view *v, struct sched_class *c,
 	prio = get32(&k->prio);
 	c->prio = prio > VIF_PRIO_MAX ? VIF_PRIO_MAX : prio;
 	c->limit_bytes = get64(&k->limit_bytes);
+	c->quota_bytes =
+		__atomic_load_n(&k->quota_queue_bytes, __ATOMIC_RELAXED);
 	c->limit_ns = get64(&k->limit_ns);
 	c->delay_ns = tx ? get64(&k->delay_ns) : 0;
 	c->jitter_ns = tx ? get64(&k->jitter_ns) : 0;
