@@ -28,6 +28,7 @@
 	}
 
 int cli_run(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_up(int argc, char **argv);
 int cli_down(int argc, char **argv);
 int cli_nstat(int argc, char **argv);
