@@ -6,6 +6,7 @@
  * accepted; what is unknown is ENOPROTOOPT.
  */
 #include "socket/option.h"
+#include "socket/group.h"
 #include "socket/move.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -17,6 +18,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/time.h>
+
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
 
 struct mapping {
 	int level;
@@ -44,6 +49,10 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_IP, IP_TOS, CONN_TOS },
 	{ IPPROTO_IP, IP_MULTICAST_TTL, CONN_MULTICAST_TTL },
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, CONN_MULTICAST_LOOP },
+	{ IPPROTO_IP, IP_MULTICAST_ALL, CONN_MULTICAST_ALL },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, CONN_MULTICAST_TTL },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, CONN_MULTICAST_LOOP },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_ALL, CONN_MULTICAST_ALL },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, CONN_TTL },
 	{ IPPROTO_IPV6, IPV6_TCLASS, CONN_TOS },
 };
@@ -190,6 +199,9 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 	err = set_own(&w, s, level, name, val, len);
 	if (err != 1)
 		goto out;
+	err = group_option(&w, s, level, name, val, len);
+	if (err != GROUP_NOT_OURS)
+		goto out;
 	if (!m) {
 		err = harmless(level, name) ? 0 : -ENOPROTOOPT;
 		goto out;
@@ -296,6 +308,8 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 			 sizeof(congestion[0]));
 		return sizeof(u->name);
 	}
+	if (group_get(level, name, u))
+		return sizeof(int);
 	return harmless(level, name) ? (long)sizeof(int) : 0;
 }
 

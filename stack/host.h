@@ -74,6 +74,32 @@ struct reass {
 	uint64_t born_ns, until_ns;
 };
 
+/*
+ * Multicast, stack/group.h: what sockets have joined (the truth), and the
+ * groups that follow from it.
+ */
+#define GROUP_MEMBERS 256
+#define GROUP_MAX     64
+
+struct member {
+	struct ip_addr group;
+	struct ip_addr source; /* any: all sources */
+	conn_ix conn;	       /* 0: free; stored last */
+};
+
+enum group_state {
+	GROUP_FREE,
+	GROUP_JOINED,
+	GROUP_LEFT, /* only until that has been told again */
+};
+
+struct group {
+	struct ip_addr addr;
+	uint8_t state;
+	uint8_t repeats; /* reports of a change still due */
+	uint64_t at_ns;	 /* of the next report */
+};
+
 /* How a connection was before a segment or a timer began to change it;
  * stack/undo.h. */
 struct undo {
@@ -114,9 +140,15 @@ struct stack_host {
 	uint64_t count[STACK_COUNTER_MAX];
 
 	struct wheel wheel;
-	uint64_t aux_timer_ns; /* earliest date of neigh[] and reass[] */
+	uint64_t aux_timer_ns; /* earliest date of neigh[], reass[], group[] */
 	struct neigh neigh[NEIGH_MAX];
 	struct reass reass[REASS_MAX];
+
+	uint32_t member_end, group_end; /* one above the highest in use */
+	uint64_t igmp2_until_ns;	/* an old querier was heard */
+	uint64_t mld1_until_ns;
+	struct member member[GROUP_MEMBERS];
+	struct group group[GROUP_MAX];
 
 	conn_ix hash[HOST_HASH_BUCKETS];
 	conn_ix bound[HOST_PORT_BUCKETS];

@@ -5,6 +5,7 @@
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
+#include "stack/group.h"
 #include "stack/shape.h"
 
 #include <errno.h>
@@ -195,6 +196,9 @@ void icmp6_input(struct stack *st, struct packet *p)
 	case ICMP6_ECHO:
 		echo(st, p);
 		return;
+	case ICMP6_MLD_QUERY:
+		mld_input(st, p);
+		break;
 	case ICMP6_NS:
 	case ICMP6_NA:
 		nd_input(st, p, i.type);

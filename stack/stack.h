@@ -200,7 +200,8 @@ enum conn_option {
 	CONN_BROADCAST,
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
-	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
+	CONN_MULTICAST_ALL, /* hear groups that others have joined, too */
+	CONN_CONGESTION,    /* 0: CUBIC (default), 1: NewReno */
 };
 
 int conn_set(struct stack *st, conn_ix c, enum conn_option opt, int value);
@@ -357,6 +358,24 @@ frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 
 /* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
 int udp_readable(const struct stack *st, conn_ix c);
+
+/* --- multicast groups --------------------------------------------------------
+ */
+
+/**
+ * conn_join - @c hears @group, from @source alone if that is not "any"
+ *
+ * Returns 0; -EADDRINUSE: it does already; -EINVAL: not a group, or @c has
+ * joined it for all sources and now for one, or the other way round; -ENODEV:
+ * the host has no address of that family; -ENOBUFS.
+ */
+int conn_join(struct stack *st, conn_ix c, const struct ip_addr *group,
+	      const struct ip_addr *source);
+
+/* conn_leave - @source any: whatever it has of @group. 0, -EADDRNOTAVAIL,
+ * -EINVAL */
+int conn_leave(struct stack *st, conn_ix c, const struct ip_addr *group,
+	       const struct ip_addr *source);
 
 /*
  * stack_fail - the network is gone: every connection that has an owner gets
