@@ -31,9 +31,8 @@ static int carry_out(struct work *w, struct sock *s, const struct order *o)
 {
 	if (!is_ours(w, &o->at))
 		return -ENODEV;
-	return o->leave
-		       ? conn_leave(&w->stack, s->conn, &o->group, &o->source)
-		       : conn_join(&w->stack, s->conn, &o->group, &o->source);
+	return o->leave ? conn_leave(&w->stack, s->conn, &o->group, &o->source)
+			: conn_join(&w->stack, s->conn, &o->group, &o->source);
 }
 
 /* struct ip_mreq and ip_mreqn begin alike. */

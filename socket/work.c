@@ -65,8 +65,15 @@ static void on_received(struct stack *st, conn_ix c, const struct frame *f)
 			conn->vif, 1, f->header_bytes + f->payload);
 }
 
+/* A host has found addresses: the daemon keeps the table of them. */
+static void on_configured(struct stack *st)
+{
+	work_wake_ports(work_of(st));
+}
+
 static const struct stack_ops ops = {
 	.event = on_event,
+	.configured = on_configured,
 	.neighbour = on_neighbour,
 	.received = on_received,
 };

@@ -25,8 +25,8 @@ static bool is_all_hosts(const struct ip_addr *g)
 /* RFC 4291, 2.7.1: the group that neighbours ask on for @a. */
 static bool is_solicited(const struct ip_addr *g, const struct ip_addr *a)
 {
-	return g->w[0] == be32(0xff020000) && !g->w[1] &&
-	       g->w[2] == be32(1) && g->b[12] == 0xff && g->b[13] == a->b[13] &&
+	return g->w[0] == be32(0xff020000) && !g->w[1] && g->w[2] == be32(1) &&
+	       g->b[12] == 0xff && g->b[13] == a->b[13] &&
 	       g->b[14] == a->b[14] && g->b[15] == a->b[15];
 }
 
@@ -48,7 +48,8 @@ bool group_heard(const struct stack_host *h, const struct ip_addr *group)
 	if (is_all_hosts(group))
 		return true;
 	if (!ip_is_v4(group) && (is_solicited(group, &h->link6) ||
-				 is_solicited(group, &h->config.addr6)))
+				 is_solicited(group, &h->config.addr6) ||
+				 is_solicited(group, &h->slaac.address)))
 		return true;
 	g = find(h, group);
 	return g && g->state == GROUP_JOINED;

@@ -67,8 +67,7 @@ static bool listen(struct testnet *n, uint32_t from, frame_ix ix)
 		m = ip + 48;
 		told[tolds].type = m[0] == ICMP6_MLD2_REPORT ? m[8] : m[0];
 		told[tolds].group = m[m[0] == ICMP6_MLD2_REPORT ? 27 : 23];
-		told[tolds++].sources =
-			m[0] == ICMP6_MLD2_REPORT ? m[11] : 0;
+		told[tolds++].sources = m[0] == ICMP6_MLD2_REPORT ? m[11] : 0;
 	}
 	assert_true(tolds < ARRAY_SIZE(told));
 	return true;
@@ -239,8 +238,9 @@ static void query(struct testnet *n, bool v4, uint8_t group, bool old)
 	uint32_t bytes = v4 ? (old ? 8 : 12) : (old ? 24 : 28);
 	frame_ix ix = l4_frame(st, v4, bytes);
 	struct frame *f = frame_at(&n->arena, ix);
-	struct ip_addr dst = v4 ? ip_from_v4(be32(0xe0000001))
-				: (struct ip_addr){ .b = { 0xff, 2, [15] = 1 } };
+	struct ip_addr dst =
+		v4 ? ip_from_v4(be32(0xe0000001))
+		   : (struct ip_addr){ .b = { 0xff, 2, [15] = 1 } };
 	struct path to = { .kind = PATH_MULTICAST, .next = dst };
 	struct ip_addr g = group_of(v4, group);
 	uint8_t *m = f->header + f->l4_off;

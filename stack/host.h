@@ -100,6 +100,46 @@ struct group {
 	uint64_t at_ns;	 /* of the next report */
 };
 
+/* Addresses that are found: stack/auto.h. IPv4 ones in network order. */
+enum dhcp_state {
+	DHCP_OFF,
+	DHCP_INIT,
+	DHCP_SELECTING,
+	DHCP_REQUESTING,
+	DHCP_PROBING,
+	DHCP_BOUND,
+	DHCP_RENEWING,
+	DHCP_REBINDING,
+};
+
+struct dhcp {
+	uint8_t state;
+	uint8_t tries;
+	uint8_t prefix;
+	uint32_t xid;
+	uint32_t address, server, router;
+	uint64_t at_ns; /* something is due */
+	uint64_t began_ns, t1_ns, t2_ns, end_ns;
+	uint64_t defended_ns; /* against another who uses the address */
+};
+
+enum slaac_state {
+	SLAAC_OFF,
+	SLAAC_SOLICITING,
+	SLAAC_PROBING,
+	SLAAC_BOUND,
+	SLAAC_TAKEN, /* somebody else has our address */
+};
+
+struct slaac {
+	uint8_t state;
+	uint8_t tries;
+	struct ip_addr address;
+	uint64_t at_ns;
+	uint64_t until_ns;	  /* the address is valid */
+	uint64_t router_until_ns; /* 0: there is none */
+};
+
 /* How a connection was before a segment or a timer began to change it;
  * stack/undo.h. */
 struct undo {
@@ -140,7 +180,8 @@ struct stack_host {
 	uint64_t count[STACK_COUNTER_MAX];
 
 	struct wheel wheel;
-	uint64_t aux_timer_ns; /* earliest date of neigh[], reass[], group[] */
+	uint64_t aux_timer_ns; /* earliest date of neigh[], reass[], group[],
+				  auto.h */
 	struct neigh neigh[NEIGH_MAX];
 	struct reass reass[REASS_MAX];
 
@@ -149,6 +190,8 @@ struct stack_host {
 	uint64_t mld1_until_ns;
 	struct member member[GROUP_MEMBERS];
 	struct group group[GROUP_MAX];
+	struct dhcp dhcp;
+	struct slaac slaac;
 
 	conn_ix hash[HOST_HASH_BUCKETS];
 	conn_ix bound[HOST_PORT_BUCKETS];

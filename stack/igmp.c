@@ -16,7 +16,8 @@
 #define OPTION_BYTES  4
 #define HEADERS_BYTES (ETH_BYTES + IPV4_BYTES + OPTION_BYTES)
 
-/* What a code of eight bits stands for, in tenths of a second: section 4.1.1. */
+/* What a code of eight bits stands for, in tenths of a second: section 4.1.1.
+ */
 static uint32_t code_value(uint8_t code)
 {
 	if (code < 128)
@@ -47,8 +48,7 @@ static void send(struct stack *st, uint32_t dst, uint8_t *igmp, uint32_t bytes)
 	*h = (struct ipv4_header){
 		.ver_ihl = 0x46,
 		.tos = 0xc0,
-		.total = be16(
-			(uint16_t)(IPV4_BYTES + OPTION_BYTES + bytes)),
+		.total = be16((uint16_t)(IPV4_BYTES + OPTION_BYTES + bytes)),
 		.frag = be16(IPV4_DF),
 		.ttl = 1,
 		.proto = IP_IGMP,
@@ -56,8 +56,8 @@ static void send(struct stack *st, uint32_t dst, uint8_t *igmp, uint32_t bytes)
 		.dst = dst,
 	};
 	put32((uint8_t *)h + IPV4_BYTES, 0x94040000);
-	h->csum = (uint16_t)~csum_fold(
-		csum_add(0, h, IPV4_BYTES + OPTION_BYTES));
+	h->csum =
+		(uint16_t)~csum_fold(csum_add(0, h, IPV4_BYTES + OPTION_BYTES));
 	if (frame_fill(st->arena, ix, igmp, bytes))
 		frame_free(st->arena, ix);
 	else

@@ -23,8 +23,8 @@ static uint32_t code_value(uint16_t code)
 static void send(struct stack *st, const struct ip_addr *dst, uint8_t *mld,
 		 uint32_t bytes)
 {
-	static const uint8_t alert[ALERT_BYTES] = { IP_ICMPV6, 0, 5, 2, 0, 0, 1,
-						    0 };
+	static const uint8_t alert[ALERT_BYTES] = { IP_ICMPV6, 0, 5, 2,
+						    0,	       0, 1, 0 };
 	struct path to = { .next = *dst, .kind = PATH_MULTICAST };
 	struct ip_out o = {
 		.src = &st->host->link6, .dst = dst, .proto = IP6_HOP, .ttl = 1
@@ -35,9 +35,9 @@ static void send(struct stack *st, const struct ip_addr *dst, uint8_t *mld,
 	if (!ix)
 		return;
 	put16(mld + 2, 0);
-	((struct wire16 *)(mld + 2))->v = (uint16_t)~csum_fold(
-		csum_add(0, mld, bytes) +
-		csum_pseudo(o.src, dst, IP_ICMPV6, bytes));
+	((struct wire16 *)(mld + 2))->v =
+		(uint16_t)~csum_fold(csum_add(0, mld, bytes) +
+				     csum_pseudo(o.src, dst, IP_ICMPV6, bytes));
 	f = frame_at(st->arena, ix);
 	memcpy(f->header + f->l4_off, alert, ALERT_BYTES);
 	ipv6_write(f, &o, IP6_HOP, ALERT_BYTES + bytes);

@@ -76,6 +76,10 @@ struct stack_ops {
 	int (*neighbour)(struct stack *st, const struct ip_addr *to,
 			 uint8_t mac[6]);
 
+	/* host->config has other addresses or routes than before. May be NULL.
+	 */
+	void (*configured)(struct stack *st);
+
 	/*
 	 * @f was accepted for @c: charge it to the lane c->vif. Called only
 	 * when that is not the host's own VIF (host->vif). May be NULL.
@@ -121,6 +125,12 @@ struct stack_config {
 
 /* stack_host_init - a host without connections, in zeroed memory */
 void stack_host_init(struct stack_host *h, const struct stack_config *config);
+
+/*
+ * stack_auto_start - the host finds its addresses by itself from now on:
+ * ops->configured() tells
+ */
+void stack_auto_start(struct stack *st, bool dhcp, bool slaac);
 
 /* stack_input - a frame arrives; consumes it, whatever it holds */
 void stack_input(struct stack *st, frame_ix ix);

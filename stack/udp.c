@@ -8,6 +8,7 @@
  */
 #include "stack/pace.h"
 #include "stack/stack_internal.h"
+#include "stack/auto.h"
 #include "stack/csum.h"
 #include "stack/group.h"
 #include "stack/shape.h"
@@ -109,6 +110,11 @@ void udp_input(struct stack *st, struct packet *p)
 	if ((u->csum || !p->v4) && !l4_csum_ok(st, p)) {
 		count(st, Udp_InCsumErrors);
 		goto bad;
+	}
+	if (unlikely(p->v4 && dport == DHCP_CLIENT && sport == DHCP_SERVER &&
+		     st->host->dhcp.state != DHCP_OFF)) {
+		dhcp_input(st, p);
+		return;
 	}
 	if (!p->unicast) {
 		deliver_all(st, p, sport, dport);
