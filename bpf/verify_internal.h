@@ -116,8 +116,8 @@ struct verifier {
 	uint32_t places;
 };
 
-/* refuse - notes why at the current instruction; returns -EACCES */
-int refuse(struct verifier *v, const char *format, ...)
+/* verify_refuse - notes why at the current instruction; returns -EACCES */
+int verify_refuse(struct verifier *v, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* --- verify_shape.c */

@@ -292,8 +292,8 @@ static int pointer_condition(struct verifier *v, struct state *s, uint8_t op,
 	bool equality = op == BPF_JEQ || op == BPF_JNE;
 
 	if (!wide)
-		return refuse(v, "compares a part of %s",
-			      kind_name(reg_is_pointer(a) ? a : b));
+		return verify_refuse(v, "compares a part of %s",
+				     kind_name(reg_is_pointer(a) ? a : b));
 	if (equality && (is_zero(a) || is_zero(b))) {
 		const struct reg *p = is_zero(a) ? b : a;
 		struct resolved x = { p->id, op == BPF_JEQ };
@@ -310,7 +310,8 @@ static int pointer_condition(struct verifier *v, struct state *s, uint8_t op,
 	}
 	if (a->kind == b->kind && a->kind != KIND_VALUE_OR_NULL)
 		return 1;
-	return refuse(v, "compares %s with %s", kind_name(a), kind_name(b));
+	return verify_refuse(v, "compares %s with %s", kind_name(a),
+			     kind_name(b));
 }
 
 int verify_condition(struct verifier *v, struct state *s,
@@ -328,12 +329,13 @@ int verify_condition(struct verifier *v, struct state *s,
 		reg_const(&constant,
 			  wide ? (uint64_t)(int64_t)i->imm : (uint32_t)i->imm);
 	if (a->kind == KIND_NONE || b->kind == KIND_NONE)
-		return refuse(v, "r%u has no value here",
-			      a->kind == KIND_NONE ? i->dst : i->src);
+		return verify_refuse(v, "r%u has no value here",
+				     a->kind == KIND_NONE ? i->dst : i->src);
 	if (reg_is_pointer(a) || reg_is_pointer(b)) {
 		if (op == BPF_JSET)
-			return refuse(v, "compares bits of %s",
-				      kind_name(reg_is_pointer(a) ? a : b));
+			return verify_refuse(v, "compares bits of %s",
+					     kind_name(reg_is_pointer(a) ? a
+									 : b));
 		return pointer_condition(v, s, taken ? op : inverse(op), wide,
 					 a, b);
 	}

@@ -12,6 +12,8 @@ static const struct cli_verb verbs[] = {
 	{ "save", "write the tree as text", cli_save },
 	{ "load", "change the tree as such text says, all or nothing",
 	  cli_load },
+	{ "ss", "list sockets", cli_ss },
+	{ "nstat", "what the hosts have counted", cli_nstat },
 	{ "status", "what the daemon holds", cli_status },
 	{ "up", "start the daemon (other verbs do so by themselves)", cli_up },
 	{ "down", "end the daemon and its fabric", cli_down },

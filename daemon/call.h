@@ -55,4 +55,10 @@ json_t *do_vif_attach(struct call *c);
 json_t *do_vif_detach(struct call *c);
 json_t *do_run_prepare(struct call *c);
 
+/* --- sockets_verb.c, counters_verb.c
+ * ------------------------------------------------------------
+ */
+json_t *do_ss(struct call *c);
+json_t *do_nstat(struct call *c);
+
 #endif

@@ -12,6 +12,7 @@
  * closed: a client that has asked for the end and sees its connection close may
  * start a new daemon at once.
  */
+#include "daemon/programs.h"
 #include "daemon/daemon.h"
 #include "daemon/attach.h"
 #include "daemon/control.h"
@@ -176,9 +177,12 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 		return NULL;
 	}
 	d->options = options;
-	d->lock_fd = d->memfd = d->signals.fd = d->loop.epfd = -1;
+	d->lock_fd = d->memfd = d->code_fd = d->signals.fd = d->loop.epfd = -1;
 	if (read_subnets(d, why) || take_dir(d, why) || make_fabric(d, why) ||
 	    open_loop(d, why) || hosts_gateway(d, why))
+		goto fail;
+	d->programs = programs_new(d, why);
+	if (!d->programs)
 		goto fail;
 	d->settings = settings_new(d);
 	d->transient = transient_new(d);
@@ -244,6 +248,7 @@ void daemon_free(struct daemon *d)
 	dns_service_free(d->dns);
 	members_free(d->members);
 	settings_free(d->settings);
+	programs_free(d->programs);
 	transient_free(d->transient);
 	loop_close(&d->loop, &d->signals);
 	if (d->lock_fd >= 0)
@@ -252,6 +257,8 @@ void daemon_free(struct daemon *d)
 	loop_fini(&d->loop);
 	if (d->memfd >= 0)
 		close(d->memfd);
+	if (d->code_fd >= 0)
+		close(d->code_fd);
 	fabric_unmap(f);
 	free(d);
 }

@@ -31,6 +31,8 @@ struct daemon {
 	uint64_t started_ns;
 	int lock_fd;
 	int memfd;
+	int code_fd;		   /* fabric/code.h */
+	struct programs *programs; /* programs.h */
 	struct socket_process process;
 	struct socket_thread thread;
 	struct loop loop;

@@ -8,6 +8,8 @@
  * siblings has to be looked at when one of them changes.
  */
 #include "daemon/settings.h"
+#include "daemon/programs.h"
+#include "vif/program.h"
 #include "vif/sched.h"
 
 #include <errno.h>
@@ -313,50 +315,58 @@ static bool same_text(const char *a, const char *b)
 	return !strcmp(a ? a : "", b ? b : "");
 }
 
-/*
- * Packet programs: the one place where the text of a filter or a program is
- * handed on. What runs them is not part of this daemon yet.
- */
-static int put_program(struct daemon *d, vif_ix ix, enum prop_id id,
-		       const char *text, struct refusal *why)
+/* What is written of @ix's programs; with @of as they are about to be. */
+static struct program_texts texts_of(const struct prop_value of[PROPS])
 {
-	char path[VIF_PATH_MAX];
-
-	vif_path(daemon_fabric(d), ix, path);
-	if (!text || !*text)
-		return 0;
-	return refuse(why, "unsupported", EX_UNAVAILABLE,
-		      "VIF %.200s gets no %s: this daemon is built without "
-		      "packet programs",
-		      path, prop_table[id].name);
+	return (struct program_texts){
+		.filter = of[PROP_ID_FILTER].text,
+		.filter_in = of[PROP_ID_FILTER_IN].text,
+		.program = of[PROP_ID_PROGRAM].text,
+		.program_in = of[PROP_ID_PROGRAM_IN].text,
+	};
 }
 
+static void free_copies(char *copy[TEXTS])
+{
+	for (int i = 0; i < TEXTS; i++)
+		free(copy[i]);
+	free(copy);
+}
+
+/* Puts the programs into effect that @of names, all or none. */
 static int put_texts(struct daemon *d, vif_ix ix,
 		     const struct prop_value of[PROPS], struct refusal *why)
 {
+	struct program_texts texts = texts_of(of);
 	struct note *n = note_of(d, ix);
+	struct program_plan plan;
+	char **copy;
+	bool same = true, full = true;
 
-	for (int i = 0; i < TEXTS; i++) {
-		const char *now = of[text_prop[i]].text;
-		char *copy;
+	for (int i = 0; i < TEXTS; i++)
+		same = same && same_text(n->text ? n->text[i] : NULL,
+					 of[text_prop[i]].text);
+	if (same && !programs_stale(d, ix, &texts))
+		return 0;
+	copy = calloc(TEXTS, sizeof(*copy));
+	for (int i = 0; copy && i < TEXTS; i++) {
+		const char *text = of[text_prop[i]].text;
 
-		if (same_text(n->text ? n->text[i] : NULL, now))
-			continue;
-		if (!n->text)
-			n->text = calloc(TEXTS, sizeof(*n->text));
-		copy = strdup(now ? now : "");
-		if (!n->text || !copy) {
-			free(copy);
-			return refuse(why, "internal", EX_OSERR,
-				      "out of memory");
-		}
-		if (put_program(d, ix, text_prop[i], now, why)) {
-			free(copy);
-			return -1;
-		}
-		free(n->text[i]);
-		n->text[i] = copy;
+		copy[i] = strdup(text ? text : "");
+		full = full && copy[i];
 	}
+	if (!copy || !full || !vif_control_make(daemon_fabric(d), ix)) {
+		if (copy)
+			free_copies(copy);
+		return refuse(why, "internal", EX_OSERR, "out of memory");
+	}
+	if (programs_plan(d, ix, &texts, &plan, why)) {
+		free_copies(copy);
+		return -1;
+	}
+	programs_commit(d, ix, &plan);
+	free_texts(n);
+	n->text = copy;
 	return 0;
 }
 
@@ -386,11 +396,21 @@ static void write_numbers(struct daemon *d, vif_ix ix,
 	vif_sched_apply(f, ix);
 }
 
+/* The part of the quota that programs are charged against. */
+#define QUOTA_PROGRAM 3
+
+static uint64_t load_quota(struct daemon *d, vif_ix ix)
+{
+	return load_place(vif_control_of(daemon_fabric(d), ix),
+			  place[PROP_ID_QUOTA][QUOTA_PROGRAM]);
+}
+
 int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
 		 bool later, struct refusal *why)
 {
 	struct note *n = note_of(d, ix);
 	uint64_t min = n->min;
+	bool quota;
 
 	set_min(d, ix, of[PROP_ID_MIN].n[0]);
 	if (!later &&
@@ -403,7 +423,10 @@ int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
 		refuse(why, "internal", EX_OSERR, "out of memory");
 		goto refused;
 	}
+	quota = of[PROP_ID_QUOTA].n[QUOTA_PROGRAM] != load_quota(d, ix);
 	write_numbers(d, ix, of);
+	if (quota)
+		vif_program_apply(daemon_fabric(d), ix);
 	return 0;
 refused:
 	set_min(d, ix, min);
@@ -435,6 +458,7 @@ void settings_arrive(struct daemon *d, vif_ix ix)
 	claim_up(d, vif_parent(vif_at(daemon_fabric(d), ix)), 0,
 		 claim_of(note_of(d, ix)));
 	count_up(d, ix, 1);
+	vif_program_apply(daemon_fabric(d), ix);
 }
 
 void settings_born(struct daemon *d, vif_ix ix)

@@ -177,6 +177,8 @@ static const struct verb {
 	{ "vif.detach", do_vif_detach, false },
 	{ "save", do_save, false },
 	{ "load", do_load, false },
+	{ "ss", do_ss, false },
+	{ "nstat", do_nstat, false },
 	{ "run.prepare", do_run_prepare, false },
 	{ "port.add", do_port_add, false },
 	{ "port.rm", do_port_rm, false },

@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   5			  /* moves with any layout change */
+#define FABRIC_ABI   7			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -40,6 +40,9 @@
 enum fabric_table {
 	FABRIC_TABLE_VIF,	 /* struct vif */
 	FABRIC_TABLE_CONTROL,	 /* struct vif_control */
+	FABRIC_TABLE_PROGRAM,	 /* struct bpf_program */
+	FABRIC_TABLE_MAP,	 /* struct bpf_map */
+	FABRIC_TABLE_MAP_MEMORY, /* what maps hold, in pages */
 	FABRIC_TABLE_SCHED,	 /* struct sched: slot 1 */
 	FABRIC_TABLE_CLASS,	 /* struct sched_class: two a VIF */
 	FABRIC_TABLE_NODE,	 /* struct sched_node */
@@ -205,7 +208,8 @@ struct fabric {
 	struct fabric_host *hosts;
 	struct fabric_addr *addrs;
 	struct slot_table table[FABRIC_TABLES];
-	struct arena arena; /* without a cache */
+	struct arena arena;	   /* without a cache */
+	const unsigned char *code; /* of programs, fabric/code.h; or NULL */
 };
 
 /**

@@ -40,7 +40,7 @@ static void kick(struct work *w, conn_ix ix)
 
 	if (!to || to >= FABRIC_HOST_MAX ||
 	    atomic_load(&h->state) != FABRIC_HOST_UP) {
-		atomic_fetch_and(&p->word, ~PACE_KICKED);
+		atomic_store(&p->wish, PACE_NONE);
 		return;
 	}
 	head = atomic_load(&h->kicked);
@@ -60,23 +60,22 @@ void hold_kicks(struct work *w)
 		conn_ix next = p->next;
 
 		/* From here on it may be put on the stack again. */
-		atomic_fetch_and(&p->word, ~PACE_KICKED);
+		atomic_store(&p->wish, PACE_NONE);
 		stack_kick(&w->stack, ix);
 		ix = next;
 	}
 }
 
-static void let_go(struct work *w, struct frame *f)
-{
-	conn_ix ix = f->pace;
-
-	if (f->held && stack_pace_release(paces(w), f))
-		kick(w, ix);
-}
-
 void hold_free(struct work *w, frame_ix ix)
 {
-	let_go(w, frame_at(&w->in.arena, ix));
+	struct frame *f = frame_at(&w->in.arena, ix);
+
+	/* What it held passes under the scheduler's lock. */
+	if (unlikely(f->held)) {
+		f->flags |= FRAME_LOST;
+		frame_list_add(&w->in.arena, &w->held, ix);
+		return;
+	}
 	frame_free(&w->in.arena, ix);
 }
 
@@ -98,7 +97,7 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 	struct conn *c = conn_of(w, f->pace);
 	uint64_t bps, unit, limit;
 
-	if (likely(p->generation == sched_generation(v) &&
+	if (likely(p->generation == v->generation &&
 		   atomic_load_explicit(&c->paced, memory_order_relaxed)))
 		return;
 	bps = sched_bottleneck(v, path);
@@ -110,7 +109,7 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 	limit = limit < HELD_MIN ? HELD_MIN : min_u64(limit, HELD_MAX);
 	atomic_store_explicit(&p->unit, (uint32_t)unit, memory_order_relaxed);
 	atomic_store_explicit(&p->limit, (uint32_t)limit, memory_order_relaxed);
-	p->generation = sched_generation(v);
+	p->generation = v->generation;
 	atomic_store_explicit(&c->paced, 1, memory_order_relaxed);
 }
 
@@ -124,9 +123,13 @@ static void push_cut(struct work *w, struct sched_view *v, frame_ix ix,
 	uint32_t held = f->held;
 	struct frame_list list = { 0, 0 };
 
+	struct stack_pace *p = pace_at(paces(w), f->pace);
+
 	f->held = 0;
-	if (frame_segment(a, ix, false, &list) < 0)
+	if (frame_segment(a, ix, false, &list) < 0) {
+		pace_pass(p, held);
 		return;
+	}
 	frame_at(a, list.last)->held = held;
 	while ((ix = frame_list_pop(a, &list)))
 		sched_push(v, ix, path);
@@ -137,7 +140,15 @@ static void push(struct work *w, struct sched_view *v, frame_ix ix)
 	struct frame *f = frame_at(&w->in.arena, ix);
 	struct sched_path path;
 
+	if (unlikely(f->flags & FRAME_LOST)) {
+		frame_list_add(&w->in.arena, &v->dropped, ix);
+		return;
+	}
 	if (!sched_path(w->fabric, f->tx_vif, f->rx_vif, &path)) {
+		/* Nothing holds its connection up, or not any more. */
+		if (f->held)
+			atomic_store_explicit(&conn_of(w, f->pace)->paced, 0,
+					      memory_order_relaxed);
 		frame_list_add(&w->in.arena, &v->out, ix);
 		return;
 	}
@@ -157,24 +168,64 @@ static void push(struct work *w, struct sched_view *v, frame_ix ix)
 	sched_push(v, ix, &path);
 }
 
+/*
+ * Most frames find nothing in their way: they are charged, and go on without
+ * having been anywhere else. False: the long way.
+ */
+static bool pass_at_once(struct work *w, struct frame *f)
+{
+	struct fabric_lock *lock = sched_lock_of(w->fabric);
+	struct stack_pace *p = pace_at(paces(w), f->pace);
+	bool done;
+
+	/* Its connection has something to learn? */
+	if (f->pace && !f->held)
+		return false;
+	if (!fabric_trylock(&w->in, lock))
+		return false;
+	done = sched_pass(w->fabric, f, w->now_ns, f->pace ? p->generation : 0);
+	if (done && f->held)
+		pace_pass(p, f->held);
+	fabric_unlock(&w->in, lock);
+	if (unlikely(sched_work_waits(w->fabric)))
+		w->held_again = true;
+	if (!done)
+		return false;
+	if (f->held) {
+		f->held = 0;
+		if (unlikely(pace_wants_kick(p)))
+			kick(w, f->pace);
+	}
+	return true;
+}
+
+/* The lane below @to that it is for, if it has one. */
+static vif_ix lane_of(const struct work *w, const struct frame *f, vif_ix to)
+{
+	host_ix host = atomic_load_explicit(&vif_at(w->fabric, to)->host,
+					    memory_order_relaxed);
+	const struct stack st = {
+		.host = stack_host_at(w->fabric, host),
+		.conns = &w->fabric->table[FABRIC_TABLE_CONN],
+	};
+	vif_ix lane = host ? stack_lane(&st, f) : 0;
+
+	return lane && vif_below(w->fabric, lane, to) ? lane : to;
+}
+
 bool hold_take(struct work *w, frame_ix ix, vif_ix to)
 {
 	struct frame *f = frame_at(&w->in.arena, ix);
-	struct sched_path path;
 
 	if (f->flags & FRAME_SHAPED) {
 		f->flags &= (uint8_t)~FRAME_SHAPED;
 		return false;
 	}
-	if (!sched_path(w->fabric, f->tx_vif, to, &path)) {
-		/* Nothing holds its connection up, or not any more. */
-		if (f->held)
-			atomic_store_explicit(&conn_of(w, f->pace)->paced, 0,
-					      memory_order_relaxed);
-		let_go(w, f);
-		return false;
-	}
 	f->rx_vif = to;
+	if (unlikely(vif_at(w->fabric, to)->first_child))
+		f->rx_vif = lane_of(w, f, to);
+	if (likely(!w->held.first) && pass_at_once(w, f))
+		return false;
 	frame_list_add(&w->in.arena, &w->held, ix);
 	return true;
 }
@@ -220,24 +271,46 @@ static void bring_in(struct work *w, struct sched_view *v)
 		push(w, v, ix);
 }
 
-/* The lock is held. Lets go of it. */
+/* Gives back what the frames of @list have held; they still say how much. */
+static void pass_held(struct work *w, const struct frame_list *list)
+{
+	const struct arena *a = &w->in.arena;
+
+	for (frame_ix ix = list->first; ix; ix = frame_at(a, ix)->next) {
+		const struct frame *f = frame_at(a, ix);
+
+		if (f->held)
+			pace_pass(pace_at(paces(w), f->pace), f->held);
+	}
+}
+
+/* The lock is held. Lets go of it. What has passed is added to the lists. */
 static void run(struct work *w, struct frame_list *out,
 		struct frame_list *dropped)
 {
+	struct arena *a = &w->in.arena;
 	struct sched_view v;
-	uint64_t next;
 
-	sched_open(&v, w->fabric, &w->in.arena, fabric_now(w->fabric));
-	v.out = *out;
-	v.dropped = *dropped;
+	sched_open(&v, w->fabric, a, fabric_now(w->fabric));
 	bring_in(w, &v);
 	sched_run(&v, BUDGET);
-	next = sched_close(&v);
-	fabric_unlock(&w->in, sched_lock_of(w->fabric));
-	*out = v.out;
-	*dropped = v.dropped;
-	w->sched_ns = next;
+	pass_held(w, &v.out);
+	pass_held(w, &v.dropped);
+	w->sched_ns = sched_close(&v);
 	w->now_ns = v.now_ns;
+	fabric_unlock(&w->in, sched_lock_of(w->fabric));
+	frame_list_join(a, out, &v.out);
+	frame_list_join(a, dropped, &v.dropped);
+}
+
+/* After a full barrier: who had been waiting for that? */
+static void let_go(struct work *w, struct frame *f)
+{
+	bool held = f->held != 0;
+
+	f->held = 0;
+	if (held && unlikely(pace_wants_kick(pace_at(paces(w), f->pace))))
+		kick(w, f->pace);
 }
 
 bool hold_serve(struct work *w)
@@ -247,6 +320,7 @@ bool hold_serve(struct work *w)
 	struct arena *a = &w->in.arena;
 	frame_ix ix;
 
+	w->held_again = false;
 	if (!fabric_trylock(&w->in, lock)) {
 		if (!w->held.first)
 			return false;
@@ -257,8 +331,10 @@ bool hold_serve(struct work *w)
 	do {
 		run(w, &out, &dropped);
 	} while (sched_work_waits(w->fabric) && fabric_trylock(&w->in, lock));
-	while ((ix = frame_list_pop(a, &dropped)))
-		hold_free(w, ix);
+	while ((ix = frame_list_pop(a, &dropped))) {
+		let_go(w, frame_at(a, ix));
+		frame_free(a, ix);
+	}
 	while ((ix = frame_list_pop(a, &out))) {
 		struct frame *f = frame_at(a, ix);
 
@@ -279,9 +355,9 @@ static void recount(void *arg, frame_ix ix)
 	if (ix >= arena_frames_end(&w->fabric->arena))
 		return;
 	f = frame_at(&w->fabric->arena, ix);
+	/* As if it had not passed. */
 	if (f->held)
-		atomic_fetch_add(&pace_at(paces(w), f->pace)->word,
-				 f->held & PACE_BYTES);
+		atomic_fetch_sub(&pace_at(paces(w), f->pace)->passed, f->held);
 }
 
 void hold_mend(struct work *w, bool lost)
@@ -293,11 +369,17 @@ void hold_mend(struct work *w, bool lost)
 	sched_mend(f, lost);
 	for (host_ix ix = 1; ix < hosts; ix++)
 		atomic_store(&f->hosts[ix].kicked, 0);
-	for (conn_ix ix = 1; ix < conns; ix++)
-		atomic_store(&pace_at(paces(w), ix)->word, 0);
+	for (conn_ix ix = 1; ix < conns; ix++) {
+		struct stack_pace *p = pace_at(paces(w), ix);
+
+		atomic_store(&p->passed, atomic_load(&p->sent));
+		atomic_store(&p->wish, PACE_NONE);
+	}
 	sched_visit(f, recount, w);
 	for (frame_ix ix = w->out.first; ix; ix = frame_at(&f->arena, ix)->next)
 		recount(w, ix);
+	/* What the dead left on the backlog has nobody else to bring it in. */
+	w->held_again = true;
 	/* Whoever waited to be kicked is kicked, room or not. */
 	for (conn_ix ix = 1; ix < conns; ix++) {
 		const struct conn *c = conn_of(w, ix);

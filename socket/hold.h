@@ -24,7 +24,7 @@ static inline bool hold_wants(const struct work *w, const struct frame *f,
 	uint32_t bits = (atomic_load_explicit(&a->sched, memory_order_relaxed) &
 			 VIF_SCHED_TX) |
 			(atomic_load_explicit(&b->sched, memory_order_relaxed) &
-			 VIF_SCHED_RX);
+			 (VIF_SCHED_RX | VIF_SCHED_LANES));
 
 	return bits | f->held;
 }
@@ -32,12 +32,12 @@ static inline bool hold_wants(const struct work *w, const struct frame *f,
 /**
  * hold_take - @ix, which is for @to, waits in the scheduler if it has to
  *
- * Returns true: it does, and is not the caller's any more. False: it goes its
- * way; what it held is given back.
+ * No host's lock is held. Returns true: it does, and is not the caller's any
+ * more. False: it goes its way; what it held has been given back.
  */
 bool hold_take(struct work *w, frame_ix ix, vif_ix to);
 
-/* hold_free - @ix is lost before it got anywhere */
+/* hold_free - @ix is lost before it got anywhere; consumes it */
 void hold_free(struct work *w, frame_ix ix);
 
 /* hold_serve - brings what was put aside, runs what is due; true: there are

@@ -9,6 +9,7 @@
 #include "stack/host.h"
 #include "stack/pace.h"
 #include "socket/hold.h"
+#include "vif/program.h"
 
 #include <errno.h>
 
@@ -42,6 +43,7 @@ void socket_params(struct fabric_params *params)
 		},
 		.cores = 1,
 	};
+	vif_program_params(params);
 }
 
 int socket_host_up(struct socket_thread *t, vif_ix vif,

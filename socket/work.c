@@ -8,7 +8,7 @@
 #include "socket/hold.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
-#include "vif/vif.h"
+#include "vif/program.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -106,6 +106,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->out = (struct frame_list){ 0, 0 };
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->held_again = false;
 	w->sched_ns = UINT64_MAX;
 	w->now_ns = 0;
 	w->wakes = 0;
@@ -290,6 +291,39 @@ static void charge(struct work *w, const struct frame *f, host_ix to)
 		   f->header_bytes + f->payload);
 }
 
+/* Is there a filter or a program on the way of @f to the host @to? What comes
+ * out of the scheduler has been judged before it went in. */
+static bool has_programs(const struct work *w, const struct frame *f,
+			 host_ix to)
+{
+	return unlikely(vif_program_wants(w->fabric, f->tx_vif,
+					  w->fabric->hosts[to].vif)) &&
+	       !(f->flags & FRAME_SHAPED);
+}
+
+/* Asks them. False: they drop @ix, which is freed. *to may be another host. */
+static bool ask_programs(struct work *w, frame_ix ix, host_ix *to)
+{
+	if (vif_program_judge(w->fabric, &w->in.arena, &w->in.ctx->random,
+			      fabric_now(w->fabric), ix, to))
+		return true;
+	hold_free(w, ix);
+	return false;
+}
+
+/* The same for one of several copies, which nobody may send elsewhere. */
+static bool ask_copy(struct work *w, frame_ix ix, host_ix to)
+{
+	host_ix asked = to;
+
+	if (!ask_programs(w, ix, &asked))
+		return false;
+	if (asked == to)
+		return true;
+	frame_free(&w->in.arena, ix);
+	return false;
+}
+
 /* A copy for each host but the sender: broadcast and multicast. */
 static void flood(struct work *w, frame_ix ix)
 {
@@ -316,6 +350,11 @@ static void flood(struct work *w, frame_ix ix)
 		if (c->flags & FRAME_REFS)
 			for (uint8_t i = 0; i < c->refs; i++)
 				chunk_get(a, c->ref[i].chunk);
+		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
+			continue;
+		if (unlikely(hold_wants(w, c, h->vif)) &&
+		    hold_take(w, copy, h->vif))
+			continue;
 		charge(w, c, to);
 		if (atomic_load(&h->port)) {
 			port_push(w, h, copy);
@@ -346,17 +385,25 @@ static void deliver_out(struct work *w)
 		struct fabric_host *h;
 		vif_ix vif;
 
-		if (f->header[0] & 1) {
+		if (unlikely(f->header[0] & 1) && !(f->flags & FRAME_SHAPED)) {
 			flood(w, ix);
 			continue;
 		}
-		if (unlikely(!to))
+		/* One of many copies, held up on its way to this one. */
+		if (unlikely(f->header[0] & 1))
+			to = vif_host(w->fabric, f->rx_vif);
+		else if (unlikely(!to))
 			to = stranger(w, f);
 		h = &w->fabric->hosts[to];
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
 			vif_drop_tx(w->fabric, f->tx_vif, 1);
 			hold_free(w, ix);
 			continue;
+		}
+		if (has_programs(w, f, to)) {
+			if (!ask_programs(w, ix, &to))
+				continue;
+			h = &w->fabric->hosts[to];
 		}
 		vif = h->vif;
 		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
@@ -378,6 +425,7 @@ static void deliver_out(struct work *w)
 		while (w->out.first) {
 			f = frame_at(a, w->out.first);
 			if (fabric_mac_host(w->fabric, f->header) != to ||
+			    has_programs(w, f, to) ||
 			    unlikely(hold_wants(w, f, vif)))
 				break;
 			ix = frame_list_pop(a, &w->out);
@@ -393,7 +441,8 @@ static void deliver(struct work *w)
 {
 	do {
 		deliver_out(w);
-	} while ((unlikely(w->held.first) || hold_is_due(w, w->now_ns)) &&
+	} while ((unlikely(w->held.first || w->held_again) ||
+		  hold_is_due(w, w->now_ns)) &&
 		 hold_serve(w));
 }
 

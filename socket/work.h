@@ -32,9 +32,10 @@ struct work {
 	host_ix host;	    /* locked; 0: none */
 	struct frame_list out;
 	struct frame_list held; /* for the scheduler: hold.h */
-	uint64_t sched_ns;	/* when it has to be run next, as last seen */
-	uint64_t now_ns;	/* the last reading of the clock */
-	uint64_t timer_ns;	/* earliest date that the daemon must know */
+	bool held_again;   /* somebody has left something to the scheduler */
+	uint64_t sched_ns; /* when it has to be run next, as last seen */
+	uint64_t now_ns;   /* the last reading of the clock */
+	uint64_t timer_ns; /* earliest date that the daemon must know */
 	uint32_t wakes;
 	bool wake_futex[WORK_WAKES]; /* else: wake socket */
 	uint64_t wake[WORK_WAKES];   /* address of the futex, or the name */

@@ -37,8 +37,7 @@ static conn_ix server(struct testnet *n)
 	assert_int_equal(conn_open(&n->st[SERVER], STACK_UDP, 1,
 				   n->host[SERVER]->config.vif, &c),
 			 0);
-	assert_int_equal(conn_bind(&n->st[SERVER], c, &any, DHCP_SERVER, 0),
-			 0);
+	assert_int_equal(conn_bind(&n->st[SERVER], c, &any, DHCP_SERVER, 0), 0);
 	conn_set(&n->st[SERVER], c, CONN_BROADCAST, 1);
 	return c;
 }
@@ -57,8 +56,7 @@ static void expect(struct testnet *n, conn_ix s, uint8_t type, uint8_t m[600],
 		}
 		bytes = frame_at(&n->arena, ix)->payload;
 		assert_in_range(bytes, 300, 600);
-		frame_copy_out(&n->arena, frame_at(&n->arena, ix), 0, m,
-			       bytes);
+		frame_copy_out(&n->arena, frame_at(&n->arena, ix), 0, m, bytes);
 		frame_free(&n->arena, ix);
 		assert_int_equal(get32(m + 236), 0x63825363);
 		assert_int_equal(m[240], 53);
@@ -72,8 +70,8 @@ static void expect(struct testnet *n, conn_ix s, uint8_t type, uint8_t m[600],
 static void answer(struct testnet *n, conn_ix s, const uint8_t *m, uint8_t type,
 		   uint32_t lease_s)
 {
-	static const uint8_t head[] = { 54, 4, 10, 0, 0, 2, 1, 4, 255, 255, 255,
-					0,  3, 4,  10, 0, 0, 2, 51, 4 };
+	static const uint8_t head[] = { 54,  4, 10, 0, 0,  2, 1, 4, 255, 255,
+					255, 0, 3,  4, 10, 0, 0, 2, 51,	 4 };
 	struct ip_addr to = ip_from_v4(UINT32_MAX);
 	frame_ix ix = frame_alloc(&n->arena);
 	uint8_t r[300] = { 2, 1, 6 };
@@ -147,7 +145,8 @@ static void a_lease_is_renewed_or_lost(void **state)
 	assert_int_equal(note.to.w[3], testnet_ip4(SERVER).w[3]);
 	assert_int_equal(get32(m + 12), 0x0a000063);
 	answer(n, s, m, 5, 600);
-	/* Now the server is silent: by broadcast from 7/8 on, then it is over. */
+	/* Now the server is silent: by broadcast from 7/8 on, then it is over.
+	 */
 	testnet_wait(n, 530 * SECOND);
 	assert_true(has4(n));
 	do {

@@ -77,6 +77,9 @@ enum conn_state {
 #define CONN_RESET	0x40000000u /* the peer reset it */
 #define CONN_ACCEPTABLE 0x80000000u /* in the listener's accept queue */
 
+/* Datagrams have no SACK: errors are kept, in ooo_first and on. */
+#define CONN_F_RECVERR CONN_SACK
+
 /* Sender's state of recovery. */
 enum tcp_recovery {
 	TCP_OPEN,
@@ -183,6 +186,11 @@ struct conn {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
+	/* PLPMTUD; mtu_low != 0: segments fit into that. tcp_mtu.c. */
+	uint16_t mtu_low, mtu_high;
+	uint16_t mtu_probe;	 /* size of one in flight; 0: none */
+	uint32_t mtu_probe_end;	 /* behind its payload */
+	uint64_t mtu_at_ns;	 /* no search before */
 	uint32_t cwnd, ssthresh; /* bytes */
 	uint32_t snd_small;	 /* end of the last short segment (Minshall) */
 	uint32_t max_wnd;
@@ -313,7 +321,7 @@ struct conn {
 	uint64_t bytes_acked, bytes_received;
 };
 
-#define CONN_BYTES 704
+#define CONN_BYTES 768
 static_assert(sizeof(struct conn) <= CONN_BYTES,
 	      "a connection exceeds its slot");
 static_assert(offsetof(struct conn, link) == 0, "the slot's link comes first");

@@ -86,9 +86,9 @@ static uint32_t compose(struct stack *st, uint8_t type, uint8_t *m)
 	m[1] = 1; /* Ethernet */
 	m[2] = 6;
 	put32(m + 4, d->xid);
-	put16(m + 8, (uint16_t)min_u64((st->now_ns - d->began_ns) /
-					       NSEC_PER_SEC,
-				       UINT16_MAX));
+	put16(m + 8,
+	      (uint16_t)min_u64((st->now_ns - d->began_ns) / NSEC_PER_SEC,
+				UINT16_MAX));
 	if (renews)
 		((struct wire32 *)(m + 12))->v = d->address;
 	else
@@ -224,8 +224,7 @@ static void probe(struct stack *st)
 	}
 	arp_probe(st, d->address);
 	d->tries++;
-	wait_until(st, st->now_ns +
-			       (d->tries == PROBES ? CLAIM_NS : PROBE_NS));
+	wait_until(st, st->now_ns + (d->tries == PROBES ? CLAIM_NS : PROBE_NS));
 }
 
 /* Half of what is left until @end, but no more often than once a minute. */

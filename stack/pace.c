@@ -4,38 +4,25 @@
 #include "stack/tcp.h"
 #include "stack/undo.h"
 
-bool stack_pace_release(const struct slot_table *paces, struct frame *f)
+static bool has_room(const struct stack_pace *p)
 {
-	struct stack_pace *p = pace_at(paces, f->pace);
-	uint32_t held = f->held, word;
-
-	f->held = 0;
-	if (!held)
-		return false;
-	word = atomic_fetch_sub(&p->word, held) - held;
-	/* Who finds no room sets the bit and looks again: one of us sees it. */
-	do {
-		if (likely(!(word & PACE_WAITS)))
-			return false;
-		if ((word & PACE_BYTES) > atomic_load(&p->limit) / 2)
-			return false;
-	} while (!atomic_compare_exchange_weak(
-		&p->word, &word, (word & ~PACE_WAITS) | PACE_KICKED));
-	return !(word & PACE_KICKED);
+	return pace_load(&p->sent) - pace_load(&p->passed) <
+	       pace_load(&p->limit);
 }
 
 bool stack_pace_room(const struct stack *st, const struct conn *c)
 {
 	struct stack_pace *p = pace_at(st->paces, c->self);
-	uint32_t limit = atomic_load_explicit(&p->limit, memory_order_relaxed);
-	uint32_t word = atomic_load_explicit(&p->word, memory_order_relaxed);
+	uint32_t none = PACE_NONE;
 
-	if ((word & PACE_BYTES) < limit)
+	if (likely(has_room(p)))
 		return true;
-	word = atomic_fetch_or(&p->word, PACE_WAITS);
-	if ((word & PACE_BYTES) >= limit)
+	/* A full barrier, whatever it finds: KICKED comes to us anyway. */
+	atomic_compare_exchange_strong(&p->wish, &none, PACE_WAITS);
+	if (!has_room(p))
 		return false;
-	atomic_fetch_and(&p->word, ~PACE_WAITS);
+	none = PACE_WAITS;
+	atomic_compare_exchange_strong(&p->wish, &none, PACE_NONE);
 	return true;
 }
 

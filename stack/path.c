@@ -168,8 +168,11 @@ int path_resolve(struct stack *st, struct path *p)
 /* Counts what leaves against its connection's limit. */
 static void pace_hold(struct stack *st, struct frame *f)
 {
+	struct stack_pace *p = pace_at(st->paces, f->pace);
+
 	f->held = f->header_bytes + f->payload;
-	atomic_fetch_add(&pace_at(st->paces, f->pace)->word, f->held);
+	atomic_store_explicit(&p->sent, pace_load(&p->sent) + f->held,
+			      memory_order_relaxed);
 }
 
 void eth_send(struct stack *st, const uint8_t mac[6], frame_ix ix)

@@ -10,10 +10,10 @@
 #include "stack/auto.h"
 #include "stack/shape.h"
 
-#define SOLICITS     3
-#define SOLICIT_NS   (4 * NSEC_PER_SEC)
-#define PROBE_NS     NSEC_PER_SEC
-#define RA_BYTES     16
+#define SOLICITS      3
+#define SOLICIT_NS    (4 * NSEC_PER_SEC)
+#define PROBE_NS      NSEC_PER_SEC
+#define RA_BYTES      16
 #define OPTION_PREFIX 3
 #define OPTION_MTU    5
 #define FOREVER	      UINT32_MAX

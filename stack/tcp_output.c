@@ -57,8 +57,10 @@ static bool held(const struct conn *c, bool more)
 /* The largest piece: less where it would block a slow link for long. */
 static uint32_t super_max(const struct stack *st, const struct conn *c)
 {
-	uint32_t unit;
+	uint32_t max = st->host->config.super_max, unit;
 
+	if (unlikely(max))
+		return min_u32(max_u32(max, c->mss), TCP_SUPER_MAX);
 	if (likely(!conn_is_paced(c)))
 		return TCP_SUPER_MAX;
 	unit = atomic_load_explicit(&pace_at(st->paces, c->self)->unit,
@@ -114,6 +116,10 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	    c->snd_end != c->snd_nxt)
 		tcp_cc_idle(st, c);
 	c->flags &= ~CONN_CWND_FULL;
+	if (unlikely(st->host->pmtus) && c->route_gen != path_gen(st))
+		tcp_mtu_refresh(st, c);
+	if (unlikely(c->mtu_low) && !more)
+		tcp_mtu_probe(st, c);
 	while (!tcp_fin_sent(c)) {
 		uint32_t bytes = 0;
 
@@ -178,7 +184,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 	bool fin;
 	int done;
 
-	n = min_u32(min_u32(n, bytes), TCP_SUPER_MAX);
+	n = min_u32(min_u32(n, bytes), super_max(st, c));
 	if (n > c->mss)
 		n -= n % c->mss;
 	fin = tcp_fin_sent(c) && seq + n == c->snd_end;

@@ -79,6 +79,7 @@ static bool resend_timer(struct stack *st, struct conn *c)
 		c->backoff++;
 	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
+	tcp_mtu_timeout(st, c);
 	tcp_enter_loss(st, c);
 	tcp_rtx_arm(st, c);
 	return true;
@@ -199,8 +200,7 @@ static bool is_under_way(const struct stack *st, const struct conn *c)
 {
 	const struct stack_pace *p = pace_at(st->paces, c->self);
 
-	return (atomic_load_explicit(&p->word, memory_order_relaxed) &
-		PACE_BYTES) &&
+	return pace_load(&p->sent) != pace_load(&p->passed) &&
 	       c->rtx_kind != TCP_RTX_PERSIST &&
 	       st->now_ns - c->last_ack_ns < UNDER_WAY_MAX_NS;
 }

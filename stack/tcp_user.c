@@ -76,7 +76,9 @@ static void start_over(struct stack *st, struct conn *c)
 	c->ts_recent = 0;
 	c->last_recv_ns = 0;
 	c->last_send_ns = 0;
-	c->mtu = st->host->config.mtu;
+	c->mtu = (uint16_t)pmtu_known(st, &c->peer);
+	c->mtu_low = 0;
+	c->mtu_probe = 0;
 	c->mss_peer = UINT16_MAX;
 	c->rcv_nxt = 0;
 	c->rcv_wup = 0;
@@ -273,7 +275,7 @@ int tcp_shutdown(struct stack *st, conn_ix ix, int how)
 
 	if (how < 0 || how > 2)
 		return -EINVAL;
-	if (c->proto == STACK_UDP) {
+	if (c->proto != STACK_TCP) {
 		if (!c->pport)
 			return -ENOTCONN;
 		c->flags |= (rd ? CONN_RCV_SHUT : 0) | (wr ? CONN_SND_SHUT : 0);
@@ -358,13 +360,8 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 	if (seq_lt(seq, c->snd_una) || seq_ge(seq, c->snd_nxt))
 		return;
 	if (mtu) {
-		if (mtu >= c->mtu || mtu < 256)
-			return;
-		c->mtu = (uint16_t)mtu;
-		tcp_mss_update(c);
-		/* What was too big is lost, but not to congestion. */
-		if (tcp_synchronized(c))
-			tcp_resegment(st, c);
+		if (mtu >= 256 && mtu < st->host->config.mtu)
+			tcp_mtu_learned(st, c, mtu);
 		return;
 	}
 	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED) {

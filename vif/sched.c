@@ -27,8 +27,8 @@ static void histogram(struct vif_class_stats *s, uint64_t waited_ns)
 
 static void count(struct sched_class *c, uint32_t bytes, uint64_t waited_ns)
 {
-	c->stats.packets++;
-	c->stats.bytes += bytes;
+	c->packets++;
+	c->bytes += bytes;
 	histogram(&c->stats, waited_ns);
 }
 
@@ -144,35 +144,81 @@ static void passed(struct sched_view *v, frame_ix ix, class_ix class,
 
 /* --- the queue */
 
-/*
- * The way up is open and nobody waits: charges it. False: the frame has to
- * queue.
- */
-static bool walk_through(struct sched_view *v, node_ix ix, uint32_t bytes)
+/* Nobody waits in the tree above @ix, and no ceiling is shut. */
+static bool is_open(struct sched_view *v, node_ix ix)
 {
-	struct sched_node *n = node_at(v, ix);
+	for (; ix; ix = node_at(v, ix)->parent) {
+		const struct sched_node *n = node_at(v, ix);
 
-	for (;; n = node_at(v, n->parent)) {
-		const struct sched_class *c = class_at(v, n->class);
-
-		if (n->state != NODE_IDLE || c->gate_ns > v->now_ns)
+		if (n->state != NODE_IDLE ||
+		    class_at(v, n->class)->gate_ns > v->now_ns)
 			return false;
-		if (!n->parent)
-			break;
 	}
-	for (n = node_at(v, ix);; n = node_at(v, n->parent)) {
+	return true;
+}
+
+static void charge(struct sched_view *v, node_ix ix, uint32_t bytes)
+{
+	for (; ix; ix = node_at(v, ix)->parent) {
+		const struct sched_node *n = node_at(v, ix);
 		struct sched_class *c = class_at(v, n->class);
 
 		if (c->ceil_mult) {
 			ceiling_credit(v, n, c);
 			ceiling_charge(c, bytes);
 		}
-		c->stats.packets++;
-		c->stats.bytes += bytes;
-		c->stats.delay[0]++;
-		if (!n->parent)
-			return true;
+		c->packets++;
+		c->bytes += bytes;
 	}
+}
+
+/* The nodes that frames from @tx to @rx pass, found before or now. */
+static struct sched_way *way_of(struct sched_view *v, vif_ix tx, vif_ix rx)
+{
+	struct sched_way *way = &v->s->way[(tx * 31 ^ rx) & (SCHED_WAYS - 1)];
+	struct sched_path p;
+
+	if (likely(way->tx == tx && way->rx == rx &&
+		   way->generation == v->s->generation))
+		return way;
+	*way = (struct sched_way){ .tx = tx, .rx = rx };
+	if (!sched_path(v->fabric, tx, rx, &p))
+		return way;
+	if (p.tx)
+		way->tx_node = node_get(v, p.tx, p.tx_top);
+	if (p.rx)
+		way->rx_node = node_get(v, p.rx, p.rx_top);
+	if (!p.tx == !way->tx_node && !p.rx == !way->rx_node)
+		way->generation = v->s->generation;
+	return way;
+}
+
+bool sched_pass(struct fabric *f, const struct frame *fr, uint64_t now_ns,
+		uint32_t generation)
+{
+	struct sched *s = slot_at(&f->table[FABRIC_TABLE_SCHED], 1);
+	uint32_t bytes = frame_wire_bytes(fr);
+	struct sched_way *way;
+	struct sched_view v;
+
+	if (unlikely(generation && generation != s->generation))
+		return false;
+	if (unlikely(atomic_load_explicit(&s->backlog, memory_order_relaxed) ||
+		     atomic_load_explicit(&s->dirty, memory_order_relaxed) ||
+		     s->impaired))
+		return false;
+	/* As sched_open(), without what is not needed. */
+	v.fabric = f;
+	v.s = s;
+	v.nodes = f->table[FABRIC_TABLE_NODE].base;
+	v.now_ns = now_ns;
+	way = way_of(&v, fr->tx_vif, fr->rx_vif);
+	if (unlikely(way->generation != s->generation) ||
+	    !is_open(&v, way->tx_node) || !is_open(&v, way->rx_node))
+		return false;
+	charge(&v, way->tx_node, bytes);
+	charge(&v, way->rx_node, bytes);
+	return true;
 }
 
 void sched_enter(struct sched_view *v, frame_ix ix, class_ix class,
@@ -182,9 +228,9 @@ void sched_enter(struct sched_view *v, frame_ix ix, class_ix class,
 	struct sched_node *n;
 	enum vif_drop why;
 
-	/* Its tree has changed while it was on its way: nothing holds it up. */
-	if (unlikely(!inner) ||
-	    walk_through(v, inner, frame_wire_bytes(frame_at(v->arena, ix)))) {
+	/* Without a node, its tree has changed while it was on its way. */
+	if (is_open(v, inner)) {
+		charge(v, inner, frame_wire_bytes(frame_at(v->arena, ix)));
 		passed(v, ix, class, top);
 		return;
 	}
@@ -360,6 +406,7 @@ void sched_open(struct sched_view *v, struct fabric *f, struct arena *a,
 {
 	*v = (struct sched_view){ .fabric = f,
 				  .s = sched_at(f),
+				  .generation = sched_at(f)->generation,
 				  .nodes = f->table[FABRIC_TABLE_NODE].base,
 				  .arena = a,
 				  .now_ns = now_ns };
@@ -373,11 +420,6 @@ uint64_t sched_close(struct sched_view *v)
 	if (atomic_load_explicit(next, memory_order_relaxed) != date)
 		atomic_store_explicit(next, date, memory_order_release);
 	return date;
-}
-
-uint32_t sched_generation(const struct sched_view *v)
-{
-	return v->s->generation;
 }
 
 static uint64_t lower(uint64_t rate, uint64_t than)

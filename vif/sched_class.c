@@ -148,7 +148,7 @@ void class_read_dirty(struct sched_view *v)
 {
 	class_ix ix = atomic_exchange(&v->s->dirty, 0);
 
-	v->s->generation++;
+	v->generation = ++v->s->generation;
 	while (ix) {
 		struct sched_class *c = class_at(v, ix);
 		class_ix next = c->dirty_next;
@@ -182,7 +182,9 @@ static bool set_bits(struct fabric *f, vif_ix ix, uint32_t above)
 	uint32_t bits = own_bits(vif_control_of(f, ix));
 	uint32_t old = atomic_load(&v->sched);
 
-	bits |= above & (VIF_SCHED_TX | VIF_SCHED_RX);
+	/* Once set, it stays: it costs a look, and lanes come again. */
+	bits |= (above & (VIF_SCHED_TX | VIF_SCHED_RX)) |
+		(old & VIF_SCHED_LANES);
 	atomic_store_explicit(&v->sched, bits, memory_order_release);
 	return (bits ^ old) & (VIF_SCHED_TX | VIF_SCHED_RX);
 }
@@ -192,8 +194,25 @@ static uint32_t bits_above(const struct fabric *f, vif_ix ix)
 	return atomic_load(&vif_at(f, vif_parent(vif_at(f, ix)))->sched);
 }
 
+/* The host of a lane has to tell lanes apart. */
+static void mark_host(struct fabric *f, vif_ix ix)
+{
+	for (int i = 0; i < VIF_DEPTH_MAX && ix; i++) {
+		struct vif *v = vif_at(f, ix);
+
+		if (atomic_load(&v->host)) {
+			if (i)
+				atomic_fetch_or(&v->sched, VIF_SCHED_LANES);
+			return;
+		}
+		ix = vif_parent(v);
+	}
+}
+
 int vif_sched_apply(struct fabric *f, vif_ix ix)
 {
+	if (own_bits(vif_control_of(f, ix)) & VIF_SCHED_OWN_RX)
+		mark_host(f, ix);
 	push_dirty(f, 2 * ix + VIF_TX);
 	push_dirty(f, 2 * ix + VIF_RX);
 	if (set_bits(f, ix, bits_above(f, ix)))
@@ -251,7 +270,7 @@ static void clear_class(struct sched_view *v, class_ix ix)
 	struct sched_class *c = class_at(v, ix);
 
 	v->s->impaired -= c->impaired;
-	mem_zero(&c->loaded, sizeof(*c) - offsetof(struct sched_class, loaded));
+	mem_zero(c, sizeof(*c));
 }
 
 /* With the lock taken, and changes read. */
@@ -355,7 +374,15 @@ bool sched_path(const struct fabric *f, vif_ix tx, vif_ix rx,
 void vif_sched_stats(const struct fabric *f, vif_ix ix, enum vif_way way,
 		     struct vif_class_stats *stats)
 {
-	mem_copy(stats, &class_of(f, 2 * ix + way)->stats, sizeof(*stats));
+	const struct sched_class *c = class_of(f, 2 * ix + way);
+	uint64_t waited = 0;
+
+	mem_copy(stats, &c->stats, sizeof(*stats));
+	stats->packets = c->packets;
+	stats->bytes = c->bytes;
+	for (uint32_t i = 1; i < VIF_DELAY_BUCKETS; i++)
+		waited += stats->delay[i];
+	stats->delay[0] = (uint32_t)(stats->packets - waited);
 }
 
 uint64_t vif_delay_ns(const struct vif_class_stats *stats, uint32_t permille)

@@ -21,7 +21,7 @@ typedef uint32_t node_ix;  /* of FABRIC_TABLE_NODE */
 typedef uint32_t flow_ix;  /* of FABRIC_TABLE_FLOW */
 
 /* Sizes for socket_params(). */
-#define SCHED_BYTES	  4096
+#define SCHED_BYTES	  8192
 #define SCHED_CLASS_BYTES 704
 #define SCHED_NODE_BYTES  256
 #define SCHED_NODE_MAX	  (1u << 19)
@@ -33,6 +33,7 @@ typedef uint32_t flow_ix;  /* of FABRIC_TABLE_FLOW */
 #define VIF_SCHED_RX	 0x2u
 #define VIF_SCHED_OWN_TX 0x4u /* it has a ceiling or an impairment itself */
 #define VIF_SCHED_OWN_RX 0x8u
+#define VIF_SCHED_LANES	 0x10u /* a host that has a lane with one of those */
 
 struct sched;
 
@@ -42,6 +43,7 @@ struct sched_view {
 	unsigned char *nodes;
 	struct arena *arena;
 	uint64_t now_ns;
+	uint32_t generation; /* of the controls */
 	struct frame_list out;
 	struct frame_list dropped;
 };
@@ -96,8 +98,15 @@ bool sched_work_waits(const struct fabric *f);
  */
 uint64_t sched_bottleneck(struct sched_view *v, const struct sched_path *p);
 
-/* sched_generation - moves when any control does */
-uint32_t sched_generation(const struct sched_view *v);
+/**
+ * sched_pass - the short way of most frames: nothing waits, nothing is shut
+ * @generation: of the controls that its connection knows; 0: it has none
+ *
+ * Under the lock, without a view. Returns true: @fr, whose rx_vif says where it
+ * goes, has been charged and goes on. False: it has to be pushed.
+ */
+bool sched_pass(struct fabric *f, const struct frame *fr, uint64_t now_ns,
+		uint32_t generation);
 
 /* --- after a death; the world is stopped */
 

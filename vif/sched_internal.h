@@ -65,15 +65,17 @@ struct sched_wheel {
 /* --- classes and nodes */
 
 struct sched_class {
-	class_ix dirty_next;
-	_Atomic uint32_t dirty; /* on the stack of those to be read again */
-	uint32_t loaded;
-	node_ix nodes;	     /* linked by class_next */
-	uint64_t ceil_mult;  /* ns a byte, 32 bits of fraction; 0: no ceiling */
+	uint64_t ceil_mult;  /* ns a byte, 32 bits of fraction; 0: none */
 	uint64_t gate_ns;    /* the ceiling's date */
 	uint64_t arrears_ns; /* missed, to be made up for */
+	uint64_t packets;    /* of vif_class_stats, which is filled in */
+	uint64_t bytes;
 	uint32_t gate_frac;
-	uint32_t impaired; /* one of the six below */
+	node_ix nodes; /* linked by class_next */
+	uint32_t loaded;
+	class_ix dirty_next;
+	_Atomic uint32_t dirty; /* on the stack of those to be read again */
+	uint32_t impaired;	/* one of the six below */
 	uint64_t min_mult;
 	uint64_t rate_bps;
 	uint32_t weight;
@@ -168,6 +170,15 @@ struct sched_flow {
 	uint64_t above_ns, next_drop_ns;
 };
 
+/* Between which two VIFs frames went lately, and past which nodes. */
+#define SCHED_WAYS 128 /* a power of two */
+
+struct sched_way {
+	vif_ix tx, rx;
+	uint32_t generation; /* another one: not valid */
+	node_ix tx_node, rx_node;
+};
+
 struct sched {
 	struct fabric_lock lock;
 	/* Frames that found the lock taken, newest first. */
@@ -176,8 +187,9 @@ struct sched {
 	_Alignas(CACHE_LINE) uint64_t random;
 	node_ix roots;	     /* ring of roots that may send */
 	uint32_t impaired;   /* classes that are */
-	uint32_t generation; /* counts changes of controls */
+	uint32_t generation; /* counts changes of controls and of the tree */
 	struct sched_wheel wheel;
+	struct sched_way way[SCHED_WAYS];
 };
 
 static_assert(sizeof(struct sched_node) <= SCHED_NODE_BYTES, "a node's slot");

@@ -7,9 +7,10 @@
  * A flow is found by its hash in four of the leaf's buckets; a fifth of the
  * same four shares one. Flows stay allocated while the leaf lives.
  *
- * A socket of ours whose frames are counted (`held`) is kept from writing more
- * when a few of them wait; to drop those would cost a round trip and gain
- * nothing. CoDel is for what nobody holds back: what comes in from elsewhere.
+ * A socket of ours is kept from writing more when a few of its frames wait
+ * (frame.pace says whose they are); to drop those would cost a round trip and
+ * gain nothing. CoDel is for what nobody holds back: what comes in from
+ * elsewhere.
  */
 #include "vif/sched_internal.h"
 
@@ -253,7 +254,7 @@ static frame_ix flow_take(struct sched_view *v, struct sched_node *leaf,
 
 		if (unlikely(c->limit_ns && waited > c->limit_ns))
 			sched_drop(v, leaf->class, ix, VIF_DROP_LATE);
-		else if (!f->held && codel_drops(v, fl, waited))
+		else if (!f->pace && codel_drops(v, fl, waited))
 			sched_drop(v, leaf->class, ix, VIF_DROP_CODEL);
 		else
 			return ix;

@@ -58,6 +58,7 @@ struct vif {
 	uint32_t generation; /* counts uses of the slot */
 
 	_Atomic uint32_t control; /* slot of vif/control.h; 0: none */
+	_Atomic uint32_t hooks;	  /* programs on the way up: vif/program.h */
 	_Atomic uint32_t sched;	  /* what may hold frames up: sched_core.h */
 
 	_Alignas(CACHE_LINE) char name[VIF_NAME_MAX];

@@ -103,7 +103,7 @@ _toami() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_toami_words "run vif port status up down doctor version --help --version" "$cur"
+		_toami_words "run vif port ss nstat status up down doctor version --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -111,6 +111,15 @@ _toami() {
 	vif) _toami_vif "$cur" "$prev" ;;
 	port) _toami_port "$cur" "$prev" ;;
 	up) _toami_words "-s --subnet --subnet6 -h --help" "$cur" ;;
+	ss | nstat)
+		if [[ $cur != -* ]]; then
+			_toami_paths "$cur"
+		elif [[ ${COMP_WORDS[1]} == ss ]]; then
+			_toami_words "-t --tcp -u --udp -l --listening -a --all -4 -6 -n --numeric -e --extended -o --options -i --info -H --no-header -j --json -h --help" "$cur"
+		else
+			_toami_words "-e --each -z --zeros -j --json -h --help" "$cur"
+		fi
+		;;
 	status | doctor) _toami_words "-j --json -h --help" "$cur" ;;
 	down | version) _toami_words "-h --help" "$cur" ;;
 	esac
