@@ -99,6 +99,15 @@ int cli_open(bool start, struct toami_control **control);
  * Returns @err. */
 int cli_close(struct toami_control *control, int err);
 
+/**
+ * cli_wait_address - until the VIF in *@vif has the address that was asked for
+ * @address: "dhcp" and "slaac" are waited for; anything else is there
+ *
+ * Updates *@vif. Returns 0, or an exit code with the sentence printed.
+ */
+int cli_wait_address(struct toami_control *control, const char *address,
+		     struct toami_vif *vif);
+
 /* cli_print_json - for people and programs alike */
 void cli_print_json(const json_t *json);
 
