@@ -3,6 +3,7 @@
  * io.h. */
 #include "socket/io.h"
 #include "base/sys.h"
+#include "socket/open.h"
 #include "socket/wait.h"
 
 #include <time.h>
@@ -34,8 +35,16 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 
 	if (!s)
 		return SOCKET_PASS;
-	if (s->proto == STACK_TCP)
+	if (s->proto == STACK_TCP) {
+		if (flags & MSG_FASTOPEN) {
+			long err = open_fastopen(t, fd, note->name, note->tolen,
+						 c->left, flags & MSG_DONTWAIT);
+
+			if (err)
+				return err;
+		}
 		return tcp_io_send(t, fd, c, flags);
+	}
 	return udp_io_send(t, fd, c, flags, note);
 }
 

@@ -230,11 +230,8 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 			struct ip_addr peer;
 			uint16_t port;
 
-			err = conn_names(&w.stack, c, NULL, NULL, &peer, &port);
-			if (err) /* reset while it waited: its error is read
-				    later */
-				peer = (struct ip_addr){ .d = { 0, 0 } },
-				port = 0;
+			/* Reset while it waited? Its error is read later. */
+			tcp_peer(&w.stack, c, &peer, &port);
 			err = adopt(&w, t, s, c, place, flags & SOCK_NONBLOCK);
 			if (!err && sa)
 				name_out(sa, len, s->inet6, &peer, port);
@@ -257,6 +254,26 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 				       ? SOCKET_RESTART
 				       : err;
 	}
+}
+
+/* Until the connection under way has come about, or failed. */
+static long wait_connected(struct socket_thread *t, long fd, struct sock *s)
+{
+	struct work w;
+	int err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
+
+	if (err)
+		return err == -EAGAIN	    ? -EINPROGRESS
+		       : s->send_timeout_ns ? -EINTR
+					    : SOCKET_RESTART;
+	err = sock_lock(&w, t, fd, &s);
+	if (err)
+		return err;
+	s->connecting = false;
+	err = -conn_error(&w.stack, s->conn);
+	work_refresh(&w, s);
+	work_end(&w);
+	return err;
 }
 
 long open_connect(struct socket_thread *t, long fd, const void *sa,
@@ -304,7 +321,7 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		}
 	} else {
 		err = conn_connect(&w.stack, s->conn, &addr, port);
-		if (!err) {
+		if (!err && !tcp_deferred(&w.stack, s->conn)) {
 			s->connecting = true;
 			err = -EINPROGRESS;
 		}
@@ -314,22 +331,52 @@ out:
 	wait = (err == -EINPROGRESS || err == -EALREADY) &&
 	       !atomic_load(&s->nonblock);
 	work_end(&w);
-	if (!wait)
-		return err;
+	return wait ? wait_connected(t, fd, s) : err;
+}
 
-	err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
-	if (err)
-		return err == -EAGAIN	    ? -EINPROGRESS
-		       : s->send_timeout_ns ? -EINTR
-					    : SOCKET_RESTART;
-	err = sock_lock(&w, t, fd, &s);
+long open_fastopen(struct socket_thread *t, long fd, const void *sa,
+		   socklen_t len, bool data, bool nonblock)
+{
+	struct ip_addr addr;
+	struct work w;
+	struct sock *s;
+	uint16_t port;
+	bool unspec;
+	int err = sock_lock(&w, t, fd, &s);
+
 	if (err)
 		return err;
-	s->connecting = false;
-	err = -conn_error(&w.stack, s->conn);
+	/* Its last use has failed: the send tells, as it would without us. */
+	if (conn_ready(&w.stack, s->conn) & STACK_ERR)
+		goto out;
+	/* Connected: the flag means nothing. */
+	if (!conn_names(&w.stack, s->conn, NULL, NULL, &addr, &port)) {
+		s->connecting = false;
+		goto out;
+	}
+	err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
+	if (err || unspec) {
+		err = -EOPNOTSUPP;
+		goto out;
+	}
+	err = tcp_deferred(&w.stack, s->conn)
+		      ? 0
+		      : conn_connect_fast(&w.stack, s->conn, &addr, port);
+	if (!err) {
+		s->connecting = true;
+		if (!tcp_deferred(&w.stack, s->conn)) {
+			err = -EINPROGRESS;
+		} else if (!data) {
+			tcp_push(&w.stack, s->conn, false);
+			err = -EINPROGRESS;
+		}
+	}
+out:
+	nonblock |= atomic_load(&s->nonblock);
 	work_refresh(&w, s);
 	work_end(&w);
-	return err;
+	return err == -EINPROGRESS && !nonblock ? wait_connected(t, fd, s)
+						: err;
 }
 
 long open_shutdown(struct socket_thread *t, long fd, long how)

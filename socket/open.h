@@ -16,6 +16,12 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		 long flags);
 long open_connect(struct socket_thread *t, long fd, const void *sa,
 		  socklen_t len);
+/*
+ * open_fastopen - connects for sendto(MSG_FASTOPEN), which goes on after 0
+ * @data: there is some to send
+ */
+long open_fastopen(struct socket_thread *t, long fd, const void *sa,
+		   socklen_t len, bool data, bool nonblock);
 long open_shutdown(struct socket_thread *t, long fd, long how);
 long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		  bool peer);

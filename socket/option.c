@@ -33,6 +33,9 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_TCP, TCP_QUICKACK, CONN_QUICKACK },
 	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, CONN_DEFER_ACCEPT_S },
 	{ IPPROTO_TCP, TCP_SYNCNT, CONN_SYNCNT },
+	{ IPPROTO_TCP, TCP_FASTOPEN, CONN_FASTOPEN },
+	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT, CONN_FASTOPEN_CONNECT },
+	{ IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, CONN_FASTOPEN_NO_COOKIE },
 	{ SOL_SOCKET, SO_KEEPALIVE, CONN_KEEPALIVE },
 	{ SOL_SOCKET, SO_SNDBUF, CONN_SNDBUF },
 	{ SOL_SOCKET, SO_RCVBUF, CONN_RCVBUF },
@@ -114,6 +117,18 @@ static int set_congestion(struct work *w, struct sock *s, const char *val,
 	return -ENOENT;
 }
 
+/* One key of 16 bytes; Linux takes a second one, to change keys with. */
+static int set_fastopen_key(struct work *w, struct sock *s, const void *val,
+			    socklen_t len)
+{
+	uint64_t key[2];
+
+	if (len != sizeof(key) && len != 2 * sizeof(key))
+		return -EINVAL;
+	mem_copy(key, val, sizeof(key));
+	return tcp_fastopen_key(&w->stack, s->conn, key);
+}
+
 /* Options kept in the sock. Returns 1: not one of these. */
 static int set_own(struct work *w, struct sock *s, long level, long name,
 		   const void *val, socklen_t len)
@@ -134,6 +149,8 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 	}
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(w, s, val, len);
+	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+		return set_fastopen_key(w, s, val, len);
 	if (level != SOL_SOCKET)
 		return 1;
 	switch (name) {
@@ -217,13 +234,36 @@ union value {
 	struct timeval tv;
 	struct linger li;
 	char name[16];
-	uint8_t info[256];
+	uint8_t info[512];
+	uint32_t meminfo[9]; /* SK_MEMINFO_* */
 };
+
+/* The option is there, and has no value. */
+#define GET_NOTHING 0x10000
 
 static struct timeval ns_timeval(uint64_t ns)
 {
 	return (struct timeval){ (time_t)(ns / NSEC_PER_SEC),
 				 (suseconds_t)(ns % NSEC_PER_SEC / 1000) };
+}
+
+/* In bytes of payload: a fabric's frames have no other weight. */
+static long get_meminfo(struct work *w, struct sock *s, union value *u)
+{
+	enum { RMEM, RCVBUF, WMEM, SNDBUF, FWD, QUEUED, OPT, BACKLOG, DROPS };
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+	int v = 0;
+
+	mem_zero(u->meminfo, sizeof(u->meminfo));
+	u->meminfo[RMEM] = tcp_readable(c);
+	conn_get(&w->stack, s->conn, CONN_RCVBUF, &v);
+	u->meminfo[RCVBUF] = (uint32_t)v * 2;
+	conn_get(&w->stack, s->conn, CONN_SNDBUF, &v);
+	u->meminfo[SNDBUF] = (uint32_t)v * 2;
+	u->meminfo[WMEM] = tcp_unacked(c) - tcp_unsent(c);
+	u->meminfo[QUEUED] = tcp_unacked(c);
+	return sizeof(u->meminfo);
 }
 
 /* Fills @u; returns its size, 0: no such option, or a negative errno. */
@@ -270,6 +310,8 @@ static long get_socket(struct work *w, struct sock *s, long name,
 		u->li.l_onoff = linger >= 0;
 		u->li.l_linger = linger >= 0 ? linger : 0;
 		return sizeof(u->li);
+	case SO_MEMINFO:
+		return get_meminfo(w, s, u);
 	default:
 		return harmless(SOL_SOCKET, name) ? (long)sizeof(int) : 0;
 	}
@@ -287,6 +329,9 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 	}
 	if (level == IPPROTO_TCP && name == TCP_INFO)
 		return tcp_info(&w->stack, s->conn, u->info, sizeof(u->info));
+	/* Neither CUBIC nor NewReno has any. */
+	if (level == IPPROTO_TCP && name == TCP_CC_INFO)
+		return GET_NOTHING;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		mem_zero(u->name, sizeof(u->name));
 		conn_get(&w->stack, s->conn, CONN_CONGESTION, &which);
@@ -332,6 +377,8 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 		return n;
 	if ((int)*len < 0)
 		return -EINVAL;
+	if (n == GET_NOTHING)
+		n = 0;
 	if (*len > (socklen_t)n)
 		*len = (socklen_t)n;
 	mem_copy(val, &u, *len);

@@ -103,6 +103,21 @@ enum tcp_watch {
 	ECN_DEMAND = 0x40, /* until CWR comes; the value of TCP_ECE */
 };
 
+/* Data with the SYN, RFC 7413: tcp_fastopen.c. */
+enum tcp_fastopen {
+	FO_CONNECT = 0x001, /* option: connect() waits for the first data */
+	FO_NO_COOKIE =
+		0x002,	   /* option: neither ask for a cookie nor need one */
+	FO_KEY = 0x004,	   /* listener: has a key of its own */
+	FO_WANT = 0x008,   /* client: this connection tries */
+	FO_DEFER = 0x010,  /* client: the SYN waits for its data */
+	FO_COOKIE = 0x020, /* the SYN, or SYN-ACK, bears a cookie... */
+	FO_ASK = 0x040,	   /* ...or asks for one */
+	FO_EXP = 0x080,	   /* ...with the experimental option */
+	FO_DATA = 0x100,   /* data of a SYN was taken */
+	FO_CHILD = 0x200,  /* server: data flows before the handshake ends */
+};
+
 #define TCP_SACKED_MAX 14 /* ranges the sender remembers */
 #define TCP_SACK_MAX   4  /* ranges the receiver reports */
 
@@ -152,6 +167,7 @@ struct conn {
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
 	uint32_t cwnd, ssthresh; /* bytes */
+	uint32_t snd_push;	 /* end of what was written so far */
 	uint32_t snd_small;	 /* end of the last short segment (Minshall) */
 	uint32_t max_wnd;
 
@@ -231,6 +247,8 @@ struct conn {
 			uint32_t accepts;   /* in the accept queue */
 			uint32_t syns;	    /* half open */
 			uint64_t cookie_ns; /* the last SYN cookie; 0: none */
+			uint32_t fastopens; /* not yet acknowledged */
+			uint64_t fastopen_key[2]; /* FO_KEY */
 		};
 	};
 
@@ -247,6 +265,10 @@ struct conn {
 	uint16_t maxseg;
 	uint8_t syn_retries;
 	uint8_t defer_accept_s;
+	uint16_t fastopen;     /* enum tcp_fastopen */
+	uint16_t syn_bytes;    /* of data that the SYN has, or may have */
+	conn_ix fastopen_of;   /* FO_CHILD: the listener it came by */
+	uint32_t fastopen_max; /* listener: not yet acknowledged ones at once */
 
 	/* Told by TCP_INFO. */
 	uint32_t segs_out, segs_in;
@@ -255,7 +277,7 @@ struct conn {
 	uint64_t bytes_acked, bytes_received;
 };
 
-static_assert(sizeof(struct conn) <= 640, "a connection exceeds its slot");
+static_assert(sizeof(struct conn) <= 768, "a connection exceeds its slot");
 static_assert(offsetof(struct conn, link) == 0, "the slot's link comes first");
 
 #endif

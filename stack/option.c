@@ -25,6 +25,21 @@ static uint32_t buffer_bytes(int value)
 	return max_u32(min_u32(v, STACK_BUFFER_MAX), 2304);
 }
 
+static int set_fastopen(const struct stack *st, struct conn *c,
+			enum conn_option opt, int v)
+{
+	uint16_t bit = opt == CONN_FASTOPEN_CONNECT ? FO_CONNECT : FO_NO_COOKIE;
+
+	if (in_range(v, 0, 1))
+		return -EINVAL;
+	if (bit == FO_CONNECT && !(st->host->tuning.fastopen & FASTOPEN_CLIENT))
+		return -EOPNOTSUPP;
+	if (c->state != CONN_CLOSED && c->state != CONN_LISTEN)
+		return -EINVAL;
+	c->fastopen = (uint16_t)(v ? c->fastopen | bit : c->fastopen & ~bit);
+	return 0;
+}
+
 static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 {
 	switch (opt) {
@@ -117,6 +132,15 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 	case CONN_MULTICAST_LOOP:
 		flag_set(c, CONN_F_MLOOP, v);
 		return 0;
+	case CONN_FASTOPEN:
+		if (c->proto != STACK_TCP ||
+		    (c->state != CONN_CLOSED && c->state != CONN_LISTEN))
+			return -EINVAL;
+		c->fastopen_max = v < 0 ? 0 : (uint32_t)v;
+		return 0;
+	case CONN_FASTOPEN_CONNECT:
+	case CONN_FASTOPEN_NO_COOKIE:
+		return set_fastopen(st, c, opt, v);
 	case CONN_CONGESTION:
 		if (in_range(v, 0, 1))
 			return -EINVAL;
@@ -203,6 +227,15 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		break;
 	case CONN_MULTICAST_LOOP:
 		v = !!(c->flags & CONN_F_MLOOP);
+		break;
+	case CONN_FASTOPEN:
+		v = c->fastopen_max;
+		break;
+	case CONN_FASTOPEN_CONNECT:
+		v = !!(c->fastopen & FO_CONNECT);
+		break;
+	case CONN_FASTOPEN_NO_COOKIE:
+		v = !!(c->fastopen & FO_NO_COOKIE);
 		break;
 	case CONN_CONGESTION:
 		v = c->reno;

@@ -162,6 +162,26 @@ int conn_bind(struct stack *st, conn_ix c, const struct ip_addr *addr,
 int conn_connect(struct stack *st, conn_ix c, const struct ip_addr *addr,
 		 uint16_t port);
 
+/**
+ * conn_connect_fast - as conn_connect(), for sendto(MSG_FASTOPEN) of a TCP
+ * connection
+ *
+ * With what the peer must be shown at hand, SYN waits for the data
+ * (tcp_deferred()): tcp_append() takes as much as fits, tcp_push() sends it.
+ * Returns what conn_connect() does, or -EOPNOTSUPP.
+ */
+int conn_connect_fast(struct stack *st, conn_ix c, const struct ip_addr *addr,
+		      uint16_t port);
+
+/* tcp_deferred - does the SYN wait for its data? */
+bool tcp_deferred(const struct stack *st, conn_ix c);
+
+/* tcp_fastopen_forget - every peer's cookie */
+void tcp_fastopen_forget(struct stack_host *h);
+
+/* tcp_fastopen_key - a listener's own key for cookies */
+int tcp_fastopen_key(struct stack *st, conn_ix c, const uint64_t key[2]);
+
 /* conn_ready - the current STACK_* level of @c */
 uint32_t conn_ready(const struct stack *st, conn_ix c);
 
@@ -193,6 +213,9 @@ enum conn_option {
 	CONN_BROADCAST,
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
+	CONN_FASTOPEN, /* listener: how many may wait for the last ack */
+	CONN_FASTOPEN_CONNECT,
+	CONN_FASTOPEN_NO_COOKIE,
 	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
 };
 
@@ -224,6 +247,10 @@ int tcp_listen(struct stack *st, conn_ix c, uint32_t backlog);
  */
 conn_ix tcp_accept(struct stack *st, conn_ix listener);
 
+/* tcp_peer - who connected, even if the connection has ended since */
+void tcp_peer(const struct stack *st, conn_ix c, struct ip_addr *peer,
+	      uint16_t *port);
+
 /* conn_own - @c belongs to @sock and is charged to @vif from now on */
 void conn_own(struct stack *st, conn_ix c, sock_ix sock, vif_ix vif);
 
@@ -250,7 +277,8 @@ uint32_t tcp_append(struct stack *st, conn_ix c, const void *src,
  */
 void tcp_append_chunks(struct stack *st, conn_ix c, chunk_ix first);
 
-/* tcp_push - sends what window, congestion and Nagle allow. @more: MSG_MORE */
+/* tcp_push - a write ends, which PSH tells the peer; sends what window,
+ * congestion and Nagle allow. @more: MSG_MORE */
 void tcp_push(struct stack *st, conn_ix c, bool more);
 
 /* tcp_send_urgent - marks the last byte appended as urgent (RFC 6093) */

@@ -50,6 +50,9 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 	in->has_ts = false;
 	in->has_sackok = false;
 	in->has_wscale = false;
+	in->has_fastopen = false;
+	in->fastopen_exp = false;
+	in->cookie_bytes = 0;
 	in->sacks = 0;
 	in->mss = 0;
 	if (bytes == TCP_BYTES)
@@ -128,11 +131,11 @@ static void fast(struct stack *st, struct conn *c, struct packet *p,
 }
 
 /* SYN-SENT: RFC 9293, 3.10.7.3. */
-static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
+static void syn_sent(struct stack *st, struct conn *c, struct packet *p,
 		     const struct tcp_in *in)
 {
 	if (in->flags & TCP_ACK) {
-		if (in->ack != c->snd_nxt) {
+		if (!tcp_fastopen_answer(c, in)) {
 			tcp_reply_reset(st, p, in);
 			return;
 		}
@@ -156,7 +159,7 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_adv += c->rcv_nxt; /* held the SYN's window so far */
 	tcp_options_agree(st, c, in);
-	tcp_ecn_agree(c, in, p->tos);
+	tcp_ecn_agree(st, c, in, p->tos);
 	c->snd_wnd = in->window;
 	c->max_wnd = in->window;
 	c->snd_wl1 = in->seq;
@@ -168,7 +171,7 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 		tcp_rtx_arm(st, c);
 		return;
 	}
-	c->snd_una = in->ack;
+	c->snd_una = c->snd_nxt;
 	if (c->flags & CONN_TIMED)
 		tcp_rtt_sample(c, st->now_ns - c->rtt_at_ns);
 	c->flags &= ~CONN_TIMED;
@@ -177,9 +180,23 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 	c->state = CONN_ESTABLISHED;
 	count(st, Tcp_CurrEstab);
 	tcp_keep_arm(st, c);
-	tcp_send_ack(st, c);
-	conn_event(st, c, STACK_OUT);
+	c->flags |= CONN_ACK_NOW;
+	if (unlikely(c->fastopen & FO_WANT)) {
+		tcp_fastopen_established(st, c, in);
+		/* Data comes with a SYN-ACK only where data went with the SYN.
+		 */
+		if (in->bytes || (in->flags & TCP_FIN)) {
+			struct tcp_in text = *in;
+
+			text.seq++;
+			tcp_data(st, c, &text, p->ix);
+			p->ix = 0;
+		}
+	}
 	tcp_output(st, c, false);
+	if (c->flags & CONN_ACK_NOW)
+		tcp_send_ack(st, c);
+	conn_event(st, c, STACK_OUT);
 }
 
 /* The peer has said all: its FIN is the next in order. */
@@ -213,7 +230,7 @@ static void reset_input(struct stack *st, struct conn *c)
 {
 	int err = c->state == CONN_CLOSE_WAIT ? EPIPE : ECONNRESET;
 
-	if (c->state == CONN_SYN_RECEIVED)
+	if (c->state == CONN_SYN_RECEIVED && !(c->fastopen & FO_CHILD))
 		err = ECONNREFUSED;
 	else if (c->state == CONN_ESTABLISHED || c->state == CONN_CLOSE_WAIT)
 		count(st, Tcp_EstabResets);
@@ -279,6 +296,21 @@ static bool acceptable(struct stack *st, struct conn *c,
 static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 		      const struct tcp_in *in)
 {
+	if (c->fastopen & FO_CHILD) {
+		if (seq_lt(in->ack, c->snd_una) ||
+		    seq_gt(in->ack, c->snd_nxt)) {
+			tcp_reply_reset(st, p, in);
+			return false;
+		}
+		tcp_fastopen_confirmed(st, c);
+		c->state = CONN_ESTABLISHED;
+		count(st, Tcp_CurrEstab);
+		tcp_keep_arm(st, c);
+		if (c->snd_una == c->snd_nxt)
+			c->rtx_at = 0;
+		conn_event(st, c, STACK_OUT);
+		return tcp_ack(st, c, in);
+	}
 	if (in->ack != c->snd_nxt) {
 		tcp_reply_reset(st, p, in);
 		return false;
@@ -343,8 +375,10 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 	if (c->state == CONN_SYN_RECEIVED) {
 		if (!establish(st, c, p, in))
 			goto drop;
-	} else if (!tcp_ack(st, c, in)) {
-		goto drop;
+	} else {
+		tcp_fastopen_confirmed(st, c);
+		if (!tcp_ack(st, c, in))
+			goto drop;
 	}
 	if (tcp_fin_sent(c) && c->snd_una == c->snd_nxt && !fin_acked(st, c))
 		goto drop;

@@ -57,8 +57,32 @@ static bool held(const struct conn *c, bool more)
 	return c->snd_nxt != c->snd_una && seq_gt(c->snd_small, c->snd_una);
 }
 
+/*
+ * The most that goes in one piece: what leaves in a millisecond at the speed
+ * that window and round trip allow, as Linux sizes it, so that a piece is no
+ * burst on a slow link; more the shorter the round trip is. A fabric's takes
+ * 64 KiB.
+ */
+static uint32_t piece(const struct stack *st, const struct conn *c)
+{
+	uint32_t mss = c->mss, rtt = c->min_rtt_us >> 9;
+	uint64_t rate, bytes = 0;
+
+	if (likely(!rtt) || !c->srtt8_us)
+		return TCP_SUPER_MAX;
+	rate = (uint64_t)max_u32(c->cwnd, c->snd_nxt - c->snd_una) *
+	       (c->cwnd < c->ssthresh / 2 ? 16 : 10) * 1000000 / c->srtt8_us;
+	bytes = rate >> 10;
+	if (rtt < 17)
+		bytes += 65536u >> rtt;
+	bytes = bytes / mss;
+	if (bytes < st->host->tuning.min_tso_segments)
+		bytes = st->host->tuning.min_tso_segments;
+	return (uint32_t)min_u64(bytes * mss, TCP_SUPER_MAX);
+}
+
 /* How many bytes the next segment carries; 0: none now. */
-static uint32_t quota(struct conn *c, bool more)
+static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 {
 	uint32_t unsent = c->snd_end - c->snd_nxt;
 	uint32_t edge = c->snd_una + c->snd_wnd;
@@ -68,6 +92,8 @@ static uint32_t quota(struct conn *c, bool more)
 	uint32_t mss = c->mss;
 	uint32_t len = min_u32(min_u32(unsent, window), TCP_SUPER_MAX);
 
+	if (len > 2 * mss)
+		len = min_u32(len, piece(st, c));
 	if (room < len) {
 		c->flags |= CONN_CWND_FULL;
 		if (room < min_u32(len, mss)) {
@@ -96,8 +122,15 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	bool fin;
 	int n;
 
-	if (unlikely(c->state == CONN_SYN_SENT ||
-		     c->state == CONN_SYN_RECEIVED || c->state == CONN_CLOSED ||
+	if (unlikely(c->fastopen & FO_DEFER)) {
+		c->fastopen &= (uint16_t)~FO_DEFER;
+		c->rtt_at_ns = st->now_ns;
+		c->stalled_ns = st->now_ns;
+		tcp_send_syn(st, c);
+		tcp_rtx_arm(st, c);
+		return;
+	}
+	if (unlikely(!tcp_may_send(c) || c->state == CONN_CLOSED ||
 		     c->state == CONN_LISTEN || c->state == CONN_TIME_WAIT))
 		return;
 	if (c->snd_nxt == c->snd_una && c->last_send_ns &&
@@ -108,7 +141,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		uint32_t bytes = 0;
 
 		if (c->snd_end != c->snd_nxt) {
-			bytes = quota(c, more);
+			bytes = quota(st, c, more);
 			if (!bytes)
 				break;
 		} else if (!(c->flags & CONN_FIN_QUEUED) ||
@@ -142,6 +175,9 @@ void tcp_push(struct stack *st, conn_ix ix, bool more)
 	struct conn *c = conn_at(st, ix);
 	conn_ix outer = writing_begin(st, ix);
 
+	/* As Linux: PSH ends a write, and each half window of a long one. */
+	if (!more || c->snd_end - c->snd_push > c->max_wnd / 2)
+		c->snd_push = c->snd_end;
 	tcp_output(st, c, more);
 	writing_end(st, outer);
 }

@@ -113,16 +113,20 @@ static uint8_t ack_flags(const struct conn *c)
 
 uint32_t tcp_syn_window(const struct conn *c)
 {
+	uint32_t mss = tcp_advertised_mss(c);
 	uint32_t window = min_u32(c->rcvbuf, 65535);
 
-	if (window > 2u * c->mss)
-		window -= window % tcp_advertised_mss(c);
+	if (window > 2 * mss)
+		window -= window % mss;
 	return window;
 }
 
 int tcp_send_syn(struct stack *st, struct conn *c)
 {
-	bool answer = c->state == CONN_SYN_RECEIVED;
+	/* A Fast Open child may be beyond SYN-RECEIVED, and is beyond its SYN.
+	 */
+	bool child = c->fastopen & FO_CHILD;
+	bool answer = c->state == CONN_SYN_RECEIVED || child;
 	frame_ix ix = start(st, c);
 	uint32_t window, options;
 	struct frame *f;
@@ -133,12 +137,23 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 	f = frame_at(st->arena, ix);
 	options = tcp_options_syn(st, c, options_of(f), answer);
 	window = tcp_syn_window(c);
-	c->rcv_adv = c->rcv_nxt + window;
+	if (child)
+		window = min_u32(c->rcv_adv - c->rcv_nxt, 65535);
+	else
+		c->rcv_adv = c->rcv_nxt + window;
 	if (answer)
 		ack_told(c);
 	flags = tcp_ecn_syn_flags(st, c, answer);
 	flags |= answer ? TCP_SYN | TCP_ACK : TCP_SYN;
-	write_tcp(c, f, c->snd_una, answer ? c->rcv_nxt : 0, flags,
+	if (c->fastopen & FO_WANT && !answer) {
+		/* Its data stays queued as if it were not sent. */
+		c->syn_bytes = (uint16_t)min_u32(c->retries ? 0 : c->syn_bytes,
+						 c->snd_queued);
+		if (c->syn_bytes)
+			c->syn_bytes = (uint16_t)tcp_sendq_attach(
+				st, c, c->snd_nxt, c->syn_bytes, ix);
+	}
+	write_tcp(c, f, c->snd_una - child, answer ? c->rcv_nxt : 0, flags,
 		  (uint16_t)window, options);
 	c->last_send_ns = st->now_ns;
 	return transmit(st, c, ix);
@@ -166,7 +181,8 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 				      : FRAME_GSO_TCPV6;
 		f->gso_bytes = c->mss;
 	}
-	if (got && seq + got == c->snd_end)
+	/* Linux tells the reader at the end of each super-segment, too. */
+	if (got && (seq + got == c->snd_push || got > c->mss))
 		flags |= TCP_PSH;
 	if (fin)
 		flags |= TCP_FIN;

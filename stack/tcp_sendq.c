@@ -20,6 +20,8 @@ uint32_t tcp_room(const struct conn *c)
 	uint32_t queued = load_u32(&c->snd_queued);
 	uint32_t limit = load_u32(&c->sndbuf);
 
+	if (unlikely(c->fastopen & FO_DEFER))
+		limit = min_u32(limit, c->syn_bytes);
 	return queued < limit ? limit - queued : 0;
 }
 

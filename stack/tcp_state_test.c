@@ -306,7 +306,7 @@ static void timeouts_double(void **state)
 	/* What is left of it follows at once when the ack comes. */
 	s.ack += 1448;
 	say(&s, ACK, 0);
-	expect(&s, ACK, 1449, 2896);
+	expect(&s, PSH_ACK, 1449, 2896);
 	end(&s, c, l);
 }
 

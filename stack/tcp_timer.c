@@ -39,7 +39,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	if (c->listener) {
 		const struct conn *l = conn_at(st, c->listener);
 
-		max = TCP_SYNACK_RETRIES;
+		max = st->host->tuning.synack_retries;
 		if (l->defer_accept_s)
 			max += 2;
 	}
@@ -51,6 +51,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	c->backoff++;
 	c->flags &= ~CONN_TIMED;
 	doubt_path(st, c);
+	tcp_fastopen_retreat(c);
 	count(st, TcpExt_TCPTimeouts);
 	count(st, Tcp_RetransSegs);
 	c->total_retrans++;
@@ -200,7 +201,7 @@ bool tcp_timer(struct stack *st, struct conn *c)
 	if (c->rtx_at && c->rtx_at <= st->now_ns) {
 		c->rtx_at = 0;
 		if (c->state == CONN_SYN_SENT ||
-		    c->state == CONN_SYN_RECEIVED) {
+		    c->state == CONN_SYN_RECEIVED || (c->fastopen & FO_CHILD)) {
 			if (!handshake_timer(st, c))
 				return false;
 		} else if (c->rtx_kind == TCP_RTX_PROBE) {

@@ -24,7 +24,6 @@ void tcp_init(struct conn *c)
 	c->keep_idle_s = 7200;
 	c->keep_intvl_s = 75;
 	c->keep_cnt = 9;
-	c->rcv_wscale = TCP_WSCALE;
 }
 
 int tcp_may_connect(const struct conn *c)
@@ -62,7 +61,7 @@ static void start_over(struct stack *st, struct conn *c)
 	c->srtt8_us = 0;
 	c->rto_us = TCP_RTO_INITIAL_US;
 	c->rcv_mss = TCP_MSS_DEFAULT;
-	c->rcv_wscale = TCP_WSCALE;
+	c->rcv_wscale = tcp_wscale(st);
 	c->snd_wscale = 0;
 	c->route_gen = 0;
 	c->error = 0;
@@ -115,6 +114,8 @@ int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 	c->state = CONN_SYN_SENT;
 	hash_add(st, c);
 	count(st, Tcp_ActiveOpens);
+	if (tcp_fastopen_connect(st, c))
+		return 0;
 	err = tcp_send_syn(st, c);
 	if (err && err != -ENOBUFS) {
 		hash_remove(st, c);
@@ -142,7 +143,9 @@ uint32_t tcp_ready(const struct conn *c)
 		ready |= STACK_HUP;
 	if (c->flags & CONN_RCV_SHUT)
 		ready |= STACK_IN | STACK_RDHUP;
-	if (c->state != CONN_SYN_SENT && c->state != CONN_SYN_RECEIVED) {
+	if (c->fastopen & FO_DEFER)
+		ready |= STACK_OUT;
+	if (tcp_may_send(c)) {
 		if (c->rcv_queued >= c->rcvlowat)
 			ready |= STACK_IN;
 		if ((c->flags & CONN_SND_SHUT) || tcp_writeable(c))
@@ -161,6 +164,8 @@ bool tcp_done(struct stack *st, struct conn *c)
 	if (c->state == CONN_ESTABLISHED || c->state == CONN_CLOSE_WAIT)
 		st->host->count[COUNT_Tcp_CurrEstab]--;
 	tcp_listen_forget(st, c);
+	tcp_fastopen_count(st, c, -1);
+	c->fastopen &= (uint16_t) ~(FO_CHILD | FO_DEFER);
 	tcp_time_wait_leave(st, c);
 	hash_remove(st, c);
 	timer_cancel(st, c);
@@ -195,6 +200,8 @@ static void finish(struct stack *st, struct conn *c)
 	if (c->state == CONN_ESTABLISHED) {
 		c->state = CONN_FIN_WAIT1;
 		st->host->count[COUNT_Tcp_CurrEstab]--;
+	} else if (c->fastopen & FO_CHILD && c->state == CONN_SYN_RECEIVED) {
+		c->state = CONN_FIN_WAIT1;
 	} else if (c->state == CONN_CLOSE_WAIT) {
 		c->state = CONN_LAST_ACK;
 		st->host->count[COUNT_Tcp_CurrEstab]--;
@@ -318,6 +325,8 @@ int tcp_send_error(struct stack *st, conn_ix ix)
 	}
 	if (c->flags & CONN_SND_SHUT)
 		return -EPIPE;
+	if (c->fastopen & (FO_DEFER | FO_CHILD))
+		return 0;
 	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED)
 		return -EAGAIN;
 	if (c->state != CONN_ESTABLISHED && c->state != CONN_CLOSE_WAIT)
@@ -350,13 +359,22 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 	if (c->state == CONN_LISTEN || c->state == CONN_CLOSED ||
 	    c->state == CONN_TIME_WAIT)
 		return;
-	if (seq_lt(seq, c->snd_una) || seq_ge(seq, c->snd_nxt))
+	if (seq_lt(seq, c->snd_una - !!(c->fastopen & FO_CHILD)) ||
+	    seq_gt(seq, c->snd_nxt)) {
+		count(st, TcpExt_OutOfWindowIcmps);
 		return;
+	}
 	if (mtu) {
 		if (mtu >= c->mtu || mtu < 256)
 			return;
 		c->mtu = (uint16_t)mtu;
 		tcp_mss_update(c);
+		/* The SYN's data did it: without, and the data later. */
+		if (c->state == CONN_SYN_SENT && c->fastopen & FO_WANT &&
+		    !(c->fastopen & FO_DEFER)) {
+			tcp_fastopen_retreat(c);
+			tcp_send_syn(st, c);
+		}
 		/* What was too big is lost, but not to congestion. */
 		if (tcp_synchronized(c) && c->recovery == TCP_OPEN) {
 			c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);

@@ -78,7 +78,7 @@ struct testnet *testnet_new(uint32_t hosts, uint64_t seed)
 	arena_shared_init(n->arena.shared, TESTNET_FRAMES, TESTNET_CHUNKS);
 	slot_pool_init(&n->pool, TESTNET_CONNS);
 	n->conns.pool = &n->pool;
-	n->conns.stride = 640;
+	n->conns.stride = sizeof(struct conn);
 	n->conns.base = zeroed(TESTNET_CONNS * n->conns.stride);
 	n->events = zeroed(TESTNET_CONNS * sizeof(*n->events));
 	for (uint32_t i = 0; i < hosts; i++) {

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 
 #define FDS 4096
@@ -41,8 +42,8 @@ static struct {
 	uint64_t recv_timeout_ns, send_timeout_ns;
 } fds[FDS];
 
-#define CALL(nr, a, b, c, d, e, f)                                             \
-	sf_call(&world.thread, SYS_##nr, (long)(a), (long)(b), (long)(c),      \
+#define CALL(nr, a, b, c, d, e, f)                                        \
+	sf_call(&world.thread, SYS_##nr, (long)(a), (long)(b), (long)(c), \
 		(long)(d), (long)(e), (long)(f))
 
 static bool is_ours(long fd)
@@ -102,10 +103,27 @@ static int pd_socket(void *user, int domain, int type, int protocol)
 	return (int)end(fd);
 }
 
+/* A script's local address may differ from the others'. */
+static void take_address(const struct sockaddr *sa, socklen_t n)
+{
+	struct ip_addr a = { .d = { 0, 0 } };
+
+	if (n >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET) {
+		a = ip_from_v4(
+			((const struct sockaddr_in *)sa)->sin_addr.s_addr);
+	} else if (n >= sizeof(struct sockaddr_in6) &&
+		   sa->sa_family == AF_INET6) {
+		memcpy(a.b, &((const struct sockaddr_in6 *)sa)->sin6_addr,
+		       sizeof(a.b));
+	}
+	world_be(&world, &a);
+}
+
 static int pd_bind(void *user, int fd, const struct sockaddr *sa, socklen_t n)
 {
 	(void)user;
 	begin();
+	take_address(sa, n);
 	return (int)end(CALL(bind, fd, sa, n, 0, 0, 0));
 }
 
@@ -300,17 +318,28 @@ static long send_rest(int fd, const struct msghdr *msg, int flags, long n)
 	return done ? (long)done : n;
 }
 
+/* Data went with the SYN, and nobody has answered yet. */
+static bool is_opening(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return CALL(getpeername, fd, &peer, &len, 0, 0, 0) == -ENOTCONN;
+}
+
 static long send_all(int fd, const struct msghdr *msg, int flags)
 {
-	long n;
+	long n, err;
 
 	begin();
 	n = CALL(sendmsg, fd, msg, flags, 0, 0, 0);
 	if (n == -ENOTSOCK && !is_ours(fd)) /* a pipe or a file */
 		n = CALL(writev, fd, msg->msg_iov, msg->msg_iovlen, 0, 0, 0);
-	else if (may_block(fd, flags) &&
-		 (n == -EAGAIN || n == -EINPROGRESS ||
-		  (n >= 0 && (size_t)n < total_of(msg))))
+	else if (may_block(fd, flags) && n >= 0 && is_opening(fd) &&
+		 (err = wait_connected(fd, date(fds[fd].send_timeout_ns))))
+		n = err;
+	if (may_block(fd, flags) && (n == -EAGAIN || n == -EINPROGRESS ||
+				     (n >= 0 && (size_t)n < total_of(msg))))
 		n = send_rest(fd, msg, flags, n);
 	return end(n);
 }
@@ -610,6 +639,13 @@ sendfile(int out, int in, off_t *offset, size_t count)
 		return n;
 	errno = (int)-n;
 	return -1;
+}
+
+/* packetdrill pins its memory; a fabric is a few GiB of it, hardly used. */
+__attribute__((visibility("default"))) int mlockall(int flags)
+{
+	(void)flags;
+	return 0;
 }
 
 /* --- init --------------------------------------------------------------------

@@ -59,6 +59,7 @@ static bool wait_on_main(struct world *w, uint64_t until)
 
 bool blocking_wait(struct world *w, uint64_t until)
 {
+	world_collect(w);
 	if (on_main())
 		return wait_on_main(w, until);
 	if (world_now(w) >= until)

@@ -26,8 +26,8 @@ struct pd_table {
 	ssize_t (*read)(void *, int, void *, size_t);
 	ssize_t (*readv)(void *, int, const struct iovec *, int);
 	ssize_t (*recv)(void *, int, void *, size_t, int);
-	ssize_t (*recvfrom)(void *, int, void *, size_t, int,
-			    struct sockaddr *, socklen_t *);
+	ssize_t (*recvfrom)(void *, int, void *, size_t, int, struct sockaddr *,
+			    socklen_t *);
 	ssize_t (*recvmsg)(void *, int, struct msghdr *, int);
 	ssize_t (*write)(void *, int, const void *, size_t);
 	ssize_t (*writev)(void *, int, const struct iovec *, int);

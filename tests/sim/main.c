@@ -86,7 +86,7 @@ static void begin(struct sim *s, uint64_t seed)
 	s->n = testnet_new(hosts, random_next(&s->random));
 	s->n->use_arp = chance(&s->random, 300000);
 	for (uint32_t i = 0; i < hosts; i++)
-		s->n->host[i]->config.ecn = chance(&s->random, 300000);
+		s->n->host[i]->tuning.ecn = chance(&s->random, 300000) ? 1 : 2;
 	s->begin_ns = s->n->now_ns;
 	s->w.n = s->n;
 	s->w.random = random_next(&s->random);
