@@ -36,6 +36,7 @@ int cli_doctor(int argc, char **argv);
 int cli_vif(int argc, char **argv);
 int cli_vif_ls(int argc, char **argv);
 int cli_vif_add(int argc, char **argv);
+int cli_vif_set(int argc, char **argv);
 int cli_vif_rm(int argc, char **argv);
 int cli_vif_show(int argc, char **argv);
 

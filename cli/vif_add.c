@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* toami vif add */
 #include "cli/cli.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
 static const char help[] =
-	"usage: toami vif add [-a ADDR] PATH\n"
+	"usage: toami vif add [-a ADDR] PATH [NAME=VALUE...]\n"
 	"\n"
-	"Makes the VIF at PATH, and those above it that are missing.\n"
+	"Makes the VIF at PATH, and those above it that are missing, and sets "
+	"its\n"
+	"properties.\n"
 	"\n"
 	"  -a, --address ADDR  an IPv4 or IPv6 address of the fabric; 'auto': "
 	"the\n"
@@ -22,24 +25,33 @@ int cli_vif_add(int argc, char **argv)
 		{ "address", required_argument, NULL, 'a' }, CLI_OPTS_END
 	};
 	const char *address = NULL;
-	json_t *result;
+	json_t *result, *set = NULL;
 	struct toami_vif vif;
 	int c, err;
 
 	while ((c = getopt_long(argc, argv, "a:h", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
+		if (c == CLI_HELP) {
+			cli_help(help);
+			words_help(stdout);
+			return 0;
+		}
 		if (c != 'a')
 			return cli_usage("vif add");
 		address = optarg;
 	}
-	if (argc - optind != 1) {
+	if (optind == argc) {
 		cli_complain(EX_USAGE, "vif add takes one PATH");
 		return cli_usage("vif add");
 	}
+	for (int i = optind + 1; i < argc; i++) {
+		err = words_add(&set, argv[i]);
+		if (err)
+			return err;
+	}
 	err = cli_ask(true,
-		      json_pack("{s:s, s:s, s:s?}", "verb", "vif.add", "path",
-				argv[optind], "address", address),
+		      json_pack("{s:s, s:s, s:s?, s:o*}", "verb", "vif.add",
+				"path", argv[optind], "address", address, "set",
+				set),
 		      &result);
 	if (err)
 		return err;

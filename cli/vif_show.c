@@ -2,6 +2,7 @@
 /* toami vif show */
 #include "cli/cli.h"
 #include "cli/text.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -42,6 +43,7 @@ static void print_text(const json_t *json)
 		"%-10s %s (%lld)\n", i ? "" : "programs",
 		json_string_value(json_object_get(p, "name")),
 		(long long)json_integer_value(json_object_get(p, "pid")));
+	words_print(json_object_get(json, "set"), "set        ", "\n", stdout);
 	print_way(json, "sent", "tx");
 	print_way(json, "received", "rx");
 }

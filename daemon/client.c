@@ -395,10 +395,11 @@ int client_request(struct toami_control *c, json_t *request, json_t **result)
 const char *client_code(const char *code)
 {
 	static const char *const codes[] = {
-		"bad-request",	 "unknown-vif", "bad-path", "bad-address",
-		"address-taken", "vif-exists",	"vif-busy", "table-full",
-		"no-permission", "version",	"running",  "no-daemon",
-		"namespace",	 "busy",	"internal",
+		"bad-request",	 "unknown-vif", "bad-path",    "bad-address",
+		"address-taken", "vif-exists",	"vif-busy",    "table-full",
+		"no-permission", "version",	"running",     "no-daemon",
+		"namespace",	 "busy",	"internal",    "bad-value",
+		"guarantee",	 "quota",	"unsupported",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

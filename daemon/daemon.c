@@ -19,6 +19,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/settings.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -77,7 +78,7 @@ static int make_fabric(struct daemon *d, struct refusal *why)
 
 	socket_params(&params);
 	params.table[FABRIC_TABLE_VIF].capacity = d->options->max_vifs;
-	params.table[FABRIC_TABLE_VIF].stride = sizeof(struct vif);
+	params.table[FABRIC_TABLE_CONTROL].capacity = d->options->max_vifs;
 	params.cores = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	d->memfd = fabric_create(f, &params);
 	if (d->memfd < 0)
@@ -173,6 +174,11 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 	if (read_subnets(d, why) || take_dir(d, why) || make_fabric(d, why) ||
 	    open_loop(d, why) || hosts_gateway(d, why))
 		goto fail;
+	d->settings = settings_new(d);
+	if (!d->settings) {
+		refuse(why, "internal", EX_OSERR, "out of memory");
+		goto fail;
+	}
 	d->members = members_new(d);
 	if (!d->members) {
 		refuse(why, "internal", EX_OSERR,
@@ -222,6 +228,7 @@ void daemon_free(struct daemon *d)
 	}
 	dns_service_free(d->dns);
 	members_free(d->members);
+	settings_free(d->settings);
 	loop_close(&d->loop, &d->signals);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
@@ -237,10 +244,12 @@ int daemon_admits(struct daemon *d, const struct peer *peer,
 		  struct refusal *why)
 {
 	if (!peer->uid || peer->uid == geteuid() ||
+	    settings_owns(d, peer->uid) ||
 	    (d->members && members_find(d->members, peer->pid)))
 		return 0;
 	return refuse(why, "no-permission", EX_NOPERM,
 		      "the fabric in %s belongs to user %u, not to user %u: "
-		      "use one of your own, with another TOAMI_DIR",
+		      "use one of your own, with another TOAMI_DIR, or be "
+		      "given a VIF of this one with owner=",
 		      d->options->dir, geteuid(), peer->uid);
 }

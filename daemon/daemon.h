@@ -35,10 +35,11 @@ struct daemon {
 	struct socket_thread thread;
 	struct loop loop;
 	struct pool pool;
-	struct members *members;  /* members.h */
-	struct listener *attach;  /* attach.h */
-	struct listener *control; /* control.h */
-	struct dns_service *dns;  /* dns_service.h; NULL: no names */
+	struct members *members;   /* members.h */
+	struct settings *settings; /* settings.h */
+	struct listener *attach;   /* attach.h */
+	struct listener *control;  /* control.h */
+	struct dns_service *dns;   /* dns_service.h; NULL: no names */
 	struct loop_source signals;
 };
 

@@ -2,6 +2,7 @@
 /* See hosts.h. */
 #include "daemon/hosts.h"
 #include "daemon/members.h"
+#include "daemon/settings.h"
 #include "fabric/address.h"
 #include "stack/stack.h"
 
@@ -161,9 +162,7 @@ static int agree(struct daemon *d, vif_ix ix, const char *address,
 		      path, path);
 }
 
-/* Takes back the VIFs of a path that was refused half way, from @ix up to @top.
- */
-static void take_back(struct daemon *d, vif_ix ix, vif_ix top)
+void hosts_take_back(struct daemon *d, vif_ix ix, vif_ix top)
 {
 	struct fabric *f = daemon_fabric(d);
 
@@ -183,6 +182,8 @@ static int make_step(struct daemon *d, vif_ix parent, const char *name,
 {
 	switch (vif_add(daemon_fabric(d), parent, name, bytes, uid, ix)) {
 	case 0:
+		settings_born(d, *ix);
+		return 0;
 	case -EEXIST:
 		return 0;
 	case -ENOSPC:
@@ -206,15 +207,27 @@ static int make_step(struct daemon *d, vif_ix parent, const char *name,
 	}
 }
 
+/* May @peer have the rest of a path, @at, below @top? */
+static int permit(struct daemon *d, const struct peer *peer, vif_ix top,
+		  const char *at, struct refusal *why)
+{
+	uint32_t steps = 0;
+
+	for (; *at == '/' && at[1]; at += 1 + strcspn(at + 1, "/"))
+		steps++;
+	return rights_use(d, peer, top, why) ||
+	       rights_quota(d, peer, top, steps, steps, why);
+}
+
 vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
-		  uid_t uid, bool *fresh, struct refusal *why)
+		  const struct peer *peer, vif_ix *top, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
-	vif_ix ix = vif_find(f, path), top, step;
+	vif_ix ix = vif_find(f, path), step;
 	const char *at = path;
+	bool permitted = false;
 
-	if (fresh)
-		*fresh = !ix;
+	*top = ix;
 	if (ix)
 		return agree(d, ix, address, path, why) ? 0 : ix;
 	if (*path != '/') {
@@ -222,8 +235,7 @@ vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
 		return 0;
 	}
 
-	/* @top: the lowest ancestor that was there before. */
-	ix = top = VIF_ROOT;
+	ix = *top = VIF_ROOT;
 	do {
 		size_t n = strcspn(++at, "/");
 		bool last = !at[n] || !strcmp(at + n, "/");
@@ -232,11 +244,14 @@ vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
 				   : ix == VIF_ROOT ? "auto"
 						    : "none";
 
-		if (make_step(d, ix, at, n, path, uid, &step, why))
+		if (!known && !permitted && permit(d, peer, ix, at - 1, why))
+			goto refused;
+		permitted = !known;
+		if (make_step(d, ix, at, n, path, peer->uid, &step, why))
 			goto refused;
 		ix = step;
 		if (known)
-			top = ix;
+			*top = ix;
 		else if (strcmp(want, "none") &&
 			 give_address(d, ix, want, path, why))
 			goto refused;
@@ -244,7 +259,7 @@ vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
 	} while (*at && at[1]);
 	return ix;
 refused:
-	take_back(d, ix, top);
+	hosts_take_back(d, ix, *top);
 	return 0;
 }
 
@@ -281,6 +296,7 @@ static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 			      path);
 	atomic_store(&vif_at(f, ix)->host, 0);
 	members_forget(d->members, ix);
+	settings_gone(d, ix);
 	vif_remove(f, ix);
 	return 0;
 }

@@ -12,14 +12,19 @@ int hosts_gateway(struct daemon *d, struct refusal *why);
  * hosts_make - the VIF at @path, made with its missing ancestors where needed
  * @address: an address of either family; "auto"; "none"; NULL: "auto" for a VIF
  * directly below the root, else "none"
- * @uid:     who asks
- * @fresh:   gets whether the VIF is new; may be NULL
+ * @peer:    who asks; what he may and may have is looked at
+ * @top:     gets the lowest VIF of the path that was there before
  *
  * A VIF that exists keeps its address; asking for another is refused. What has
  * been made before a refusal is taken back. Returns the VIF, or 0 and why not.
  */
 vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
-		  uid_t uid, bool *fresh, struct refusal *why);
+		  const struct peer *peer, vif_ix *top, struct refusal *why);
+
+/* hosts_take_back - removes @ix and those above it, up to @top: as if never
+ * made
+ */
+void hosts_take_back(struct daemon *d, vif_ix ix, vif_ix top);
 
 /* hosts_find - the VIF at @path, or 0 and why not */
 vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);

@@ -5,11 +5,10 @@
  * all.
  */
 #include "daemon/verbs.h"
+#include "daemon/call.h"
 #include "daemon/dns_service.h"
-#include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
-#include "daemon/vif_json.h"
 #include "toami/control.h"
 
 #include <jansson.h>
@@ -19,16 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct call {
-	struct daemon *daemon;
-	const struct peer *peer;
-	const json_t *request;
-	struct refusal *why;
-};
-
-/* A string of the request: NULL when it is not there, and *bad when it is
- * something else. */
-static const char *text_of(struct call *c, const char *key, bool *bad)
+const char *call_text(struct call *c, const char *key, bool *bad)
 {
 	json_t *v = json_object_get(c->request, key);
 
@@ -46,11 +36,10 @@ static const char *text_of(struct call *c, const char *key, bool *bad)
 	return json_string_value(v);
 }
 
-/* The path of the request, which must be there. */
-static const char *path_of(struct call *c)
+const char *call_path(struct call *c)
 {
 	bool bad = false;
-	const char *path = text_of(c, "path", &bad);
+	const char *path = call_text(c, "path", &bad);
 
 	if (!path && !bad)
 		refuse(c->why, "bad-request", EX_USAGE,
@@ -127,124 +116,6 @@ static json_t *do_status(struct call *c)
 	return status;
 }
 
-static json_t *do_vif_add(struct call *c)
-{
-	const char *path = path_of(c), *address;
-	bool bad = false, fresh;
-	vif_ix ix;
-
-	address = text_of(c, "address", &bad);
-	if (!path || bad)
-		return NULL;
-	ix = hosts_make(c->daemon, path, address, c->peer->uid, &fresh, c->why);
-	if (ix && !fresh &&
-	    !json_is_true(json_object_get(c->request, "keep"))) {
-		refuse(c->why, "vif-exists", EX_CANTCREAT,
-		       "VIF %s exists already: 'toami vif show %s' shows it",
-		       path, path);
-		return NULL;
-	}
-	return ix ? vif_json(c->daemon, ix) : NULL;
-}
-
-static json_t *do_vif_rm(struct call *c)
-{
-	const char *path = path_of(c);
-	bool below = json_is_true(json_object_get(c->request, "recursive"));
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
-
-	if (!ix || hosts_remove(c->daemon, ix, below, c->why))
-		return NULL;
-	return json_object();
-}
-
-static json_t *do_vif_ls(struct call *c)
-{
-	bool bad = false;
-	const char *path = text_of(c, "path", &bad);
-	vif_ix top;
-
-	if (bad)
-		return NULL;
-	top = hosts_find(c->daemon, path ? path : "/", c->why);
-	return top ? json_pack("{s:o}", "vifs", vif_json_tree(c->daemon, top))
-		   : NULL;
-}
-
-static json_t *do_vif_show(struct call *c)
-{
-	const char *path = path_of(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
-
-	return ix ? vif_json(c->daemon, ix) : NULL;
-}
-
-/* A program's name as a VIF's: what does not belong there becomes '-'. */
-static void name_for(const char *program, char name[VIF_NAME_MAX])
-{
-	size_t n = 0;
-
-	for (; *program && n < VIF_NAME_MAX - 8; program++, n++)
-		name[n] = vif_name_ok(program, 1) && (*program != '-' || !n)
-				  ? (n ? '-' : '_')
-				  : *program;
-	name[n] = 0;
-	if (!n)
-		snprintf(name, VIF_NAME_MAX, "program");
-}
-
-/*
- * The path for a program that was given none: /NAME, or the first of /NAME-2,
- * /NAME-3 and so on that no other program is on.
- */
-static void choose_path(struct call *c, const char *program,
-			char path[VIF_PATH_MAX])
-{
-	char name[VIF_NAME_MAX];
-	vif_ix ix;
-
-	name_for(program, name);
-	snprintf(path, VIF_PATH_MAX, "/%s", name);
-	for (int n = 2; n <= FABRIC_PROC_MAX; n++) {
-		ix = vif_find(daemon_fabric(c->daemon), path);
-		if (!ix || !members_busy(c->daemon->members, ix, c->peer->pid))
-			return;
-		snprintf(path, VIF_PATH_MAX, "/%s-%d", name, n);
-	}
-}
-
-static json_t *do_run_prepare(struct call *c)
-{
-	char chosen[VIF_PATH_MAX];
-	bool bad = false;
-	const char *path = text_of(c, "path", &bad);
-	const char *address = text_of(c, "address", &bad);
-	const char *program = text_of(c, "program", &bad);
-	proc_ix member;
-	vif_ix ix;
-
-	if (bad)
-		return NULL;
-	if (!path) {
-		choose_path(c, program ? program : "", chosen);
-		path = chosen;
-	}
-	ix = hosts_make(c->daemon, path, address, c->peer->uid, NULL, c->why);
-	if (!ix)
-		return NULL;
-	/*
-	 * A command that is on the fabric itself (`toami run` in a shell of
-	 * `toami run`) keeps its slot when it becomes the program: the slot
-	 * moves.
-	 */
-	member = members_find(c->daemon->members, c->peer->pid);
-	if (member)
-		daemon_fabric(c->daemon)->procs[member].vif = ix;
-	else
-		members_claim(c->daemon->members, c->peer->pid, ix);
-	return vif_json(c->daemon, ix);
-}
-
 static json_t *do_down(struct call *c)
 {
 	uint32_t programs = members_count(c->daemon->members);
@@ -265,6 +136,7 @@ static const struct verb {
 	{ "status", do_status, true },
 	{ "down", do_down, true },
 	{ "vif.add", do_vif_add, false },
+	{ "vif.set", do_vif_set, false },
 	{ "vif.rm", do_vif_rm, false },
 	{ "vif.ls", do_vif_ls, false },
 	{ "vif.show", do_vif_show, false },
@@ -275,7 +147,7 @@ static json_t *run(struct call *c)
 {
 	json_t *protocol = json_object_get(c->request, "protocol");
 	bool bad = false;
-	const char *name = text_of(c, "verb", &bad);
+	const char *name = call_text(c, "verb", &bad);
 	const struct verb *v = NULL;
 
 	for (size_t i = 0; name && i < ARRAY_SIZE(verbs); i++)

@@ -138,6 +138,149 @@ static void names_programs_apart(void **state)
 	    "*vif-exists*10.77.0.2*");
 }
 
+static void sets_properties(void **state)
+{
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/a\",\"set\":{\"rate\":"
+	    "\"100mbit\",\"min\":10000000}}",
+	    "*\"set\":{\"rate\":100000000,\"min\":10000000}*");
+	/* All or nothing. */
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/a\",\"set\":{\"weight\":4,"
+	    "\"prio\":9}}",
+	    "*bad-value*prio of VIF /a must be between 0 and 7*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/a\",\"set\":{\"rate\":[]}}",
+	    "*bad-value*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/a\",\"set\":{\"limit\":"
+	    "{\"bytes\":5000,\"x\":1}}}",
+	    "*bad-value*");
+	ask(state, "{\"verb\":\"vif.show\",\"path\":\"/a\"}",
+	    "*\"set\":{\"rate\":100000000,\"min\":10000000}*");
+	/* A change of some keeps the others; null takes away. */
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/a\",\"set\":{\"rate\":null,"
+	    "\"limit\":{\"bytes\":5000,\"ns\":7000000}}}",
+	    "*\"set\":{\"min\":10000000,\"limit\":{\"bytes\":5000,\"ns\":"
+	    "7000000}}*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/a\",\"set\":{\"min\":\"none\","
+	    "\"limit\":\"none\"}}",
+	    "*\"set\":{}*");
+	/* A VIF whose settings are refused has not been made, nor those above.
+	 */
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/b/c\",\"set\":{\"rate\":\"x\"}}",
+	    "*bad-value*VIF /b/c*");
+	ask(state, "{\"verb\":\"vif.show\",\"path\":\"/b\"}", "*unknown-vif*");
+}
+
+static void guarantees_add_up(void **state)
+{
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/"
+	    "a\",\"set\":{\"min\":\"10mbit\"}}",
+	    "{\"result\":*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/a/"
+	    "b\",\"set\":{\"min\":\"6mbit\"}}",
+	    "{\"result\":*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/a/c\",\"set\":{\"min\":"
+	    "\"4.001mbit\"}}",
+	    "*guarantee*10.001mbit*min of 10mbit*");
+	/* Through one that claims nothing itself. */
+	ask(state, "{\"verb\":\"vif.add\",\"path\":\"/a/g\"}", "{\"result\":*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/a/g/d\",\"set\":{\"min\":"
+	    "\"5mbit\"}}",
+	    "*guarantee*11mbit*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/a/g/d\",\"set\":{\"min\":"
+	    "\"4mbit\"}}",
+	    "{\"result\":*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/"
+	    "a\",\"set\":{\"min\":\"9mbit\"}}",
+	    "*guarantee*10mbit*min of 9mbit*");
+	/* Where the VIF above has no min, its rate is what it can honour. */
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/a\",\"set\":{\"min\":null,"
+	    "\"rate\":\"1gbit\",\"rate-in\":\"8mbit\"}}",
+	    "*guarantee*10mbit*rate-in of 8mbit*");
+	/* What is removed claims no more. */
+	ask(state, "{\"verb\":\"vif.rm\",\"path\":\"/a/b\"}",
+	    "{\"result\":{}}");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/"
+	    "a\",\"set\":{\"min\":\"4mbit\"}}",
+	    "{\"result\":*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/"
+	    "a\",\"set\":{\"rate\":\"3mbit\"}}",
+	    "*guarantee*4mbit*rate of 3mbit*");
+}
+
+/* As ask(), by another user. */
+static void ask_as(void **state, uid_t uid, const char *request,
+		   const char *pattern)
+{
+	struct peer peer = { getpid(), uid };
+	char *text = verbs_answer(*state, &peer, request, strlen(request));
+
+	assert_non_null(text);
+	if (fnmatch(pattern, text, 0))
+		fail_msg("%s\n  gives    %s\n  expected %s", request, text,
+			 pattern);
+	free(text);
+}
+
+static void owners_rule_below(void **state)
+{
+	const uid_t uid = 12345;
+
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/"
+	    "u\",\"set\":{\"owner\":\"12345\","
+	    "\"rate\":\"10mbit\",\"quota\":\"children:3,depth:2,queue:10kb\"}}",
+	    "*\"owner\":12345*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.set\",\"path\":\"/"
+	       "u\",\"set\":{\"rate\":\"1gbit\"}}",
+	       "*no-permission*VIF /u*");
+	ask_as(state, uid, "{\"verb\":\"vif.rm\",\"path\":\"/u\"}",
+	       "*no-permission*");
+	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/other\"}",
+	       "*no-permission*");
+	ask_as(state, uid + 1, "{\"verb\":\"vif.add\",\"path\":\"/u/x\"}",
+	       "*no-permission*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.add\",\"path\":\"/u/a/b\",\"set\":{\"limit\":"
+	       "\"6kb\"}}",
+	       "{\"result\":*\"uid\":12345*");
+	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/u/a/b/c\"}",
+	       "*quota*2 levels*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.add\",\"path\":\"/u/c\",\"set\":{\"limit\":"
+	       "\"6kb\"}}",
+	       "*quota*12kb*10kb*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.set\",\"path\":\"/u/a/b\",\"set\":{\"limit\":"
+	       "\"9kb\"}}",
+	       "{\"result\":*");
+	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/u/c/d\"}",
+	       "*quota*no more than 3*");
+	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/u/c\"}",
+	       "{\"result\":*");
+	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/u/e\"}",
+	       "*quota*and has 3*");
+	ask_as(state, uid, "{\"verb\":\"vif.rm\",\"path\":\"/u/c\"}",
+	       "{\"result\":{}}");
+	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/u/e\"}",
+	       "{\"result\":*");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +293,9 @@ int main(void)
 						make, drop),
 		cmocka_unit_test_setup_teardown(names_programs_apart, make,
 						drop),
+		cmocka_unit_test_setup_teardown(sets_properties, make, drop),
+		cmocka_unit_test_setup_teardown(guarantees_add_up, make, drop),
+		cmocka_unit_test_setup_teardown(owners_rule_below, make, drop),
 	};
 	char path[64];
 	int failed;

@@ -5,6 +5,7 @@
  */
 #include "daemon/vif_json.h"
 #include "daemon/members.h"
+#include "daemon/request.h"
 
 #include <stdlib.h>
 
@@ -122,13 +123,13 @@ static json_t *one(struct daemon *d, const struct residents *r, vif_ix ix)
 		vif_path(f, f->hosts[host].vif, lane_of);
 		lane = json_string(lane_of);
 	}
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 			 "path", path, "address", address_json(&v->addr4),
 			 "address6", address_json(&v->addr6), "mac",
 			 mac_json(atomic_load(&v->host)), "lane_of", lane,
-			 "uid", (json_int_t)v->uid, "programs",
-			 programs_json(d, r, ix), "tx", count_json(&v->tx),
-			 "rx", count_json(&v->rx));
+			 "uid", (json_int_t)v->uid, "set", settings_json(d, ix),
+			 "programs", programs_json(d, r, ix), "tx",
+			 count_json(&v->tx), "rx", count_json(&v->rx));
 }
 
 json_t *vif_json(struct daemon *d, vif_ix ix)

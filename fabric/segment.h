@@ -39,6 +39,7 @@
 /* Tables that the rooms above define; the fabric only knows their sizes. */
 enum fabric_table {
 	FABRIC_TABLE_VIF,	 /* struct vif */
+	FABRIC_TABLE_CONTROL,	 /* struct vif_control */
 	FABRIC_TABLE_STACK_HOST, /* struct stack_host, by host_ix */
 	FABRIC_TABLE_CONN,	 /* struct conn */
 	FABRIC_TABLE_SOCK,	 /* struct sock */

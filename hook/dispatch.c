@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 #include "hook/hook.h"
+#include "hook/sandbox.h"
 #include "hook/signal.h"
 
 #define CALLS 512 /* as long as the sled */
@@ -184,7 +185,7 @@ static int refuse(struct hook_frame *f, long error)
 static int prctl(struct hook_frame *f)
 {
 	if ((int)f->args[0] == PR_SET_SECCOMP)
-		hook_site_freeze();
+		return hook_sandbox(f);
 	/* As a kernel without it. */
 	return (int)f->args[0] == PR_SET_SYSCALL_USER_DISPATCH
 		       ? refuse(f, -EINVAL)
@@ -248,8 +249,7 @@ static __attribute__((noinline)) int special(struct hook_thread *t,
 	case SYS_arch_prctl:
 		return arch_prctl(f);
 	case SYS_seccomp:
-		hook_site_freeze();
-		return HOOK_PASS;
+		return hook_sandbox(f);
 	case SYS_open:
 	case SYS_openat:
 	case SYS_openat2:

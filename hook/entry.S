@@ -295,6 +295,7 @@ LABEL hook_int80_end
 FUNCTION hook_restorer
 	.byte	0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0	/* mov $15, %rax */
 	syscall
+LABEL hook_restorer_end
 
 /*
  * int hook_copy_user(void *to, const void *from, size_t n): 0, or -EFAULT if a bad

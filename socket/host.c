@@ -7,7 +7,7 @@
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "stack/host.h"
-#include "vif/vif.h"
+#include "vif/control.h"
 
 #include <errno.h>
 
@@ -21,6 +21,8 @@ void socket_params(struct fabric_params *params)
 		.table = {
 			[FABRIC_TABLE_VIF] = { VIF_CAPACITY,
 					       sizeof(struct vif) },
+			[FABRIC_TABLE_CONTROL] = { VIF_CAPACITY,
+						   sizeof(struct vif_control) },
 			[FABRIC_TABLE_STACK_HOST] = { FABRIC_HOST_MAX,
 						      sizeof(struct stack_host) },
 			[FABRIC_TABLE_CONN] = { 1u << 18, sizeof(struct conn) },

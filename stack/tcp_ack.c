@@ -64,7 +64,10 @@ void tcp_recover_output(struct stack *st, struct conn *c)
 			count(st, TcpExt_TCPSlowStartRetrans);
 		else
 			count(st, TcpExt_TCPFastRetrans);
-		if (!c->rtx_at || c->rtx_kind != TCP_RTX_RESEND)
+		/* The first byte's resend is given its time, as Linux has it.
+		 */
+		if (!c->rtx_at || c->rtx_kind != TCP_RTX_RESEND ||
+		    from == c->snd_una)
 			tcp_rtx_arm(st, c);
 	}
 }

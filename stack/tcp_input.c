@@ -238,6 +238,13 @@ static void reset_input(struct stack *st, struct conn *c)
 	tcp_fail(st, c, err);
 }
 
+/* The peer asks again: the timer counts from this answer on. */
+static void repeat_synack(struct stack *st, struct conn *c)
+{
+	tcp_send_syn(st, c);
+	tcp_rtx_arm(st, c);
+}
+
 /* Timestamp, sequence number, RST and SYN; false: the segment is done with. */
 static bool acceptable(struct stack *st, struct conn *c,
 		       const struct tcp_in *in)
@@ -263,7 +270,7 @@ static bool acceptable(struct stack *st, struct conn *c,
 			count(st, TcpExt_TCPDSACKOldSent);
 		}
 		if (c->state == CONN_SYN_RECEIVED && (in->flags & TCP_SYN))
-			tcp_send_syn(st, c);
+			repeat_synack(st, c);
 		else
 			tcp_send_ack(st, c);
 		return false;
@@ -282,7 +289,7 @@ static bool acceptable(struct stack *st, struct conn *c,
 			 */
 			if ((in->flags & TCP_ACK) && in->ack == c->snd_nxt)
 				return true;
-			tcp_send_syn(st, c);
+			repeat_synack(st, c);
 			return false;
 		}
 		count(st, TcpExt_TCPSYNChallenge);
@@ -320,7 +327,8 @@ static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 	c->state = CONN_ESTABLISHED;
 	count(st, Tcp_CurrEstab);
 	c->snd_una = in->ack;
-	c->snd_wnd = in->window << c->snd_wscale;
+	/* A SYN's window is never scaled, not even when both opened at once. */
+	c->snd_wnd = in->window << (in->flags & TCP_SYN ? 0 : c->snd_wscale);
 	c->max_wnd = c->snd_wnd;
 	c->snd_wl1 = in->seq;
 	c->rtx_at = 0;

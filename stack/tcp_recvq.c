@@ -201,6 +201,9 @@ static bool trim_front(struct stack *st, struct conn *c, struct frame *f,
 		if (p->tcp.end_seq == f->tcp.end_seq)
 			p->flags |= f->flags & FRAME_FIN;
 		dsack(st, c, f->tcp.seq, f->tcp.end_seq, true);
+		/* The block that holds it follows at once: RFC 2883, 4. */
+		if (f->tcp.seq != f->tcp.end_seq)
+			tcp_sack_note(c, f->tcp.seq, f->tcp.end_seq);
 		count(st, TcpExt_TCPOFOMerge);
 		return false;
 	}

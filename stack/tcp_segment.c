@@ -159,12 +159,25 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 	return transmit(st, c, ix);
 }
 
+/*
+ * What a segment with @options takes: c->mss has room for timestamps only, SACK
+ * blocks come out of the payload (RFC 6691).
+ */
+static uint32_t segment_max(const struct conn *c, uint32_t options)
+{
+	uint32_t usual = c->flags & CONN_TS ? 12 : 0;
+
+	if (likely(options <= usual))
+		return c->mss;
+	return c->mss > options - usual ? c->mss - (options - usual) : 1;
+}
+
 int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		  uint32_t bytes, bool fin)
 {
 	frame_ix ix = start(st, c);
 	uint8_t flags = ack_flags(c);
-	uint32_t options, got;
+	uint32_t options, got, want = bytes, mss;
 	struct frame *f;
 	int err;
 
@@ -172,14 +185,18 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		return -ENOBUFS;
 	f = frame_at(st->arena, ix);
 	options = tcp_options(st, c, options_of(f));
-	got = tcp_sendq_attach(st, c, seq, bytes, ix);
+	mss = segment_max(c, options);
+	/* Whole segments, now that they are shorter. */
+	if (unlikely(mss < c->mss) && bytes > mss)
+		want -= bytes % mss;
+	got = tcp_sendq_attach(st, c, seq, want, ix);
 	if (unlikely(got < bytes))
 		fin = false;
-	if (got > c->mss) {
+	if (got > mss) {
 		f->gso_type = f->l4_off == ETH_BYTES + IPV4_BYTES
 				      ? FRAME_GSO_TCPV4
 				      : FRAME_GSO_TCPV6;
-		f->gso_bytes = c->mss;
+		f->gso_bytes = (uint16_t)mss;
 	}
 	/* Linux tells the reader at the end of each super-segment, too. */
 	if (got && (seq + got == c->snd_push || got > c->mss))

@@ -63,24 +63,64 @@ static void *zeroed(size_t bytes)
 	return p;
 }
 
-struct testnet *testnet_new(uint32_t hosts, uint64_t seed)
-{
-	struct testnet *n = zeroed(sizeof(*n));
+/* A net that is gone: the next takes its memory, which need not be mapped
+ * again. */
+static struct testnet *spare;
 
-	n->hosts = hosts;
-	n->random = seed;
-	n->now_ns = 1000 * NSEC_PER_SEC;
+/* As fresh as zeroed() would give it, where somebody looks. */
+static struct testnet *renew(struct testnet *n)
+{
+	struct testnet kept = *n;
+	uint32_t used = slot_end(&n->conns);
+
+	memset(n->conns.base, 0, used * n->conns.stride);
+	memset(n->events, 0, used * sizeof(*n->events));
+	memset(n->arena.chunks, 0,
+	       arena_chunks_end(&n->arena) * sizeof(struct chunk));
+	memset(n->arena.cache, 0, sizeof(*n->arena.cache));
+	memset(n, 0, sizeof(*n));
+	n->arena = kept.arena;
+	n->conns = kept.conns;
+	n->events = kept.events;
+	for (uint32_t i = 0; i < TESTNET_HOSTS; i++) {
+		n->host[i] = kept.host[i];
+		if (i < kept.hosts)
+			memset(n->host[i], 0, sizeof(struct stack_host));
+	}
+	return n;
+}
+
+static struct testnet *begin(void)
+{
+	struct testnet *n = spare;
+
+	spare = NULL;
+	if (n)
+		return renew(n);
+	n = zeroed(sizeof(*n));
 	n->arena.shared = zeroed(sizeof(*n->arena.shared));
 	n->arena.frames = zeroed((size_t)TESTNET_FRAMES * FRAME_BYTES);
 	n->arena.chunks = zeroed(TESTNET_CHUNKS * sizeof(struct chunk));
 	n->arena.bytes = zeroed((size_t)TESTNET_CHUNKS * CHUNK_BYTES);
 	n->arena.cache = zeroed(sizeof(*n->arena.cache));
-	arena_shared_init(n->arena.shared, TESTNET_FRAMES, TESTNET_CHUNKS);
-	slot_pool_init(&n->pool, TESTNET_CONNS);
-	n->conns.pool = &n->pool;
 	n->conns.stride = sizeof(struct conn);
 	n->conns.base = zeroed(TESTNET_CONNS * n->conns.stride);
 	n->events = zeroed(TESTNET_CONNS * sizeof(*n->events));
+	for (uint32_t i = 0; i < TESTNET_HOSTS; i++)
+		n->host[i] = zeroed(sizeof(struct stack_host));
+	return n;
+}
+
+struct testnet *testnet_new(uint32_t hosts, uint64_t seed)
+{
+	struct testnet *n = begin();
+
+	n->hosts = hosts;
+	n->random = seed;
+	n->now_ns = 1000 * NSEC_PER_SEC;
+	arena_shared_init(n->arena.shared, TESTNET_FRAMES, TESTNET_CHUNKS);
+	slot_pool_init(&n->pool, TESTNET_CONNS);
+	n->conns.pool = &n->pool;
 	for (uint32_t i = 0; i < hosts; i++) {
 		struct stack_config g = {
 			.addr4 = testnet_ip4(i),
@@ -94,7 +134,6 @@ struct testnet *testnet_new(uint32_t hosts, uint64_t seed)
 			.secret = { seed * 3 + i, seed * 7 + i },
 		};
 
-		n->host[i] = zeroed(sizeof(struct stack_host));
 		stack_host_init(n->host[i], &g);
 		n->st[i] = (struct stack){ .arena = &n->arena,
 					   .host = n->host[i],
@@ -108,10 +147,11 @@ struct testnet *testnet_new(uint32_t hosts, uint64_t seed)
 	return n;
 }
 
+/* Takes all that is free: @n is of no use afterwards. */
 bool testnet_idle(struct testnet *n)
 {
-	uint8_t *held = calloc(TESTNET_FRAMES, 1);
-	uint32_t *refs = calloc(TESTNET_CHUNKS, sizeof(*refs));
+	static uint8_t held[TESTNET_FRAMES];
+	static uint8_t refs[TESTNET_CHUNKS];
 	uint32_t frames, chunks, conns = 0;
 
 	for (conn_ix c = 1; c < slot_end(&n->conns); c++)
@@ -122,14 +162,14 @@ bool testnet_idle(struct testnet *n)
 	 */
 	frames = arena_frames_end(&n->arena) - 1;
 	chunks = arena_chunks_end(&n->arena) - 1;
+	memset(held, 0, frames + 1);
+	memset(refs, 0, chunks + 1);
 	atomic_store(&n->arena.shared->frame.fresh, TESTNET_FRAMES);
 	atomic_store(&n->arena.shared->chunk.fresh, TESTNET_CHUNKS);
 	for (frame_ix ix; (ix = frame_alloc(&n->arena));)
 		frames -= !held[ix], held[ix] = 1;
 	for (chunk_ix ix; (ix = chunk_alloc(&n->arena));)
 		chunks -= !refs[ix], refs[ix] = 1;
-	free(held);
-	free(refs);
 	if (!frames && !chunks && !conns)
 		return true;
 	fprintf(stderr, "still held: %u frames, %u chunks, %u connections\n",
@@ -139,12 +179,18 @@ bool testnet_idle(struct testnet *n)
 
 bool testnet_free(struct testnet *n)
 {
+	uint32_t chunks = arena_chunks_end(&n->arena);
 	bool ok;
 
 	for (uint32_t i = 0; i < n->hosts; i++)
 		frame_list_free(&n->arena, &n->st[i].out);
 	ok = testnet_idle(n);
-	for (uint32_t i = 0; i < n->hosts; i++)
+	atomic_store(&n->arena.shared->chunk.fresh, chunks);
+	if (!spare) {
+		spare = n;
+		return ok;
+	}
+	for (uint32_t i = 0; i < TESTNET_HOSTS; i++)
 		munmap(n->host[i], sizeof(struct stack_host));
 	munmap(n->arena.shared, sizeof(*n->arena.shared));
 	munmap(n->arena.frames, (size_t)TESTNET_FRAMES * FRAME_BYTES);

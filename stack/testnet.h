@@ -13,7 +13,7 @@
 #include "stack/host.h"
 #include "stack/stack.h"
 
-#define TESTNET_HOSTS  4
+#define TESTNET_HOSTS  8
 #define TESTNET_CONNS  4096
 #define TESTNET_FRAMES 16384
 #define TESTNET_CHUNKS 8192

@@ -4,7 +4,7 @@
 #ifndef TOAMI_VIF_TEST_FABRIC_H
 #define TOAMI_VIF_TEST_FABRIC_H
 
-#include "vif/vif.h"
+#include "vif/control.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +18,8 @@ static inline void test_fabric_open(struct fabric *f, uint32_t vifs)
 		p.table[t] = (struct fabric_table_size){ 2, CACHE_LINE };
 	p.table[FABRIC_TABLE_VIF] =
 		(struct fabric_table_size){ vifs, sizeof(struct vif) };
+	p.table[FABRIC_TABLE_CONTROL] =
+		(struct fabric_table_size){ vifs, sizeof(struct vif_control) };
 	memfd = fabric_create(f, &p);
 	if (memfd < 0)
 		abort();

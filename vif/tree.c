@@ -11,7 +11,7 @@
  * written before. A removed one keeps parent 0 and depth 0, which ends every
  * walk.
  */
-#include "vif/vif.h"
+#include "vif/control.h"
 
 #include <errno.h>
 
@@ -76,6 +76,7 @@ static void clear(struct vif *v)
 	atomic_store(&v->parent, 0);
 	atomic_store(&v->depth, 0);
 	atomic_store(&v->host, 0);
+	atomic_store(&v->control, 0);
 	v->first_child = v->last_child = v->next = v->prev = v->chain = 0;
 	v->addr4 = v->addr6 = (struct ip_addr){ 0 };
 	for (size_t i = 0; i < VIF_NAME_MAX; i++)
@@ -187,6 +188,7 @@ int vif_remove(struct fabric *f, vif_ix ix)
 		link = &vif_at(f, *link)->chain;
 	*link = v->chain;
 	unlink_child(f, parent, ix);
+	vif_control_drop(f, ix);
 	atomic_store(&v->state, VIF_FREE);
 	clear(v);
 	slot_free(&f->table[FABRIC_TABLE_VIF], ix);

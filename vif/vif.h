@@ -26,7 +26,7 @@
 #define VIF_NAME_MAX  FABRIC_NAME_MAX /* bytes, with the final zero */
 #define VIF_PATH_MAX  ATTACH_VIF_MAX
 #define VIF_DEPTH_MAX 64
-#define VIF_BUCKETS   4096 /* of the hash of (parent, name) */
+#define VIF_BUCKETS   65536 /* of the hash of (parent, name) */
 #define VIF_ROOT      ((vif_ix)1)
 
 enum vif_state { VIF_FREE, VIF_UP };
@@ -56,6 +56,8 @@ struct vif {
 			* not part of the VIF: outlives it */
 	uint32_t uid;  /* who made it */
 	uint32_t generation; /* counts uses of the slot */
+
+	_Atomic uint32_t control; /* slot of vif/control.h; 0: none */
 
 	_Alignas(CACHE_LINE) char name[VIF_NAME_MAX];
 	struct ip_addr addr4; /* any: none of its own */

@@ -60,6 +60,9 @@ void flow_run(struct testnet *n, struct flow *f, uint64_t *random);
 /* flow_keep - keepalive for an end whose peer may vanish without a word */
 void flow_keep(struct testnet *n, const struct end *e);
 
+/* flow_tell - what its ends write */
+void flow_tell(const struct flow *f, struct oracle *o);
+
 /* flow_wake - the earliest timer of its ends */
 uint64_t flow_wake(const struct flow *f);
 

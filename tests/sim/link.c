@@ -110,7 +110,7 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 	const struct link_config *k = &w->config[from];
 	struct frame *f = frame_at(&w->n->arena, ix);
 	uint64_t at = w->n->now_ns;
-	bool twice = chance(&w->random, k->duplicate);
+	bool twice = chance(&w->random, k->duplicate), damaged = false;
 
 	if (k->wire)
 		f->flags &= (uint8_t) ~(FRAME_CSUM_OK | FRAME_NEEDS_CSUM);
@@ -139,21 +139,36 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 	}
 	/* ARP has no checksum of its own; Ethernet's would have caught it. */
 	if (k->wire && get16(f->header + 12) != ETH_ARP &&
-	    chance(&w->random, k->corrupt))
+	    chance(&w->random, k->corrupt)) {
 		ix = corrupt(w, ix);
+		damaged = true;
+	}
 	if (twice) {
 		frame_ix copy = frame_clone(&w->n->arena, ix);
 
 		if (copy)
 			heap_push(w, (struct flight){ at + k->delay_ns / 3,
-						      w->order++, from, copy });
+						      w->order++, from, copy,
+						      damaged });
 	}
-	heap_push(w, (struct flight){ at, w->order++, from, ix });
+	heap_push(w, (struct flight){ at, w->order++, from, ix, damaged });
 	w->carried++;
 	return;
 lost:
 	w->dropped++;
 	frame_free(&w->n->arena, ix);
+}
+
+static void witness(struct wire_net *w, uint32_t from, frame_ix ix, bool wire)
+{
+	const struct frame *f = frame_at(&w->n->arena, ix);
+	const struct stack_config *g = &w->n->host[from]->config;
+
+	/* What a host says to itself is on no link. */
+	if (w->oracle)
+		oracle_sent(w->oracle, f, w->n->now_ns,
+			    mac_equal(f->header, g->mac) ? UINT32_MAX : g->mtu,
+			    wire);
 }
 
 static void send_out(struct wire_net *w, uint32_t from, frame_ix ix)
@@ -163,17 +178,21 @@ static void send_out(struct wire_net *w, uint32_t from, frame_ix ix)
 	struct frame_list pieces = { 0, 0 };
 
 	if (mac_equal(f->header, n->host[from]->config.mac)) {
-		heap_push(w,
-			  (struct flight){ n->now_ns, w->order++, from, ix });
+		witness(w, from, ix, false);
+		heap_push(w, (struct flight){ n->now_ns, w->order++, from, ix,
+					      false });
 		return;
 	}
 	if (!w->config[from].wire) {
+		witness(w, from, ix, false);
 		carry(w, from, ix);
 		return;
 	}
 	frame_segment(&n->arena, ix, true, &pieces);
-	while ((ix = frame_list_pop(&n->arena, &pieces)))
+	while ((ix = frame_list_pop(&n->arena, &pieces))) {
+		witness(w, from, ix, true);
 		carry(w, from, ix);
+	}
 }
 
 void wire_net_collect(struct wire_net *w)
@@ -196,6 +215,9 @@ void wire_net_deliver(struct wire_net *w)
 	while (w->flights && w->heap[0].at_ns <= w->n->now_ns) {
 		struct flight f = heap_pop(w);
 
+		if (w->oracle)
+			oracle_heard(w->oracle, frame_at(&w->n->arena, f.frame),
+				     w->n->now_ns, f.damaged);
 		testnet_input(w->n, f.from, f.frame);
 		wire_net_collect(w);
 	}

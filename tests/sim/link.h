@@ -9,6 +9,7 @@
 #define TOAMI_TESTS_SIM_LINK_H
 
 #include "stack/testnet.h"
+#include "tests/sim/oracle.h"
 
 struct link_config {
 	bool wire;	      /* cut to MTU, checksums computed and verified */
@@ -26,6 +27,7 @@ struct flight {
 	uint64_t order;
 	uint32_t from;
 	frame_ix frame;
+	bool damaged;
 };
 
 #define FLIGHTS_MAX 16384
@@ -36,10 +38,11 @@ struct wire_net {
 	struct link_config config[TESTNET_HOSTS];
 	uint64_t busy_until[TESTNET_HOSTS];
 	uint64_t last_at[TESTNET_HOSTS];
-	struct flight heap[FLIGHTS_MAX];
+	struct oracle *oracle; /* sees what is sent and heard; may be NULL */
 	uint32_t flights;
 	uint64_t order;
 	uint64_t carried, dropped;
+	struct flight heap[FLIGHTS_MAX];
 };
 
 /* wire_net_collect - takes what the hosts have put out and sends it on its way

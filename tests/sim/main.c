@@ -37,7 +37,8 @@ struct sim {
 };
 
 static uint64_t seed_now;
-static bool verbose, faults;
+static bool verbose, faults, trace;
+static struct oracle *oracle;
 
 static struct link_config choose_link(uint64_t *r)
 {
@@ -76,11 +77,32 @@ static void say_link(const struct link_config *k)
 	       k->duplicate, k->corrupt, k->mark);
 }
 
+/*
+ * What waits for ARP leaves later than it was written, and perhaps not at all:
+ * its sender is not to blame for what it could not know.
+ */
+static void excuse_late_frames(struct oracle *o)
+{
+	static const enum oracle_rule rules[] = {
+		ORACLE_GAP,	 ORACLE_WINDOW,	    ORACLE_ANCIENT,
+		ORACLE_ACK_BACK, ORACLE_SHRUNK,	    ORACLE_SACK_RANGE,
+		ORACLE_DSACK,	 ORACLE_SACK_ORDER, ORACLE_TS_ECHO,
+		ORACLE_TS_BACK,	 ORACLE_EARLY,	    ORACLE_BACKOFF,
+		ORACLE_ECE,	 ORACLE_ECT,	    ORACLE_LOSS_WINDOW,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		oracle_excuse(o, rules[i]);
+}
+
 static void begin(struct sim *s, uint64_t seed)
 {
 	uint32_t hosts;
 
-	memset(s, 0, sizeof(*s));
+	memset(s->flow, 0, sizeof(s->flow));
+	memset(&s->w, 0, offsetof(struct wire_net, heap));
+	s->fault_ns = 0;
+	s->faults = 0;
 	s->random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
 	hosts = chance(&s->random, 700000) ? 2 : between(&s->random, 1, 3);
 	s->n = testnet_new(hosts, random_next(&s->random));
@@ -89,6 +111,10 @@ static void begin(struct sim *s, uint64_t seed)
 		s->n->host[i]->tuning.ecn = chance(&s->random, 300000) ? 1 : 2;
 	s->begin_ns = s->n->now_ns;
 	s->w.n = s->n;
+	oracle_reset(oracle, &s->n->arena);
+	s->w.oracle = oracle;
+	if (s->n->use_arp)
+		excuse_late_frames(oracle);
 	s->w.random = random_next(&s->random);
 	s->w.config[0] = choose_link(&s->random);
 	for (uint32_t i = 1; i < hosts; i++) {
@@ -111,12 +137,14 @@ static void begin(struct sim *s, uint64_t seed)
 		flow_start(s->n, &s->flow[i], kind, a, b,
 			   (uint16_t)(1000 + 2 * i), &s->random);
 		s->flow[i].unsure = s->w.config[a].corrupt;
+		flow_tell(&s->flow[i], oracle);
 		if (verbose)
 			printf("  %s %u -> %u: %u and %u bytes\n",
 			       flow_name(kind), a, b,
 			       s->flow[i].end[0].tx_total,
 			       s->flow[i].end[1].tx_total);
 	}
+	wire_net_collect(&s->w);
 	if (chance(&s->random, faults ? 1000000 : 200000))
 		s->fault_ns = s->n->now_ns +
 			      between(&s->random, 1, 3000) * NSEC_PER_MSEC;
@@ -157,6 +185,8 @@ static void step(struct sim *s)
 	if (s->fault_ns && s->fault_ns <= n->now_ns) {
 		s->fault_ns = 0;
 		s->faults++;
+		/* What is undone by a death was seen all the same. */
+		s->w.oracle = NULL;
 		if (verbose)
 			printf("  fault at %lu ms\n",
 			       (unsigned long)((n->now_ns - s->begin_ns) /
@@ -258,7 +288,7 @@ static const char *finish(struct sim *s)
 static bool run_seed(uint64_t seed)
 {
 	static struct sim s;
-	const char *bad;
+	const char *bad, *text;
 	uint64_t steps = 0;
 
 	seed_now = seed;
@@ -274,6 +304,8 @@ static bool run_seed(uint64_t seed)
 		steps++;
 	}
 	bad = finish(&s);
+	if (oracle_verdict(oracle, &text) && !bad)
+		bad = text;
 	if (verbose)
 		printf("  %lu steps, %lu ms, %lu frames, %lu lost\n",
 		       (unsigned long)steps,
@@ -306,7 +338,7 @@ static void on_abort(int sig)
 
 int main(int argc, char **argv)
 {
-	uint64_t seed = 1, n = 1, failed = 0;
+	uint64_t seed = 1, n = 1, failed = 0, segments, connections;
 
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--seed") && i + 1 < argc)
@@ -315,18 +347,26 @@ int main(int argc, char **argv)
 			n = strtoull(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "--verbose"))
 			verbose = true;
+		else if (!strcmp(argv[i], "--trace"))
+			trace = true;
 		else if (!strcmp(argv[i], "--faults"))
 			faults = true;
 		else
 			return 2;
 	}
 	signal(SIGABRT, on_abort);
+	oracle = oracle_new(NULL);
+	if (trace)
+		oracle_trace(oracle, stdout);
 	for (uint64_t i = 0; i < n && failed < 10; i++) {
 		if (verbose)
 			printf("seed %lu\n", (unsigned long)(seed + i));
 		failed += !run_seed(seed + i);
 	}
-	printf("%lu seeds, %lu failed\n", (unsigned long)n,
-	       (unsigned long)failed);
+	oracle_counts(oracle, &segments, &connections);
+	printf("%lu seeds, %lu failed; %lu connections, %lu segments seen\n",
+	       (unsigned long)n, (unsigned long)failed,
+	       (unsigned long)connections, (unsigned long)segments);
+	oracle_free(oracle);
 	return failed != 0;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* NAME=VALUE words: what is set on a VIF. */
+#ifndef TOAMI_CLI_WORDS_H
+#define TOAMI_CLI_WORDS_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* words_add - one word into *set, made where it is NULL. 0, or EX_USAGE and the
+ * sentence printed. */
+int words_add(json_t **set, const char *word);
+
+/* words_help - the table of properties, with examples */
+void words_help(FILE *to);
+
+/* words_print - "name=value" of each property in @set, as the daemon sent it,
+ * with @before before each and @after behind */
+void words_print(const json_t *set, const char *before, const char *after,
+		 FILE *to);
+
+#endif

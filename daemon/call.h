@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A request under way, and what its verbs share.
+ *
+ * A verb takes the request and returns its result, an object, or NULL and why
+ * not. verbs.c has the list.
+ */
+#ifndef TOAMI_DAEMON_CALL_H
+#define TOAMI_DAEMON_CALL_H
+
+#include "daemon/daemon.h"
+
+#include <jansson.h>
+
+struct call {
+	struct daemon *daemon;
+	const struct peer *peer;
+	const json_t *request;
+	struct refusal *why;
+};
+
+/* call_text - a string of the request: NULL when it is not there, and *bad when
+ * it is something else */
+const char *call_text(struct call *c, const char *key, bool *bad);
+
+/* call_path - the path of the request, which must be there; NULL and why not */
+const char *call_path(struct call *c);
+
+/* call_flag - is @key true in the request? */
+static inline bool call_flag(const struct call *c, const char *key)
+{
+	return json_is_true(json_object_get(c->request, key));
+}
+
+/* --- vif_verbs.c -------------------------------------------------------------
+ */
+json_t *do_vif_add(struct call *c);
+json_t *do_vif_set(struct call *c);
+json_t *do_vif_rm(struct call *c);
+json_t *do_vif_ls(struct call *c);
+json_t *do_vif_show(struct call *c);
+json_t *do_run_prepare(struct call *c);
+
+#endif

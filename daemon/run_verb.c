@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Finding the VIF of a program that is about to start; docs/protocol.md. */
+#include "daemon/call.h"
+#include "daemon/hosts.h"
+#include "daemon/members.h"
+#include "daemon/request.h"
+#include "daemon/vif_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A program's name as a VIF's: what does not belong there becomes '-'. */
+static void name_for(const char *program, char name[VIF_NAME_MAX])
+{
+	size_t n = 0;
+
+	for (; *program && n < VIF_NAME_MAX - 8; program++, n++)
+		name[n] = vif_name_ok(program, 1) && (*program != '-' || !n)
+				  ? (n ? '-' : '_')
+				  : *program;
+	name[n] = 0;
+	if (!n)
+		snprintf(name, VIF_NAME_MAX, "program");
+}
+
+/*
+ * The path for a program that was given none: /NAME, or the first of /NAME-2,
+ * /NAME-3 and so on that no other program is on. Who may not make that one
+ * stays where he is.
+ */
+static void choose_path(struct call *c, proc_ix member, const char *program,
+			char path[VIF_PATH_MAX])
+{
+	const struct fabric *f = daemon_fabric(c->daemon);
+	char name[VIF_NAME_MAX];
+	vif_ix ix;
+
+	if (member && !rights_all(c->daemon, c->peer)) {
+		vif_path(f, f->procs[member].vif, path);
+		return;
+	}
+	name_for(program, name);
+	snprintf(path, VIF_PATH_MAX, "/%s", name);
+	for (int n = 2; n <= FABRIC_PROC_MAX; n++) {
+		ix = vif_find(f, path);
+		if (!ix || !members_busy(c->daemon->members, ix, c->peer->pid))
+			return;
+		snprintf(path, VIF_PATH_MAX, "/%s-%d", name, n);
+	}
+}
+
+/* A process moves itself only downward, but where it has rights. */
+static int may_go(struct call *c, proc_ix member, vif_ix ix)
+{
+	const struct fabric *f = daemon_fabric(c->daemon);
+
+	if (member && vif_below(f, ix, f->procs[member].vif))
+		return 0;
+	return rights_use(c->daemon, c->peer, ix, c->why);
+}
+
+static bool any_given(const struct change *change)
+{
+	for (size_t i = 0; i < PROPS; i++)
+		if (change->given[i])
+			return true;
+	return false;
+}
+
+json_t *do_run_prepare(struct call *c)
+{
+	char chosen[VIF_PATH_MAX];
+	bool bad = false;
+	const char *path = call_text(c, "path", &bad);
+	const char *address = call_text(c, "address", &bad);
+	const char *program = call_text(c, "program", &bad);
+	struct change change = { 0 };
+	json_t *result = NULL;
+	proc_ix member;
+	vif_ix ix, top;
+
+	if (bad)
+		return NULL;
+	member = members_find(c->daemon->members, c->peer->pid);
+	if (!path) {
+		choose_path(c, member, program ? program : "", chosen);
+		path = chosen;
+	}
+	if (change_read(&change, json_object_get(c->request, "set"), path,
+			c->why))
+		goto out;
+	ix = hosts_make(c->daemon, path, address, c->peer, &top, c->why);
+	if (!ix)
+		goto out;
+	if (may_go(c, member, ix) ||
+	    (ix == top && any_given(&change) &&
+	     rights_change(c->daemon, c->peer, ix, c->why)) ||
+	    change_apply(c->daemon, c->peer, &change, ix, false, c->why)) {
+		hosts_take_back(c->daemon, ix, top);
+		goto out;
+	}
+	/*
+	 * A command that is on the fabric itself (`toami run` in a shell of
+	 * `toami run`) keeps its slot when it becomes the program: the slot
+	 * moves.
+	 */
+	if (member)
+		daemon_fabric(c->daemon)->procs[member].vif = ix;
+	else
+		members_claim(c->daemon->members, c->peer->pid, ix);
+	result = vif_json(c->daemon, ix);
+out:
+	change_fini(&change);
+	return result;
+}
+

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See settings.h.
+ *
+ * The notes are an array beside the table of VIFs: of virtual size, a page
+ * costs memory from its first use on. `claimed` and `below` are kept up to
+ * date along the path to the root with each change, so that none of 100,000
+ * siblings has to be looked at when one of them changes.
+ */
+#include "daemon/settings.h"
+#include "vif/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum text_at { TEXT_FILTER, TEXT_FILTER_IN, TEXT_PROGRAM, TEXT_PROGRAM_IN, TEXTS };
+
+struct note {
+	uint64_t claimed;     /* by the children, together */
+	uint64_t min;	      /* as set: what it claims itself */
+	uint32_t below;	      /* VIFs */
+	uint32_t owner_and_1; /* 0: none */
+	char **text;	      /* [TEXTS], or NULL */
+};
+
+struct owner {
+	uid_t uid;
+	uint32_t vifs;
+};
+
+struct settings {
+	struct note *note; /* [max_vifs] */
+	struct owner *owner;
+	size_t owners;
+};
+
+/* Where the numbers of a property lie. Width 0: elsewhere. */
+static const struct place {
+	uint16_t offset;
+	uint8_t width;
+} place[PROPS][PROP_PARTS] = {
+#define AT(field)                                  \
+	{ offsetof(struct vif_control, field),     \
+	  sizeof(((struct vif_control *)0)->field) }
+	[PROP_ID_RATE] = { AT(rate_bps) },
+	[PROP_ID_RATE_IN] = { AT(rate_in_bps) },
+	[PROP_ID_MIN] = { AT(min_bps) },
+	[PROP_ID_WEIGHT] = { AT(weight) },
+	[PROP_ID_PRIO] = { AT(prio) },
+	[PROP_ID_LIMIT] = { AT(limit_bytes), AT(limit_ns) },
+	[PROP_ID_DELAY] = { AT(delay_ns) },
+	[PROP_ID_JITTER] = { AT(jitter_ns) },
+	[PROP_ID_LOSS] = { AT(loss_ppm) },
+	[PROP_ID_REORDER] = { AT(reorder_ppm) },
+	[PROP_ID_DUPLICATE] = { AT(duplicate_ppm) },
+	[PROP_ID_SAMPLE] = { AT(sample) },
+	[PROP_ID_QUOTA] = { AT(quota_children), AT(quota_depth),
+			    AT(quota_queue_bytes), AT(quota_program_ns) },
+#undef AT
+};
+
+static const enum prop_id text_prop[TEXTS] = {
+	PROP_ID_FILTER, PROP_ID_FILTER_IN, PROP_ID_PROGRAM, PROP_ID_PROGRAM_IN
+};
+
+struct settings *settings_new(struct daemon *d)
+{
+	struct settings *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->note = calloc(d->options->max_vifs, sizeof(*s->note));
+	if (s->note)
+		return s;
+	free(s);
+	return NULL;
+}
+
+static void free_texts(struct note *n)
+{
+	for (int i = 0; n->text && i < TEXTS; i++)
+		free(n->text[i]);
+	free(n->text);
+	n->text = NULL;
+}
+
+void settings_free(struct settings *s)
+{
+	if (!s)
+		return;
+	free(s->note);
+	free(s->owner);
+	free(s);
+}
+
+static struct note *note_of(struct daemon *d, vif_ix ix)
+{
+	return &d->settings->note[ix];
+}
+
+static uint64_t load_place(const struct vif_control *c, struct place at)
+{
+	const char *p = (const char *)c + at.offset;
+
+	if (!c || !at.width)
+		return 0;
+	if (at.width == 4)
+		return atomic_load_explicit((const _Atomic uint32_t *)p,
+					    memory_order_relaxed);
+	return atomic_load_explicit((const _Atomic uint64_t *)p,
+				    memory_order_relaxed);
+}
+
+static void store_place(struct vif_control *c, struct place at, uint64_t n)
+{
+	char *p = (char *)c + at.offset;
+
+	if (at.width == 4)
+		atomic_store_explicit((_Atomic uint32_t *)p, (uint32_t)n,
+				      memory_order_relaxed);
+	else if (at.width)
+		atomic_store_explicit((_Atomic uint64_t *)p, n,
+				      memory_order_relaxed);
+}
+
+void settings_get(struct daemon *d, vif_ix ix, struct prop_value of[PROPS])
+{
+	const struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
+	const struct note *n = note_of(d, ix);
+
+	memset(of, 0, PROPS * sizeof(*of));
+	for (int id = 0; c && id < PROPS; id++)
+		for (size_t i = 0; i < prop_table[id].parts; i++)
+			of[id].n[i] = load_place(c, place[id][i]);
+	of[PROP_ID_OWNER].n[0] = n->owner_and_1;
+	for (int i = 0; n->text && i < TEXTS; i++)
+		of[text_prop[i]].text = n->text[i];
+}
+
+/* --- guarantees --------------------------------------------------------------
+ */
+
+static uint64_t claim_of(const struct note *n)
+{
+	return n->min ? n->min : n->claimed;
+}
+
+/* The claim of a VIF below @ix has changed from @old to @now. */
+static void claim_up(struct daemon *d, vif_ix ix, uint64_t old, uint64_t now)
+{
+	const struct fabric *f = daemon_fabric(d);
+
+	while (ix && old != now) {
+		struct note *n = note_of(d, ix);
+		uint64_t before = claim_of(n);
+
+		n->claimed += now - old;
+		old = before;
+		now = claim_of(n);
+		ix = vif_parent(vif_at(f, ix));
+	}
+}
+
+static void set_min(struct daemon *d, vif_ix ix, uint64_t min)
+{
+	struct note *n = note_of(d, ix);
+	uint64_t before = claim_of(n);
+
+	n->min = min;
+	claim_up(d, vif_parent(vif_at(daemon_fabric(d), ix)), before,
+		 claim_of(n));
+}
+
+static void rate_word(uint64_t bps, char word[PROP_TEXT_MAX])
+{
+	prop_print(PROP_ID_RATE, &(struct prop_value){ .n = { bps } }, word);
+}
+
+/* What the rates of @ix let through; UINT64_MAX: anything. */
+static uint64_t ceiling_of(const struct prop_value of[PROPS], const char **name)
+{
+	uint64_t out = of[PROP_ID_RATE].n[0], in = of[PROP_ID_RATE_IN].n[0];
+
+	if (in && (!out || in < out)) {
+		*name = "rate-in";
+		return in;
+	}
+	*name = "rate";
+	return out ? out : UINT64_MAX;
+}
+
+/* @of: what @ix has, or is about to have; its note has its min already. */
+static int check_one(struct daemon *d, vif_ix ix,
+		     const struct prop_value of[PROPS], struct refusal *why)
+{
+	const struct note *n = note_of(d, ix);
+	const char *name;
+	uint64_t most = ceiling_of(of, &name);
+	char path[VIF_PATH_MAX], sum[PROP_TEXT_MAX], has[PROP_TEXT_MAX];
+
+	vif_path(daemon_fabric(d), ix, path);
+	if (n->min > most) {
+		rate_word(n->min, sum);
+		rate_word(most, has);
+		return refuse(why, "guarantee", EX_DATAERR,
+			      "VIF %.200s cannot be guaranteed %s, more than "
+			      "its %s of %s: lower min or raise %s",
+			      path, sum, name, has, name);
+	}
+	if (n->min) {
+		most = n->min;
+		name = "min";
+	}
+	if (n->claimed <= most)
+		return 0;
+	rate_word(n->claimed, sum);
+	rate_word(most, has);
+	return refuse(why, "guarantee", EX_DATAERR,
+		      "the guarantees of the VIFs below %.200s would add up to "
+		      "%s, more than its %s of %s: lower one of them, or raise "
+		      "%s of %.64s",
+		      path, sum, name, has, name, path);
+}
+
+int settings_check(struct daemon *d, vif_ix ix, struct refusal *why)
+{
+	struct prop_value of[PROPS];
+
+	for (; ix; ix = vif_parent(vif_at(daemon_fabric(d), ix))) {
+		if (!note_of(d, ix)->claimed && !note_of(d, ix)->min)
+			continue;
+		settings_get(d, ix, of);
+		if (check_one(d, ix, of, why))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- owners and texts --------------------------------------------------------
+ */
+
+/* Counts the VIFs of each owner: few, so a list. */
+static int count_owner(struct settings *s, uint32_t owner_and_1, int by)
+{
+	struct owner *o;
+
+	if (!owner_and_1)
+		return 0;
+	for (size_t i = 0; i < s->owners; i++)
+		if (s->owner[i].uid == owner_and_1 - 1) {
+			s->owner[i].vifs += (uint32_t)by;
+			return 0;
+		}
+	o = realloc(s->owner, (s->owners + 1) * sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	s->owner = o;
+	o[s->owners++] = (struct owner){ owner_and_1 - 1, (uint32_t)by };
+	return 0;
+}
+
+static int put_owner(struct daemon *d, vif_ix ix, uint32_t owner_and_1)
+{
+	struct note *n = note_of(d, ix);
+
+	if (n->owner_and_1 == owner_and_1)
+		return 0;
+	if (count_owner(d->settings, owner_and_1, 1))
+		return -ENOMEM;
+	count_owner(d->settings, n->owner_and_1, -1);
+	n->owner_and_1 = owner_and_1;
+	return 0;
+}
+
+bool settings_owns(struct daemon *d, uid_t uid)
+{
+	const struct settings *s = d->settings;
+
+	for (size_t i = 0; s && i < s->owners; i++)
+		if (s->owner[i].uid == uid && s->owner[i].vifs)
+			return true;
+	return false;
+}
+
+bool settings_owner(struct daemon *d, vif_ix ix, uid_t *uid)
+{
+	uint32_t owner = note_of(d, ix)->owner_and_1;
+
+	*uid = owner - 1;
+	return owner;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+/*
+ * Packet programs: the one place where the text of a filter or a program is
+ * handed on. What runs them is not part of this daemon yet.
+ */
+static int put_program(struct daemon *d, vif_ix ix, enum prop_id id,
+		       const char *text, struct refusal *why)
+{
+	char path[VIF_PATH_MAX];
+
+	vif_path(daemon_fabric(d), ix, path);
+	if (!text || !*text)
+		return 0;
+	return refuse(why, "unsupported", EX_UNAVAILABLE,
+		      "VIF %.200s gets no %s: this daemon is built without "
+		      "packet programs",
+		      path, prop_table[id].name);
+}
+
+static int put_texts(struct daemon *d, vif_ix ix,
+		     const struct prop_value of[PROPS], struct refusal *why)
+{
+	struct note *n = note_of(d, ix);
+
+	for (int i = 0; i < TEXTS; i++) {
+		const char *now = of[text_prop[i]].text;
+		char *copy;
+
+		if (same_text(n->text ? n->text[i] : NULL, now))
+			continue;
+		if (!n->text)
+			n->text = calloc(TEXTS, sizeof(*n->text));
+		copy = strdup(now ? now : "");
+		if (!n->text || !copy) {
+			free(copy);
+			return refuse(why, "internal", EX_OSERR,
+				      "out of memory");
+		}
+		if (put_program(d, ix, text_prop[i], now, why)) {
+			free(copy);
+			return -1;
+		}
+		free(n->text[i]);
+		n->text[i] = copy;
+	}
+	return 0;
+}
+
+/* --- putting -----------------------------------------------------------------
+ */
+
+static void write_numbers(struct daemon *d, vif_ix ix,
+			  const struct prop_value of[PROPS])
+{
+	struct fabric *f = daemon_fabric(d);
+	struct vif_control *c;
+	bool any = false;
+
+	for (int id = 0; id < PROPS; id++)
+		for (size_t i = 0; i < prop_table[id].parts; i++)
+			any = any || (place[id][i].width && of[id].n[i]);
+	for (int i = 0; i < TEXTS; i++)
+		any = any || prop_is_set(&of[text_prop[i]]);
+	c = any ? vif_control_make(f, ix) : vif_control_of(f, ix);
+	if (!c)
+		return;
+	for (int id = 0; id < PROPS; id++)
+		for (size_t i = 0; i < prop_table[id].parts; i++)
+			store_place(c, place[id][i], of[id].n[i]);
+	if (!any)
+		vif_control_drop(f, ix);
+}
+
+int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
+		 bool later, struct refusal *why)
+{
+	struct note *n = note_of(d, ix);
+	uint64_t min = n->min;
+
+	set_min(d, ix, of[PROP_ID_MIN].n[0]);
+	if (!later &&
+	    (check_one(d, ix, of, why) ||
+	     settings_check(d, vif_parent(vif_at(daemon_fabric(d), ix)), why)))
+		goto refused;
+	if (put_texts(d, ix, of, why))
+		goto refused;
+	if (put_owner(d, ix, (uint32_t)of[PROP_ID_OWNER].n[0])) {
+		refuse(why, "internal", EX_OSERR, "out of memory");
+		goto refused;
+	}
+	write_numbers(d, ix, of);
+	return 0;
+refused:
+	set_min(d, ix, min);
+	return -1;
+}
+
+/* --- the tree changes --------------------------------------------------------
+ */
+
+/* @ix and what is below it is counted by those above, or no longer. */
+static void count_up(struct daemon *d, vif_ix ix, int sign)
+{
+	uint32_t vifs = 1 + note_of(d, ix)->below;
+	vif_ix up = ix;
+
+	while ((up = vif_parent(vif_at(daemon_fabric(d), up))))
+		note_of(d, up)->below += sign < 0 ? -vifs : vifs;
+}
+
+void settings_leave(struct daemon *d, vif_ix ix)
+{
+	claim_up(d, vif_parent(vif_at(daemon_fabric(d), ix)),
+		 claim_of(note_of(d, ix)), 0);
+	count_up(d, ix, -1);
+}
+
+void settings_arrive(struct daemon *d, vif_ix ix)
+{
+	claim_up(d, vif_parent(vif_at(daemon_fabric(d), ix)), 0,
+		 claim_of(note_of(d, ix)));
+	count_up(d, ix, 1);
+}
+
+void settings_born(struct daemon *d, vif_ix ix)
+{
+	memset(note_of(d, ix), 0, sizeof(struct note));
+	count_up(d, ix, 1);
+}
+
+void settings_gone(struct daemon *d, vif_ix ix)
+{
+	struct prop_value none[PROPS];
+	struct refusal unused;
+
+	memset(none, 0, sizeof(none));
+	settings_put(d, ix, none, true, &unused);
+	free_texts(note_of(d, ix));
+	count_up(d, ix, -1);
+}
+
+uint32_t settings_below(struct daemon *d, vif_ix ix)
+{
+	return note_of(d, ix)->below;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The verbs that make, change, list and remove VIFs; docs/protocol.md. */
+#include "daemon/call.h"
+#include "daemon/hosts.h"
+#include "daemon/request.h"
+#include "daemon/settings.h"
+#include "daemon/vif_json.h"
+
+json_t *do_vif_add(struct call *c)
+{
+	const char *path = call_path(c), *address;
+	struct change change;
+	bool bad = false;
+	json_t *result = NULL;
+	vif_ix ix, top;
+
+	address = call_text(c, "address", &bad);
+	if (!path || bad)
+		return NULL;
+	if (change_read(&change, json_object_get(c->request, "set"), path,
+			c->why))
+		goto out;
+	ix = hosts_make(c->daemon, path, address, c->peer, &top, c->why);
+	if (!ix)
+		goto out;
+	if (ix == top && !call_flag(c, "keep")) {
+		refuse(c->why, "vif-exists", EX_CANTCREAT,
+		       "VIF %.64s exists already: 'toami vif show %.64s' shows "
+		       "it, 'toami vif set %.64s' changes it",
+		       path, path, path);
+		goto out;
+	}
+	if ((ix == top && rights_change(c->daemon, c->peer, ix, c->why)) ||
+	    change_apply(c->daemon, c->peer, &change, ix, false, c->why))
+		hosts_take_back(c->daemon, ix, top);
+	else
+		result = vif_json(c->daemon, ix);
+out:
+	change_fini(&change);
+	return result;
+}
+
+json_t *do_vif_set(struct call *c)
+{
+	const char *path = call_path(c);
+	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	struct change change;
+	json_t *result = NULL;
+
+	if (!ix || rights_change(c->daemon, c->peer, ix, c->why))
+		return NULL;
+	if (!change_read(&change, json_object_get(c->request, "set"), path,
+			 c->why) &&
+	    !change_apply(c->daemon, c->peer, &change, ix, false, c->why))
+		result = vif_json(c->daemon, ix);
+	change_fini(&change);
+	return result;
+}
+
+json_t *do_vif_rm(struct call *c)
+{
+	const char *path = call_path(c);
+	bool below = call_flag(c, "recursive");
+	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+
+	if (!ix || rights_change(c->daemon, c->peer, ix, c->why) ||
+	    hosts_remove(c->daemon, ix, below, c->why))
+		return NULL;
+	return json_object();
+}
+
+json_t *do_vif_ls(struct call *c)
+{
+	bool bad = false;
+	const char *path = call_text(c, "path", &bad);
+	vif_ix top;
+
+	if (bad)
+		return NULL;
+	top = hosts_find(c->daemon, path ? path : "/", c->why);
+	return top ? json_pack("{s:o}", "vifs", vif_json_tree(c->daemon, top))
+		   : NULL;
+}
+
+json_t *do_vif_show(struct call *c)
+{
+	const char *path = call_path(c);
+	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+
+	return ix ? vif_json(c->daemon, ix) : NULL;
+}

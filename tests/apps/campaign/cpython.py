@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""CPython's own tests of sockets, on the kernel and on a fabric, case by case.
+
+Usage: cpython.py [--python PYTHON] [--module NAME]... [--list] [--keep FILE]
+
+Each class of cases runs in a process of its own, once as it is and once under
+`toami run`; a case that hangs is ended with its process, and the rest of its class
+goes on. Prints every case whose result differs, with the last line of what it said,
+then the totals. The exit status is 0 if at most 2 % of the cases differ. A case that
+fails in one run on the kernel and not in the next is not told apart from one of ours:
+look at those that the fabric alone fails.
+
+Needs CPython's test package (Debian: libpython3.11-testsuite) and TOAMI_BUILD.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+MODULES = ["test.test_socket", "test.test_selectors", "test.test_asyncio", "test.test_ssl"]
+CLASS_SECONDS = 90  # a class that says nothing for so long hangs
+LIMIT = 0.02
+
+# Runs in the tested interpreter: names cases, or runs those on standard input.
+RUNNER = r"""
+import json, sys, unittest
+try:
+    from test import support
+    support.use_resources = ["network", "cpu"]
+except ImportError:
+    pass
+import warnings
+warnings.simplefilter("ignore")
+
+def flat(suite):
+    for t in suite:
+        if isinstance(t, unittest.TestSuite):
+            yield from flat(t)
+        else:
+            yield t
+
+module, mode, out = sys.argv[1:4]
+load = unittest.defaultTestLoader
+if mode == "list":
+    if module == "test.test_asyncio":
+        import os, test.test_asyncio as pkg
+        names = sorted("test.test_asyncio." + f[:-3] for f in os.listdir(os.path.dirname(pkg.__file__))
+                       if f.startswith("test_") and f.endswith(".py"))
+    else:
+        names = [module]
+    with open(out, "w") as f:
+        for n in names:
+            for t in flat(load.loadTestsFromName(n)):
+                f.write(t.id() + "\n")
+    sys.exit(0)
+
+class Result(unittest.TestResult):
+    def say(self, test, what, text=""):
+        self.out.write(json.dumps([test.id(), what, text]) + "\n")
+        self.out.flush()
+    def startTest(self, test):
+        super().startTest(test)
+        self.bad = False
+        self.say(test, "start")
+    def addSuccess(self, test):
+        if not self.bad:
+            self.say(test, "ok")
+    def last(self, err):
+        return self._exc_info_to_string(err, self.current).strip().splitlines()[-1][:200]
+    current = None
+    def addError(self, test, err):
+        self.current = test
+        self.bad = True
+        self.say(test, "error", self.last(err))
+    def addFailure(self, test, err):
+        self.current = test
+        self.bad = True
+        self.say(test, "fail", self.last(err))
+    def addSubTest(self, test, sub, err):
+        if err is not None:
+            self.current = test
+            self.bad = True
+            self.say(test, "fail", self.last(err))
+    def addSkip(self, test, why):
+        self.bad = True
+        self.say(test, "skip", why)
+    def addExpectedFailure(self, test, err):
+        self.say(test, "ok")
+    def addUnexpectedSuccess(self, test):
+        self.say(test, "fail", "succeeds")
+
+r = Result()
+r.out = open(out, "a")
+suite = unittest.TestSuite(load.loadTestsFromName(n) for n in sys.stdin.read().split())
+suite.run(r)
+"""
+
+
+def of_class(case):
+    return case.rsplit(".", 1)[0]
+
+
+def run_some(python, prefix, module, cases, env):
+    """Runs @cases; yields (case, what, text). What hangs is left out in the next try."""
+    left = list(cases)
+    while left:
+        with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as out, \
+                tempfile.TemporaryDirectory() as cwd:
+            p = subprocess.Popen(prefix + [python, "-c", RUNNER, module, "run", out.name],
+                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, cwd=cwd, env=env,
+                                 start_new_session=True, text=True)
+            hung = ended = False
+            try:
+                p.communicate("\n".join(left), timeout=CLASS_SECONDS)
+                ended = True
+            except subprocess.TimeoutExpired:
+                hung = True
+                os.killpg(p.pid, signal.SIGKILL)
+                p.communicate()
+            said = [json.loads(line) for line in out if line.endswith("\n")]
+        open_case, seen = None, {}
+        for case, what, text in said:
+            if what == "start":
+                open_case = case
+            else:
+                seen[case] = (what, text)
+                open_case = None
+        for case, (what, text) in seen.items():
+            yield case, what, text
+        if open_case and open_case not in seen:
+            seen[open_case] = None
+            yield open_case, "hang" if hung else "crash", f"status {p.returncode}"
+        before = len(left)
+        left = [c for c in left if c not in seen]
+        if len(left) == before or (ended and p.returncode == 0):
+            # setUpClass skipped or failed: none of them ran.
+            for c in left:
+                yield c, "not run", ""
+            return
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--python", default="/usr/bin/python3")
+    ap.add_argument("--module", action="append")
+    ap.add_argument("--match", default="", help="only cases whose name has this in it")
+    ap.add_argument("--keep", help="results of the kernel, kept there between runs")
+    ap.add_argument("--list", action="store_true", help="name the cases only")
+    args = ap.parse_args()
+    build = os.environ.get("TOAMI_BUILD", "build")
+    toami = os.path.join(build, "toami")
+    env = dict(os.environ)
+    env["TOAMI_DIR"] = tempfile.mkdtemp()
+    env["PYTHONWARNINGS"] = "ignore"
+    kept = {}
+    if args.keep and os.path.exists(args.keep):
+        with open(args.keep) as f:
+            kept = json.load(f)
+    total = differ = worse = 0
+    for module in args.module or MODULES:
+        with tempfile.NamedTemporaryFile("r") as names:
+            if subprocess.run([args.python, "-c", RUNNER, module, "list", names.name],
+                              env=env).returncode:
+                print(f"skipped: {module} is not installed")
+                return 77
+            cases = [c for c in names.read().split() if args.match in c]
+        if args.list:
+            print("\n".join(cases))
+            continue
+        classes = {}
+        for c in cases:
+            classes.setdefault(of_class(c), []).append(c)
+        for members in classes.values():
+            if not all(c in kept for c in members):
+                for case, what, text in run_some(args.python, [], module, members, env):
+                    kept[case] = [what, text]
+            ours = {case: (what, text) for case, what, text in
+                    run_some(args.python, [toami, "run", "-v", "/py", "--"], module,
+                             members, env)}
+            for c in members:
+                there = kept.get(c, ["not run", ""])
+                here = ours.get(c, ("not run", ""))
+                total += 1
+                if there[0] == here[0]:
+                    continue
+                differ += 1
+                worse += there[0] in ("ok", "skip", "not run") and here[0] not in ("ok", "skip")
+                print(f"{c}: kernel {there[0]}, fabric {here[0]}: {here[1] or there[1]}",
+                      flush=True)
+        if args.keep:
+            with open(args.keep, "w") as f:
+                json.dump(kept, f)
+    if not args.list:
+        print(f"{total} cases, {differ} differ ({100 * differ / max(total, 1):.1f} %), "
+              f"{worse} worse on the fabric")
+        subprocess.run([toami, "down"], env=env)
+        return 0 if differ <= LIMIT * total else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
