@@ -15,69 +15,125 @@
 
 #define K UINT64_C(1000)
 
-#define RATE_MIN K		 /* a frame takes 12 s then */
+#define RATE_MIN K /* a frame takes 12 s then */
 #define RATE_MAX (10 * K * K * K * K)
 #define TIME_MAX (100 * NSEC_PER_SEC)
 
-#define RATE_PART  { NULL, PROP_RATE, RATE_MIN, RATE_MAX }
-#define SHARE_PART { NULL, PROP_SHARE, 1, VIF_PPM }
-#define TIME_PART  { NULL, PROP_TIME, 1, TIME_MAX }
-#define TEXT_PART  { NULL, PROP_STRING, 0, 0 }
+#define RATE_PART                                   \
+	{                                           \
+		NULL, PROP_RATE, RATE_MIN, RATE_MAX \
+	}
+#define SHARE_PART                           \
+	{                                    \
+		NULL, PROP_SHARE, 1, VIF_PPM \
+	}
+#define TIME_PART                            \
+	{                                    \
+		NULL, PROP_TIME, 1, TIME_MAX \
+	}
+#define TEXT_PART                       \
+	{                               \
+		NULL, PROP_STRING, 0, 0 \
+	}
 
 const struct prop prop_table[PROPS] = {
-	[PROP_ID_RATE] = { "rate", "ceiling of what leaves", "100mbit", 1,
+	[PROP_ID_RATE] = { "rate",
+			   "ceiling of what leaves",
+			   "100mbit",
+			   1,
 			   { RATE_PART } },
-	[PROP_ID_RATE_IN] = { "rate-in", "ceiling of what enters", "100mbit", 1,
+	[PROP_ID_RATE_IN] = { "rate-in",
+			      "ceiling of what enters",
+			      "100mbit",
+			      1,
 			      { RATE_PART } },
 	[PROP_ID_MIN] = { "min",
-			  "guaranteed share of what the VIF above has, each way",
-			  "10mbit", 1, { RATE_PART } },
+			  "guaranteed share of what the VIF above has, each "
+			  "way",
+			  "10mbit",
+			  1,
+			  { RATE_PART } },
 	[PROP_ID_WEIGHT] = { "weight",
-			     "share of the excess among siblings (1)", "4", 1,
+			     "share of the excess among siblings (1)",
+			     "4",
+			     1,
 			     { { NULL, PROP_COUNT, 1, VIF_WEIGHT_MAX } } },
-	[PROP_ID_PRIO] = { "prio", "among siblings: 0 goes first (0)", "1", 1,
+	[PROP_ID_PRIO] = { "prio",
+			   "among siblings: 0 goes first (0)",
+			   "1",
+			   1,
 			   { { NULL, PROP_COUNT, 0, VIF_PRIO_MAX } } },
 	[PROP_ID_LIMIT] = { "limit",
 			    "of the queue, in bytes, in time, or both",
-			    "256kb,50ms", 2,
-			    { { NULL, PROP_BYTES, 2 * K, 4 * K * K * K },
+			    "256kb,50ms",
+			    2,
+			    { { NULL, PROP_BYTES, 2 * K, 4 * K *K *K },
 			      { NULL, PROP_TIME, NSEC_PER_USEC, TIME_MAX } } },
-	[PROP_ID_DELAY] = { "delay", "of what leaves: link emulation", "20ms",
-			    1, { TIME_PART } },
-	[PROP_ID_JITTER] = { "jitter", "more or less delay, at random", "5ms",
-			     1, { TIME_PART } },
-	[PROP_ID_LOSS] = { "loss", "of frames that leave, at random", "1%", 1,
+	[PROP_ID_DELAY] = { "delay",
+			    "of what leaves: link emulation",
+			    "20ms",
+			    1,
+			    { TIME_PART } },
+	[PROP_ID_JITTER] = { "jitter",
+			     "more or less delay, at random",
+			     "5ms",
+			     1,
+			     { TIME_PART } },
+	[PROP_ID_LOSS] = { "loss",
+			   "of frames that leave, at random",
+			   "1%",
+			   1,
 			   { SHARE_PART } },
-	[PROP_ID_REORDER] = { "reorder", "frames that overtake the delay",
-			      "0.1%", 1, { SHARE_PART } },
-	[PROP_ID_DUPLICATE] = { "duplicate", "frames that leave twice", "0.1%",
-				1, { SHARE_PART } },
+	[PROP_ID_REORDER] = { "reorder",
+			      "frames that overtake the delay",
+			      "0.1%",
+			      1,
+			      { SHARE_PART } },
+	[PROP_ID_DUPLICATE] = { "duplicate",
+				"frames that leave twice",
+				"0.1%",
+				1,
+				{ SHARE_PART } },
 	[PROP_ID_FILTER] = { "filter",
-			     "what may leave: a pcap expression", "'tcp port 80'",
-			     1, { TEXT_PART } },
+			     "what may leave: a pcap expression",
+			     "'tcp port 80'",
+			     1,
+			     { TEXT_PART } },
 	[PROP_ID_FILTER_IN] = { "filter-in",
 				"what may enter: a pcap expression",
-				"'not udp'", 1, { TEXT_PART } },
+				"'not udp'",
+				1,
+				{ TEXT_PART } },
 	[PROP_ID_PROGRAM] = { "program",
 			      "eBPF object that sees what leaves",
-			      "/etc/toami/count.o", 1, { TEXT_PART } },
+			      "/etc/toami/count.o",
+			      1,
+			      { TEXT_PART } },
 	[PROP_ID_PROGRAM_IN] = { "program-in",
 				 "eBPF object that sees what enters",
-				 "/etc/toami/count.o", 1, { TEXT_PART } },
-	[PROP_ID_SAMPLE] = { "sample", "one frame of so many is reported",
-			     "1000", 1,
+				 "/etc/toami/count.o",
+				 1,
+				 { TEXT_PART } },
+	[PROP_ID_SAMPLE] = { "sample",
+			     "one frame of so many is reported",
+			     "1000",
+			     1,
 			     { { NULL, PROP_COUNT, 1, UINT32_MAX } } },
 	[PROP_ID_OWNER] = { "owner",
 			    "user who rules what is below, not the VIF itself",
-			    "alice", 1,
+			    "alice",
+			    1,
 			    { { NULL, PROP_USER, 1, UINT32_MAX } } },
 	[PROP_ID_QUOTA] = { "quota",
-			    "of the owner: VIFs below, levels, queues, programs",
-			    "children:100,depth:3,queue:16mb,program:5%", 4,
+			    "of the owner: VIFs below, levels, queues, "
+			    "programs",
+			    "children:100,depth:3,queue:16mb,program:5%",
+			    4,
 			    { { "children", PROP_COUNT, 1, VIF_CAPACITY },
 			      { "depth", PROP_COUNT, 1, VIF_DEPTH_MAX },
-			      { "queue", PROP_BYTES, 2 * K, 64 * K * K * K },
-			      { "program", PROP_LOAD, 1, 64 * NSEC_PER_SEC } } },
+			      { "queue", PROP_BYTES, 2 * K, 64 * K *K *K },
+			      { "program", PROP_LOAD, 1,
+				64 * NSEC_PER_SEC } } },
 };
 
 struct unit {
@@ -85,18 +141,25 @@ struct unit {
 	uint64_t scale;
 };
 
-#define UNITS_END { NULL, 0 }
+#define UNITS_END       \
+	{               \
+		NULL, 0 \
+	}
 
 /* Largest first: as they are tried when printing. */
 static const struct unit rate_units[] = {
-	{ "tbit", K * K * K * K }, { "gbit", K * K * K }, { "mbit", K * K },
-	{ "kbit", K },		   { "bit", 1 },	  UNITS_END,
+	{ "tbit", K *K *K *K }, { "gbit", K *K *K }, { "mbit", K *K },
+	{ "kbit", K },		{ "bit", 1 },	     UNITS_END,
 };
 static const struct unit byte_units[] = {
-	{ "gb", K * K * K },	    { "mb", K * K },
-	{ "kb", K },		    { "b", 1 },
-	{ "gib", UINT64_C(1) << 30 }, { "mib", UINT64_C(1) << 20 },
-	{ "kib", UINT64_C(1) << 10 }, UNITS_END,
+	{ "gb", K *K *K },
+	{ "mb", K *K },
+	{ "kb", K },
+	{ "b", 1 },
+	{ "gib", UINT64_C(1) << 30 },
+	{ "mib", UINT64_C(1) << 20 },
+	{ "kib", UINT64_C(1) << 10 },
+	UNITS_END,
 };
 static const struct unit time_units[] = {
 	{ "s", NSEC_PER_SEC },
@@ -111,7 +174,7 @@ static const struct unit share_units[] = {
 	UNITS_END,
 };
 static const struct unit load_units[] = {
-	{ "%", 10 * K * K },
+	{ "%", 10 * K *K },
 	{ "ppm", K },
 	UNITS_END,
 };
@@ -171,8 +234,8 @@ bool prop_is_set(const struct prop_value *v)
  * The number at the start of @word times the unit that ends it. False: not a
  * number, no such unit, a fraction of the base unit, or too much.
  */
-static bool read_number(const char *word, size_t bytes,
-			const struct unit *unit, uint64_t *n)
+static bool read_number(const char *word, size_t bytes, const struct unit *unit,
+			uint64_t *n)
 {
 	unsigned __int128 whole = 0, scale = 1;
 	size_t at = 0, digits = 0;
@@ -241,9 +304,8 @@ static const struct prop_part *part_for(const struct prop *p, const char *word,
 		const struct prop_part *part = &p->part[i];
 		size_t skip = part->key ? strlen(part->key) + 1 : 0;
 
-		if (part->key &&
-		    (bytes < skip || word[skip - 1] != ':' ||
-		     strncasecmp(word, part->key, skip - 1)))
+		if (part->key && (bytes < skip || word[skip - 1] != ':' ||
+				  strncasecmp(word, part->key, skip - 1)))
 			continue;
 		if (read_part(part, word + skip, bytes - skip, n))
 			return part;
@@ -302,8 +364,7 @@ static int parse_text(const struct prop *p, const char *word,
 				      "text: write it on one line",
 				      p->name, object);
 	v->text = strdup(word);
-	return v->text ? 0
-		       : refuse(why, "internal", EX_OSERR, "out of memory");
+	return v->text ? 0 : refuse(why, "internal", EX_OSERR, "out of memory");
 }
 
 int prop_parse(enum prop_id id, const char *word, const char *object,
@@ -365,9 +426,8 @@ static size_t print_number(uint64_t n, const struct unit *unit, char *word,
 	/* 64 KiB is 64kib, not 65.536kb. */
 	if (unit == byte_units && n % 1024 == 0 && n % 1000 != 0)
 		unit = &byte_units[4];
-	while (unit[1].name &&
-	       (n < unit->scale ||
-		(unsigned __int128)n * 1000 % unit->scale != 0))
+	while (unit[1].name && (n < unit->scale ||
+				(unsigned __int128)n * 1000 % unit->scale != 0))
 		unit++;
 	part = (uint64_t)((unsigned __int128)(n % unit->scale) * 1000 /
 			  unit->scale);
@@ -430,7 +490,8 @@ const char *prop_print(enum prop_id id, const struct prop_value *v,
 		if (!v->n[i])
 			continue;
 		at += (size_t)snprintf(word + at, size - at, "%s%s%s",
-				       at ? "," : "", part->key ? part->key : "",
+				       at ? "," : "",
+				       part->key ? part->key : "",
 				       part->key ? ":" : "");
 		if (part->kind == PROP_USER)
 			at += print_user(v->n[i], word + at, size - at);

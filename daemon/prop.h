@@ -12,9 +12,8 @@
  * prop_parse() reads back as it was.
  *
  *	rate	100mbit  1.5gbit	bit kbit mbit gbit tbit: powers of 1000
- *	bytes	64kb  1.5mib		b kb mb gb: of 1000; kib mib gib: of 1024
- *	time	20ms  1.5s		ns us ms s
- *	share	1%  0.01%  5ppm
+ *	bytes	64kb  1.5mib		b kb mb gb: of 1000; kib mib gib: of
+ *1024 time	20ms  1.5s		ns us ms s share	1%  0.01%  5ppm
  *	count	7
  *	user	alice  1000
  *	text	as it is
@@ -29,17 +28,17 @@
 #include <stdint.h>
 
 #define PROP_PARTS    4
-#define PROP_WORD_MAX 256 /* of a value that is not text, with its zero */
+#define PROP_WORD_MAX 256  /* of a value that is not text, with its zero */
 #define PROP_TEXT_MAX 4096 /* of one that is */
 
 enum prop_kind {
-	PROP_RATE,  /* bits per second */
+	PROP_RATE, /* bits per second */
 	PROP_BYTES,
 	PROP_TIME,  /* nanoseconds */
 	PROP_SHARE, /* parts per million */
 	PROP_LOAD,  /* nanoseconds of a core a second, written as a share */
 	PROP_COUNT,
-	PROP_USER,  /* user id + 1 */
+	PROP_USER, /* user id + 1 */
 	PROP_STRING,
 };
 
@@ -85,7 +84,8 @@ extern const struct prop prop_table[PROPS];
 /* A value of one property. */
 struct prop_value {
 	uint64_t n[PROP_PARTS];
-	char *text; /* PROP_STRING; "" or NULL: not set; whose: see the holder */
+	char *text; /* PROP_STRING; "" or NULL: not set; whose: see the holder
+		     */
 };
 
 /* prop_find - the property called @name (@bytes long), or PROPS */

@@ -152,7 +152,8 @@ static void names_every_property(void **state)
 					   strlen(prop_table[id].name)),
 				 id);
 		assert_non_null(strstr(why.text, prop_table[id].name));
-		/* What a sentence proposes is right, but for users there are. */
+		/* What a sentence proposes is right, but for users there are.
+		 */
 		if (id == PROP_ID_OWNER)
 			continue;
 		assert_int_equal(prop_parse(id, example, "/v", &v, &why), 0);

@@ -99,8 +99,8 @@ int change_word(struct change *c, const char *word, const char *path,
 		struct refusal *why)
 {
 	const char *equals = strchr(word, '=');
-	enum prop_id id = equals ? prop_find(word, (size_t)(equals - word))
-				 : PROPS;
+	enum prop_id id =
+		equals ? prop_find(word, (size_t)(equals - word)) : PROPS;
 
 	if (!equals)
 		return refuse(why, "bad-value", EX_USAGE,

@@ -77,18 +77,19 @@ int rights_quota(struct daemon *d, const struct peer *peer, vif_ix parent,
 		vif_path(f, ix, path);
 		if (c->quota_children &&
 		    settings_below(d, ix) + count > c->quota_children)
-			return refuse(why, "quota", EX_NOPERM,
-				      "VIF %.200s may have no more than %u VIFs "
-				      "below it, and has %u: remove one with "
-				      "'toami vif rm'",
-				      path, c->quota_children,
-				      settings_below(d, ix));
+			return refuse(
+				why, "quota", EX_NOPERM,
+				"VIF %.200s may have no more than %u VIFs "
+				"below it, and has %u: remove one with "
+				"'toami vif rm'",
+				path, c->quota_children, settings_below(d, ix));
 		if (c->quota_depth && depth - own > c->quota_depth)
-			return refuse(why, "quota", EX_NOPERM,
-				      "VIFs below %.200s may be no more than %u "
-				      "level%s deep: give a shorter path",
-				      path, c->quota_depth,
-				      c->quota_depth == 1 ? "" : "s");
+			return refuse(
+				why, "quota", EX_NOPERM,
+				"VIFs below %.200s may be no more than %u "
+				"level%s deep: give a shorter path",
+				path, c->quota_depth,
+				c->quota_depth == 1 ? "" : "s");
 	}
 	return 0;
 }

@@ -113,4 +113,3 @@ out:
 	change_fini(&change);
 	return result;
 }
-

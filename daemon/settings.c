@@ -15,7 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum text_at { TEXT_FILTER, TEXT_FILTER_IN, TEXT_PROGRAM, TEXT_PROGRAM_IN, TEXTS };
+enum text_at {
+	TEXT_FILTER,
+	TEXT_FILTER_IN,
+	TEXT_PROGRAM,
+	TEXT_PROGRAM_IN,
+	TEXTS
+};
 
 struct note {
 	uint64_t claimed;     /* by the children, together */
@@ -41,9 +47,11 @@ static const struct place {
 	uint16_t offset;
 	uint8_t width;
 } place[PROPS][PROP_PARTS] = {
-#define AT(field)                                  \
-	{ offsetof(struct vif_control, field),     \
-	  sizeof(((struct vif_control *)0)->field) }
+#define AT(field)                                                \
+	{                                                        \
+		offsetof(struct vif_control, field),             \
+			sizeof(((struct vif_control *)0)->field) \
+	}
 	[PROP_ID_RATE] = { AT(rate_bps) },
 	[PROP_ID_RATE_IN] = { AT(rate_in_bps) },
 	[PROP_ID_MIN] = { AT(min_bps) },

@@ -4,10 +4,11 @@
  * where members read them, and beside each VIF a note of the daemon's own:
  * owner, texts, how many VIFs are below, and what has been promised to them.
  *
- * Guarantees. A VIF's *claim* on the one above it is its `min`, or, where it has
- * none, what the VIFs below it claim together. What it can honour is its own
- * `min`, else the lower one of its `rate` and `rate-in`, else anything: those
- * above it are asked. No VIF's children may claim more than it can honour.
+ * Guarantees. A VIF's *claim* on the one above it is its `min`, or, where it
+ * has none, what the VIFs below it claim together. What it can honour is its
+ * own `min`, else the lower one of its `rate` and `rate-in`, else anything:
+ * those above it are asked. No VIF's children may claim more than it can
+ * honour.
  *
  * Quotas bind the owner of the VIF that has them, not the fabric's own user.
  */

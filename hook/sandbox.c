@@ -11,8 +11,8 @@
  * goes to the program's filter as ever.
  *
  * Code in the sandbox that jumps to an instruction of ours could make these few
- * calls; none of them opens, starts or signals anything that the fabric does not
- * give its members anyway.
+ * calls; none of them opens, starts or signals anything that the fabric does
+ * not give its members anyway.
  *
  * What belongs to a filter is not asked of it: a call that names a socket of
  * ours never reaches the kernel.
@@ -38,14 +38,17 @@ extern const char hook_restorer_end[], hook_copy_fault[];
 
 /* What the rest of our text calls while a program runs. */
 static const uint16_t ours[] = {
-	SYS_futex,	  SYS_ppoll,	      SYS_epoll_wait,
-	SYS_epoll_ctl,	  SYS_socket,	      SYS_bind,
-	SYS_sendto,	  SYS_recvfrom,	      SYS_close,
-	SYS_fcntl,	  SYS_getrusage,      SYS_sched_yield,
-	SYS_nanosleep,	  SYS_rt_sigprocmask, SYS_rt_sigaction,
-	SYS_tgkill,	  SYS_getpid,	      SYS_gettid,
-	SYS_prlimit64,	  SYS_mmap,	      SYS_munmap,
-	SYS_rt_tgsigqueueinfo,
+	SYS_futex,	  SYS_ppoll,
+	SYS_epoll_wait,	  SYS_epoll_ctl,
+	SYS_socket,	  SYS_bind,
+	SYS_sendto,	  SYS_recvfrom,
+	SYS_close,	  SYS_fcntl,
+	SYS_getrusage,	  SYS_sched_yield,
+	SYS_nanosleep,	  SYS_rt_sigprocmask,
+	SYS_rt_sigaction, SYS_tgkill,
+	SYS_getpid,	  SYS_gettid,
+	SYS_prlimit64,	  SYS_mmap,
+	SYS_munmap,	  SYS_rt_tgsigqueueinfo,
 };
 
 struct writer {
@@ -58,13 +61,14 @@ static void put(struct writer *w, struct sock_filter f)
 	*w->at++ = f;
 }
 
-#define LOAD(field)                       \
+#define LOAD(field)                        \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 		 (uint32_t)offsetof(struct seccomp_data, field))
-#define LOAD_IP(half)                     \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
-		 (uint32_t)offsetof(struct seccomp_data, \
-				    instruction_pointer) + (half))
+#define LOAD_IP(half)                                      \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                 \
+		 (uint32_t)offsetof(struct seccomp_data,   \
+				    instruction_pointer) + \
+			 (half))
 
 /* Allows call @nr if the accumulator holds @ip, else goes on with it there. */
 static void allow_at(struct writer *w, const char *ip, uint32_t nr)
@@ -72,10 +76,10 @@ static void allow_at(struct writer *w, const char *ip, uint32_t nr)
 	put(w, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 					    (uint32_t)(uint64_t)ip, 0, 4));
 	put(w, (struct sock_filter)LOAD(nr));
-	put(w, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0,
-					    1));
-	put(w, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-					    SECCOMP_RET_ALLOW));
+	put(w,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1));
+	put(w,
+	    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 	put(w, (struct sock_filter)LOAD_IP(0));
 }
 
@@ -114,18 +118,18 @@ static uint32_t write_head(struct sock_filter *first)
 	put(&w, (struct sock_filter)BPF_JUMP(
 			BPF_JMP | BPF_JGE | BPF_K,
 			(uint32_t)(uint64_t)hook_entry_page0, 0, 1));
-	put(&w, (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JGT | BPF_K,
-			(uint32_t)(uint64_t)hook_copy_fault, 0,
-			(uint8_t)(calls + 3)));
+	put(&w,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K,
+					 (uint32_t)(uint64_t)hook_copy_fault, 0,
+					 (uint8_t)(calls + 3)));
 	put(&w, (struct sock_filter)LOAD(nr));
 	for (uint32_t i = 0; i < calls; i++)
 		put(&w, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 						     ours[i],
 						     (uint8_t)(calls - i), 0));
 	put(&w, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1));
-	put(&w, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-					     SECCOMP_RET_ALLOW));
+	put(&w,
+	    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 	/* Filters find the accumulator empty. */
 	for (int i = 0; i < n; i++) {
 		uint8_t far = (uint8_t)(w.at - outside[i] - 1);
@@ -171,14 +175,15 @@ static int install(struct hook_frame *f, int arg, const struct sock_fprog *p)
 	args[arg] = (long)&both;
 	f->rax = sys_call6(f->rax, args[0], args[1], args[2], args[3], args[4],
 			   args[5]);
-	/* The filter may forbid it; the memory is the process's to keep then. */
+	/* The filter may forbid it; the memory is the process's to keep then.
+	 */
 	sys_call(SYS_munmap, all, bytes);
 	return HOOK_RETURN;
 }
 
 /*
- * The strict mode lets nobody but four calls in, and no head: it is made a filter
- * of the same meaning, which kills with SIGSYS instead of SIGKILL.
+ * The strict mode lets nobody but four calls in, and no head: it is made a
+ * filter of the same meaning, which kills with SIGSYS instead of SIGKILL.
  */
 static int strict(struct hook_frame *f)
 {

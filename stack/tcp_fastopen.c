@@ -4,17 +4,17 @@
  * cookie, which proves that it gets what is sent to its address.
  *
  * Client. sendto(MSG_FASTOPEN), or connect() and a first send on a socket with
- * TCP_FASTOPEN_CONNECT. With a cookie at hand the connection is in SYN-SENT, but
- * its SYN waits for the data (FO_DEFER); tcp_output() sends it. The data of a
- * SYN lies in the send queue as unsent: snd_nxt stays behind the SYN until the
- * answer says how much was taken, so what was not is sent as new data is.
+ * TCP_FASTOPEN_CONNECT. With a cookie at hand the connection is in SYN-SENT,
+ * but its SYN waits for the data (FO_DEFER); tcp_output() sends it. The data of
+ * a SYN lies in the send queue as unsent: snd_nxt stays behind the SYN until
+ * the answer says how much was taken, so what was not is sent as new data is.
  * Without a cookie the SYN asks for one (FO_ASK). What was learnt is kept per
  * peer in the host.
  *
  * Server. A SYN with a good cookie makes a connection that is accepted at once
- * and may send, although in SYN-RECEIVED (FO_CHILD). Its snd_una lies behind the
- * SYN-ACK already, so that the send queue is as ever; the SYN-ACK is repeated
- * until anything is acknowledged.
+ * and may send, although in SYN-RECEIVED (FO_CHILD). Its snd_una lies behind
+ * the SYN-ACK already, so that the send queue is as ever; the SYN-ACK is
+ * repeated until anything is acknowledged.
  *
  * The cookie is Linux's, SipHash-2-4 of the two addresses: hosts that share a
  * key accept each other's.
@@ -102,7 +102,7 @@ bool tcp_fastopen_connect(struct stack *st, struct conn *c)
 /* The first SYN was not answered, or was too big: a plain one follows. */
 void tcp_fastopen_retreat(struct conn *c)
 {
-	c->fastopen &= (uint16_t)~(FO_COOKIE | FO_ASK | FO_DEFER);
+	c->fastopen &= (uint16_t) ~(FO_COOKIE | FO_ASK | FO_DEFER);
 }
 
 /* The cookie in a SYN-ACK, or that there was none, is remembered. */
@@ -154,7 +154,7 @@ void tcp_fastopen_established(struct stack *st, struct conn *c,
 	if (!(c->fastopen & FO_WANT))
 		return;
 	learn(st, c, in);
-	c->fastopen &= (uint16_t)~(FO_COOKIE | FO_ASK | FO_DEFER | FO_EXP);
+	c->fastopen &= (uint16_t) ~(FO_COOKIE | FO_ASK | FO_DEFER | FO_EXP);
 	if (!c->syn_bytes || !c->snd_queued)
 		return;
 	if (taken) {

@@ -114,11 +114,12 @@ static uint8_t ack_flags(const struct conn *c)
 uint32_t tcp_syn_window(const struct conn *c)
 {
 	uint32_t mss = tcp_advertised_mss(c);
-	uint32_t window = min_u32(c->rcvbuf, 65535);
+	uint32_t window = c->rcvbuf;
 
-	if (window > 2 * mss)
+	/* Whole segments, as far as they can be told: as Linux does. */
+	if (window > mss)
 		window -= window % mss;
-	return window;
+	return min_u32(window, 65535);
 }
 
 int tcp_send_syn(struct stack *st, struct conn *c)

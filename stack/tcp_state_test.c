@@ -85,7 +85,7 @@ static void options_come_in_linux_order(void **state)
 	assert_int_equal(syn.opt[17], 3);
 	assert_int_equal(syn.opt[18], 3);
 	assert_int_equal(syn.opt[19], 7);
-	assert_int_equal(syn.window, 64240);
+	assert_int_equal(syn.window, 65535);
 	end(&s, c, 0);
 }
 
@@ -425,13 +425,11 @@ static void our_window_closes_and_opens(void **state)
 
 	(void)state;
 	conn_set(host(&s), c, CONN_RCVBUF, 10000);
-	/* What was promised is kept: 64240 from the SYN. */
-	for (int i = 0; i < 60; i++) {
-		say(&s, ACK, 1460);
+	/* What was promised is kept: 65535 from the SYN. */
+	for (int i = 0; i < 60 && window; i++) {
+		say(&s, ACK, window < 1460 ? window : 1460);
 		while ((e = script_next(&s)).any)
 			window = e.window;
-		if (window < 1460)
-			break;
 	}
 	assert_int_equal(window, 0);
 	/* Beyond it nothing is taken, and that is said. */
@@ -443,7 +441,7 @@ static void our_window_closes_and_opens(void **state)
 	assert_true(e.any && e.window >= 1460);
 	while ((e = script_next(&s)).any)
 		window = e.window;
-	assert_int_equal(window, 10000);
+	assert_in_range(window, 10000 - 1460, 10000);
 	end(&s, c, l);
 }
 

@@ -9,17 +9,15 @@
 /* One frame in so many has its checksums computed again. */
 #define SUM_EVERY 16
 
-static const char *const names[] = {
-	"",
+static const char *const names[] = { "",
 #define X(name, text) #name,
-	ORACLE_RULES(X)
+				     ORACLE_RULES(X)
 #undef X
 };
 
-static const char *const texts[] = {
-	"",
+static const char *const texts[] = { "",
 #define X(name, text) text,
-	ORACLE_RULES(X)
+				     ORACLE_RULES(X)
 #undef X
 };
 
@@ -138,7 +136,8 @@ static void begin_half(struct oracle *o, struct half *h, uint32_t memory,
 	memset(h, 0, sizeof(*h));
 	if (!o->xmits[memory]) {
 		o->xmits[memory] = malloc(ORACLE_XMITS * sizeof(struct xmit));
-		o->ranges[memory] = malloc(ORACLE_RANGES * sizeof(struct range));
+		o->ranges[memory] =
+			malloc(ORACLE_RANGES * sizeof(struct range));
 		if (!o->xmits[memory] || !o->ranges[memory])
 			abort();
 	}
@@ -174,9 +173,8 @@ static struct known *begin(struct oracle *o, const struct seg *s,
 	k->port[0] = s->sport;
 	k->port[1] = s->dport;
 	for (uint32_t i = 0; i < 2; i++)
-		begin_half(o, &k->half[i],
-			   2 * (uint32_t)(k - o->conn) + i, k->port[i],
-			   k->port[!i]);
+		begin_half(o, &k->half[i], 2 * (uint32_t)(k - o->conn) + i,
+			   k->port[i], k->port[!i]);
 	return k;
 }
 
@@ -185,9 +183,8 @@ void oracle_trace(struct oracle *o, FILE *to)
 	o->trace = to;
 }
 
-static void trace(const struct oracle *o, const char *what,
-		  const struct seg *s, const struct half *h,
-		  const struct half *p)
+static void trace(const struct oracle *o, const char *what, const struct seg *s,
+		  const struct half *h, const struct half *p)
 {
 	if (o->bad)
 		return;

@@ -7,8 +7,8 @@
  * RFCs a segment breaks. It reads bytes with code of its own and asks the stack
  * nothing.
  *
- * Knowledge is an upper bound where a stack may be silent about what it does (it
- * may drop what arrives), so that no rule fires on a legal choice.
+ * Knowledge is an upper bound where a stack may be silent about what it does
+ * (it may drop what arrives), so that no rule fires on a legal choice.
  */
 #ifndef TOAMI_TESTS_SIM_ORACLE_H
 #define TOAMI_TESTS_SIM_ORACLE_H
@@ -72,8 +72,8 @@ void oracle_reset(struct oracle *o, const struct arena *arena);
 void oracle_excuse(struct oracle *o, enum oracle_rule rule);
 
 /*
- * oracle_stream - what the program at @lport of a connection to @pport (either 0:
- * any) writes: @total bytes of stream_at(@salt)
+ * oracle_stream - what the program at @lport of a connection to @pport (either
+ * 0: any) writes: @total bytes of stream_at(@salt)
  */
 void oracle_stream(struct oracle *o, uint16_t lport, uint16_t pport,
 		   uint32_t salt, uint32_t total);
@@ -90,7 +90,8 @@ void oracle_sent(struct oracle *o, const struct frame *f, uint64_t now_ns,
 void oracle_heard(struct oracle *o, const struct frame *f, uint64_t now_ns,
 		  bool damaged);
 
-/* oracle_trace - prints each segment that it looks at, until the first verdict */
+/* oracle_trace - prints each segment that it looks at, until the first verdict
+ */
 void oracle_trace(struct oracle *o, FILE *to);
 
 /* oracle_verdict - the first rule that was broken, and by what (a text) */

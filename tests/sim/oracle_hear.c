@@ -138,8 +138,8 @@ static void hear_data(struct oracle *o, struct half *h, const struct half *p,
 	}
 	if (s->bytes && before(h->contig, s->seq)) {
 		h->latest = (struct range){ s->seq, s->seq + s->bytes };
-		h->latest_known = news && !paws &&
-				  upto(s->seq + s->bytes, h->edge_told);
+		h->latest_known =
+			news && !paws && upto(s->seq + s->bytes, h->edge_told);
 	} else if (s->bytes && !settled(h, s)) {
 		/* In order, had nothing been dropped. */
 		h->latest_known = false;

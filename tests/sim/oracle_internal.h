@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the oracle's files share: a segment as read, and a connection as known. */
+/* What the oracle's files share: a segment as read, and a connection as known.
+ */
 #ifndef TOAMI_TESTS_SIM_ORACLE_INTERNAL_H
 #define TOAMI_TESTS_SIM_ORACLE_INTERNAL_H
 
@@ -10,8 +11,15 @@
 #define ORACLE_XMITS   16384
 #define ORACLE_RANGES  8192
 
-enum { F_FIN = 1, F_SYN = 2, F_RST = 4, F_ACK = 16, F_URG = 32, F_ECE = 64,
-       F_CWR = 128 };
+enum {
+	F_FIN = 1,
+	F_SYN = 2,
+	F_RST = 4,
+	F_ACK = 16,
+	F_URG = 32,
+	F_ECE = 64,
+	F_CWR = 128
+};
 
 struct range {
 	uint32_t start, end;
@@ -60,7 +68,7 @@ struct half {
 	uint8_t wscale;
 	uint16_t mss;
 	bool acking;
-	uint32_t ack;  /* the last one sent */
+	uint32_t ack; /* the last one sent */
 	uint32_t edge_told;
 	bool stamped;
 	uint32_t tsval;
@@ -77,7 +85,7 @@ struct half {
 	uint32_t peer_isn;
 	uint32_t una, edge;
 	bool has_edge;
-	uint32_t contig; /* the peer's bytes are here below this */
+	uint32_t contig;     /* the peer's bytes are here below this */
 	struct range *range; /* and these, sorted */
 	uint32_t ranges;
 	uint64_t delivered; /* bytes here, all in all */
@@ -89,7 +97,8 @@ struct half {
 
 	/* Timers. */
 	uint64_t min_rtt;
-	uint32_t silents; /* resends of the first byte with nothing heard between */
+	uint32_t silents; /* resends of the first byte with nothing heard
+			     between */
 	uint64_t silent_gap, silent_arrivals;
 	bool silent_rto;
 	bool after_rto;
@@ -159,7 +168,8 @@ void oracle_complain(struct oracle *o, enum oracle_rule rule,
 		     const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* oracle_send.c, oracle_hear.c, oracle_time.c: @h sends to, or hears from, @p */
+/* oracle_send.c, oracle_hear.c, oracle_time.c: @h sends to, or hears from, @p
+ */
 void oracle_send(struct oracle *o, struct half *h, struct half *p,
 		 const struct seg *s, uint32_t mtu);
 void oracle_hear(struct oracle *o, struct half *h, const struct half *p,

@@ -135,8 +135,8 @@ static bool pass(struct testnet *n, uint32_t from, frame_ix ix)
 {
 	struct show *w = n->pass_arg;
 	const struct frame *f = frame_at(&n->arena, ix);
-	bool lost = !from && f->payload && w->data < 32 &&
-		    (w->drop >> w->data & 1);
+	bool lost =
+		!from && f->payload && w->data < 32 && (w->drop >> w->data & 1);
 
 	witness(w, ix, !from);
 	if (!lost)
@@ -148,10 +148,9 @@ static bool pass(struct testnet *n, uint32_t from, frame_ix ix)
 static enum oracle_rule transfer(const struct lie *lie, uint32_t drop)
 {
 	struct testnet *n = testnet_new(2, 7);
-	struct show w = { .n = n,
-			  .o = oracle_new(&n->arena),
-			  .lie = lie,
-			  .drop = drop };
+	struct show w = {
+		.n = n, .o = oracle_new(&n->arena), .lie = lie, .drop = drop
+	};
 	uint32_t salt = 99, done = 0, read = 0;
 	static uint8_t buf[TOTAL];
 	enum oracle_rule bad;
@@ -444,7 +443,8 @@ struct talk {
 	bool bad_sum;
 };
 
-/* A segment from the client (@who 0) or the server leaves; @heard: and arrives. */
+/* A segment from the client (@who 0) or the server leaves; @heard: and arrives.
+ */
 static void say(struct talk *k, int who, uint8_t flags, uint32_t seq,
 		uint32_t ack, uint32_t bytes, uint16_t window, bool heard)
 {
@@ -496,8 +496,8 @@ static struct talk greet(uint8_t ecn, uint16_t window)
 	say(&k, 0, TCP_SYN | (ecn ? TCP_ECE | TCP_CWR : 0), 100, 0, 0, 60000,
 	    true);
 	k.now += 10 * MS;
-	say(&k, 1, TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0), 500, 101, 0,
-	    window, true);
+	say(&k, 1, TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0), 500, 101, 0, window,
+	    true);
 	k.now += 10 * MS;
 	say(&k, 0, TCP_ACK, 101, 501, 0, 60000, true);
 	return k;

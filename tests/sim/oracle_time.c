@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * When, and how much at once. An end that sends something again although nothing
- * has reached it since it was sent last can only have been told so by a timer:
- * a tail loss probe's (RFC 8985, 7) or the retransmission timer (RFC 6298). The
- * first unacknowledged byte, unless it is in the last segment, is the
- * retransmission timer's.
+ * When, and how much at once. An end that sends something again although
+ * nothing has reached it since it was sent last can only have been told so by a
+ * timer: a tail loss probe's (RFC 8985, 7) or the retransmission timer (RFC
+ * 6298). The first unacknowledged byte, unless it is in the last segment, is
+ * the retransmission timer's.
  */
 #include "tests/sim/oracle_internal.h"
 
@@ -196,8 +196,8 @@ void oracle_time(struct oracle *o, struct half *h, const struct half *p,
 	if (h->after_rto && h->rto_arrivals == h->arrivals) {
 		h->rto_bytes += s->bytes;
 		if (h->rto_bytes > mss)
-			oracle_complain(o, ORACLE_LOSS_WINDOW, s, h,
-					"%u bytes", h->rto_bytes);
+			oracle_complain(o, ORACLE_LOSS_WINDOW, s, h, "%u bytes",
+					h->rto_bytes);
 	} else {
 		h->after_rto = false;
 	}

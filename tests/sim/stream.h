@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bytes that programs write: those of a stream follow from its salt, and lie
- * ready, so that writing is copying and checking is comparing.
+ * The bytes that programs write: those of a stream follow from its salt, and
+ * lie ready, so that writing is copying and checking is comparing.
  */
 #ifndef TOAMI_TESTS_SIM_STREAM_H
 #define TOAMI_TESTS_SIM_STREAM_H
 
 #include <stdint.h>
 
-/* A prime: no power of two, as a buffer's size would be, brings the same again. */
+/* A prime: no power of two, as a buffer's size would be, brings the same again.
+ */
 #define STREAM_PERIOD 1048573u
 #define STREAM_AHEAD  131072u
 
