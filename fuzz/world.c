@@ -2,6 +2,7 @@
 /* See world.h. */
 #include "fuzz/world.h"
 #include "stack/tcp.h"
+#include "stack/tcp_flight.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -255,15 +256,7 @@ static void check_send(const struct conn *c)
 	if (seq_le(c->snd_una, c->snd_end))
 		REQUIRE(sum == c->snd_end - c->snd_una);
 	REQUIRE(c->mss && c->cwnd >= c->mss);
-	REQUIRE(c->sackeds <= TCP_SACKED_MAX);
-	for (uint32_t i = 0; i < c->sackeds; i++) {
-		const struct tcp_range *r = &c->sacked[i];
-
-		REQUIRE(seq_lt(r->start, r->end));
-		REQUIRE(seq_ge(r->start, c->snd_una));
-		REQUIRE(seq_le(r->end, c->snd_nxt));
-		REQUIRE(!i || seq_lt(r[-1].end, r->start));
-	}
+	REQUIRE(flight_whole(&world_stack, c));
 	/* What waits for an answer has a date. */
 	if (c->snd_una != c->snd_nxt)
 		REQUIRE(c->rtx_at);

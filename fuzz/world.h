@@ -25,7 +25,7 @@ struct world {
 	struct stack_host host;
 	uint64_t random;
 	uint64_t now_ns;
-	_Alignas(64) unsigned char conns[WORLD_CONNS][640];
+	_Alignas(64) unsigned char conns[WORLD_CONNS][CONN_BYTES];
 	struct chunk chunks[WORLD_CHUNKS];
 	_Alignas(64) unsigned char frames[WORLD_FRAMES][FRAME_BYTES];
 	unsigned char bytes[WORLD_CHUNKS][CHUNK_BYTES];

@@ -89,7 +89,24 @@ enum tcp_rtx {
 	TCP_RTX_RESEND,
 	TCP_RTX_PROBE,	 /* a loss probe is due before the resend */
 	TCP_RTX_PERSIST, /* zero window probe, or a held-back tail */
+	TCP_RTX_REORDER, /* what may have been overtaken is lost then */
 };
+
+/* May a cut of the window be taken back? tcp_recovery.c. */
+enum tcp_undo {
+	UNDO_OPEN = 1,	/* yes, when all that was resent proves needless */
+	UNDO_FIRST = 2, /* the first resent is not acknowledged yet */
+	UNDO_LATER = 8, /* it is */
+	UNDO_FRTO = 4,	/* after a timeout: RFC 5682, step 2 or 3 */
+};
+
+/* What the union of the congestion window's state holds. */
+enum cc_phase { CC_NONE, CC_START, CC_AVOID, CC_REDUCE };
+
+#define BUFFER_SEND 1u
+#define BUFFER_RECV 2u
+
+#define RACK_REORDERED 1u /* seen on this path */
 
 /* What a segment is to be looked at for: tcp_ecn.c, tcp_probe.c. 0 for most. */
 enum tcp_watch {
@@ -118,11 +135,26 @@ enum tcp_fastopen {
 	FO_CHILD = 0x200,  /* server: data flows before the handshake ends */
 };
 
-#define TCP_SACKED_MAX 14 /* ranges the sender remembers */
-#define TCP_SACK_MAX   4  /* ranges the receiver reports */
+#define TCP_RUNS_OWN 6 /* of the flight, in the connection itself */
+#define TCP_SACK_MAX 4 /* ranges the receiver reports */
 
 struct tcp_range {
 	uint32_t start, end;
+};
+
+/* Of the flight: stack/tcp_flight.h. The runs follow. */
+struct run_block {
+	chunk_ix next;		   /* the chunk that holds the next block */
+	uint16_t first, end, room; /* runs: in use [first, end) */
+	uint16_t unused;
+	uint32_t oldest_us; /* no run in flight here left before */
+};
+
+struct tcp_run {
+	uint32_t seq;	   /* it ends where the next begins */
+	uint32_t sent_us;  /* its youngest segment, on flight_us()'s clock */
+	uint32_t begun_us; /* its oldest */
+	uint32_t state;	   /* RUN_* */
 };
 
 struct conn {
@@ -188,18 +220,22 @@ struct conn {
 	uint16_t rcv_mss;     /* what the peer's segments look like */
 	uint8_t quick;	      /* acks to send at once */
 	uint8_t sacks;	      /* in sack[] */
-	uint8_t sackeds;      /* in sacked[] */
+	uint8_t locked;	      /* BUFFER_*: of a size that was asked for */
+	uint8_t undo;	      /* enum tcp_undo */
 	uint8_t rtx_kind;     /* enum tcp_rtx */
 	uint8_t backoff;
 	uint8_t probes; /* keepalive and window probes unanswered */
+
+	/* Receive buffer: what the reader took since. */
+	uint64_t space_at_ns;
+	uint32_t space_seq, space_bytes;
 
 	/* Round trip. */
 	uint32_t srtt8_us;   /* << 3 */
 	uint32_t rttvar4_us; /* << 2 */
 	uint32_t rto_us;
 	uint32_t min_rtt_us;
-	uint32_t rtt_seq;
-	uint64_t rtt_at_ns;
+	uint64_t rtt_at_ns; /* the SYN left */
 
 	/* Dates; 0: not armed. */
 	uint64_t rtx_at, delack_at, keep_at;
@@ -216,29 +252,47 @@ struct conn {
 			       */
 
 	/* Recovery. */
-	uint32_t recover;  /* it ends when this is acknowledged */
-	uint32_t high_rxt; /* resent below */
-	uint32_t lost_end; /* what is not SACKed below is lost */
+	uint32_t recover; /* it ends when this is acknowledged */
+	struct run_block flight;
+	struct tcp_run run[TCP_RUNS_OWN]; /* of flight */
+	chunk_ix flight_last; /* the last block's; 0: the one above */
+	uint32_t sacked_bytes, lost_bytes;
+	uint32_t lost_low; /* nothing below waits to be sent again */
+	uint32_t fack;	   /* behind the highest byte reported */
+	/* RFC 8985: the youngest segment delivered. */
+	uint32_t rack_us, rack_end;
+	uint32_t rack_rtt_us;
+	uint32_t rack_round; /* a duplicate counts again when this is there */
+	uint8_t rack_seen;   /* RACK_REORDERED */
+	uint8_t rack_steps;  /* quarters of a round trip allowed, 0: one */
+	uint8_t rack_keep;   /* recoveries until they are one again */
+	uint8_t cc_phase;    /* enum cc_phase */
+	uint32_t undo_una;   /* snd_una when the window was cut */
+	uint32_t undo_end;   /* of what was resent first */
+	uint32_t undo_bytes; /* resent since, no duplicate reported */
 	uint32_t snd_up, rcv_up;
 	struct tcp_range dsack;
 	struct tcp_range sack[TCP_SACK_MAX];
 	union {
 		struct {
-			struct tcp_range sacked[TCP_SACKED_MAX];
-			/* CUBIC, RFC 9438; bytes and 1/1024 s. */
-			uint32_t w_max, k;
+			uint32_t w_max; /* CUBIC's, bytes */
 			union {
-				struct { /* not in TCP_RECOVERY */
+				struct { /* CC_AVOID: RFC 9438 */
 					uint64_t epoch_ns;
-					uint32_t w_origin, w_est;
+					uint32_t w_origin, w_est; /* bytes */
+					uint32_t k;		  /* 1/1024 s */
 				};
-				struct { /* RFC 6937, in TCP_RECOVERY only */
+				struct { /* CC_REDUCE: RFC 6937 */
 					uint32_t prr_flight, prr_out;
 					uint32_t prr_delivered;
-					uint32_t prr_mark; /* delivered() */
+				};
+				struct { /* CC_START: RFC 9406 */
+					uint32_t hy_end, hy_rtt_us;
+					uint32_t hy_last_us, hy_base_us;
+					uint8_t hy_samples, hy_css;
 				};
 			};
-			uint32_t prior_cwnd, prior_ssthresh;
+			uint32_t prior_cwnd, prior_ssthresh, prior_w_max;
 		};
 		struct { /* listener */
 			conn_ix accept_first, accept_last;
@@ -277,7 +331,9 @@ struct conn {
 	uint64_t bytes_acked, bytes_received;
 };
 
-static_assert(sizeof(struct conn) <= 768, "a connection exceeds its slot");
+#define CONN_BYTES 768
+static_assert(sizeof(struct conn) <= CONN_BYTES,
+	      "a connection exceeds its slot");
 static_assert(offsetof(struct conn, link) == 0, "the slot's link comes first");
 
 #endif

@@ -96,7 +96,7 @@ struct stack_tuning {
 	uint8_t min_tso_segments;
 	uint8_t syn_retries, synack_retries, retries;
 	uint32_t rcvbuf, rcvbuf_max; /* rmem: default, largest by itself */
-	uint32_t sndbuf;	     /* wmem: default */
+	uint32_t sndbuf, sndbuf_max; /* wmem: likewise */
 	uint32_t notsent_lowat;
 	uint32_t fastopen; /* enum fastopen_tuning */
 	uint64_t fastopen_key[2];

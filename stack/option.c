@@ -86,9 +86,11 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 		return 0;
 	case CONN_SNDBUF:
 		store_u32(&c->sndbuf, buffer_bytes(v));
+		c->locked |= BUFFER_SEND;
 		return 0;
 	case CONN_RCVBUF:
 		c->rcvbuf = buffer_bytes(v);
+		c->locked |= BUFFER_RECV;
 		return 0;
 	case CONN_RCVLOWAT:
 		c->rcvlowat = v < 1 ? 1 : min_u32((uint32_t)v, c->rcvbuf / 2);

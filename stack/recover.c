@@ -80,8 +80,10 @@ static void forget_queues(struct conn *c)
 	c->ooo_bytes = 0;
 	store_u32(&c->rcv_queued, 0);
 	c->sacks = 0;
-	if (c->state != CONN_LISTEN)
-		c->sackeds = 0;
+	c->flight = (struct run_block){ .room = TCP_RUNS_OWN };
+	c->flight_last = 0;
+	c->sacked_bytes = 0;
+	c->lost_bytes = 0;
 }
 
 /* A pending connection's listener, if it is one. */
@@ -253,6 +255,20 @@ static void visit_chunks(struct stack *st, chunk_ix k,
 	}
 }
 
+static void visit_flight(struct stack *st, const struct conn *c,
+			 void (*chunk)(void *arg, chunk_ix ix), void *arg)
+{
+	uint32_t end = arena_chunks_end(st->arena);
+	chunk_ix k = c->flight.next;
+
+	for (uint32_t i = 0; k && k < end && i < end; i++) {
+		chunk(arg, k);
+		k = ((const struct run_block *)(const void *)chunk_bytes(
+			     st->arena, k))
+			    ->next;
+	}
+}
+
 void stack_visit(struct stack *st, void (*frame)(void *arg, frame_ix ix),
 		 void (*chunk)(void *arg, chunk_ix ix), void *arg)
 {
@@ -264,6 +280,8 @@ void stack_visit(struct stack *st, void (*frame)(void *arg, frame_ix ix),
 		visit_frames(st, c->rcv_first, frame, arg);
 		visit_frames(st, c->ooo_first, frame, arg);
 		visit_chunks(st, c->snd_head, chunk, arg);
+		if (c->proto == STACK_TCP)
+			visit_flight(st, c, chunk, arg);
 	}
 	for (uint32_t i = 0; i < REASS_MAX; i++)
 		if (h->reass[i].live)

@@ -37,6 +37,9 @@
 					*/
 #define STACK_RECV_BUFFER (512 * 1024) /* default SO_RCVBUF */
 #define STACK_BUFFER_MAX  (4 * 1024 * 1024)
+/* How far they grow by themselves: Linux's tcp_wmem[2] and tcp_rmem[2]. */
+#define STACK_SEND_TUNED (4 * 1024 * 1024)
+#define STACK_RECV_TUNED (6 * 1024 * 1024)
 
 enum { STACK_TCP = 6, STACK_UDP = 17 };
 
@@ -110,6 +113,9 @@ struct stack_config {
 	host_ix self; /* index of this host, copied into its connections */
 	uint64_t secret[2]; /* for sequence numbers, ports, cookies */
 	bool ecn;	    /* connect() asks for ECN; listeners always agree */
+	/* TCP's buffers grow up to here; 0: STACK_SEND_TUNED, STACK_RECV_TUNED
+	 */
+	uint32_t sndbuf_max, rcvbuf_max;
 };
 
 /* stack_host_init - a host without connections, in zeroed memory */

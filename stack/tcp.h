@@ -3,9 +3,13 @@
  * TCP inside: what its files tell each other.
  *
  *	tcp_input.c    a segment meets a connection: prediction, checks, states
- *	tcp_ack.c      what an acknowledgement frees; recovery from loss
- *	tcp_sack.c     the sender's scoreboard
+ *	tcp_ack.c      what an acknowledgement frees
+ *	tcp_flight.c   what has been sent when, and what became of it
+ *	tcp_rack.c     what is lost
+ *	tcp_recovery.c what is done about it
+ *	tcp_sack.c     what the receiver reports
  *	tcp_cc.c       congestion window: slow start, CUBIC
+ *	tcp_buffer.c   how large the buffers are
  *	tcp_ecn.c      marks instead of losses
  *	tcp_probe.c    whether the end of a flight was lost
  *	tcp_rtt.c      round trip and retransmission timeout
@@ -40,7 +44,7 @@
 #define TCP_RETRIES_ORPHAN 8
 #define TCP_SYNACK_RETRIES 5
 #define TCP_QUICK_ACKS	   16
-#define TCP_WSCALE	   7
+#define TCP_WSCALE	   7 /* of STACK_RECV_TUNED */
 /* What IP's 16-bit length leaves for payload, whatever the options. */
 #define TCP_SUPER_MAX (65535u - IPV4_BYTES - TCP_BYTES_MAX)
 
@@ -130,8 +134,6 @@ uint32_t tcp_options(const struct stack *st, struct conn *c, uint8_t *opt);
 void tcp_options_agree(struct stack *st, struct conn *c,
 		       const struct tcp_in *in);
 uint32_t tcp_advertised_mss(const struct conn *c);
-/* tcp_wscale - what lets the largest buffer be told in 16 bits */
-uint8_t tcp_wscale(const struct stack *st);
 /* tcp_mss_update - c->mss after the MTU, the peer's wish and the options */
 void tcp_mss_update(struct conn *c);
 
@@ -178,6 +180,8 @@ void tcp_challenge(struct stack *st, struct conn *c);
 
 /* tcp_output.c */
 void tcp_output(struct stack *st, struct conn *c, bool more);
+/* tcp_sent - @bytes and perhaps FIN have left from snd_nxt on */
+void tcp_sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin);
 void tcp_push_held(struct stack *st, struct conn *c);
 uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 		    uint32_t bytes);
@@ -221,22 +225,34 @@ void tcp_fin_input(struct stack *st, struct conn *c);
 
 /* tcp_ack.c */
 bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in);
+
+/* tcp_recovery.c */
+struct tcp_heard;
+/* tcp_pipe - bytes that are thought to be in the network */
 uint32_t tcp_pipe(const struct conn *c);
+void tcp_enter_recovery(struct stack *st, struct conn *c);
 void tcp_enter_loss(struct stack *st, struct conn *c);
 void tcp_recover_output(struct stack *st, struct conn *c);
+void tcp_resegment(struct stack *st, struct conn *c);
+void tcp_recovery_input(struct stack *st, struct conn *c,
+			const struct tcp_in *in, const struct tcp_heard *h,
+			uint32_t acked);
+
+/* tcp_rack.c */
+uint32_t tcp_rack_allowance_us(const struct conn *c);
+void tcp_rack_duplicate(struct conn *c);
+void tcp_rack_recovered(struct conn *c);
+void tcp_rack_detect(struct stack *st, struct conn *c);
+void tcp_rack_timer(struct stack *st, struct conn *c);
 
 /* tcp_sack.c */
-bool tcp_sacked_add(struct conn *c, uint32_t start, uint32_t end);
-void tcp_sacked_trim(struct conn *c);
-uint32_t tcp_sacked_lost(const struct conn *c);
-uint32_t tcp_unsacked(const struct conn *c, uint32_t from, uint32_t to);
-bool tcp_hole(const struct conn *c, uint32_t *from, uint32_t *to);
 void tcp_sack_note(struct conn *c, uint32_t start, uint32_t end);
 void tcp_sack_clean(struct conn *c);
 
 /* tcp_cc.c */
 void tcp_cc_init(struct conn *c);
-void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked);
+void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked,
+		  uint32_t rtt_us);
 uint32_t tcp_cc_loss(struct stack *st, struct conn *c);
 void tcp_cc_idle(struct stack *st, struct conn *c);
 
@@ -253,8 +269,40 @@ uint64_t tcp_probe_ns(const struct conn *c);
 void tcp_probe_timer(struct stack *st, struct conn *c);
 void tcp_probe_input(struct stack *st, struct conn *c, const struct tcp_in *in);
 
+/* tcp_buffer.c */
+uint8_t tcp_wscale(const struct stack *st);
+/* tcp_rcvbuf_adjust - the reader has taken something */
+void tcp_rcvbuf_adjust(struct stack *st, struct conn *c);
+/* tcp_sndbuf_grow - the congestion window has outgrown the buffer */
+void tcp_sndbuf_grow(struct stack *st, struct conn *c);
+
+static inline uint32_t tcp_rcvbuf_max(const struct stack *st)
+{
+	uint32_t max = st->host->tuning.rcvbuf_max;
+
+	return max ? max : STACK_RECV_TUNED;
+}
+
+static inline uint32_t tcp_sndbuf_max(const struct stack *st)
+{
+	uint32_t max = st->host->tuning.sndbuf_max;
+
+	return max ? max : STACK_SEND_TUNED;
+}
+
 /* tcp_rtt.c */
-void tcp_rtt_sample(struct conn *c, uint64_t ns);
+void tcp_rtt_sample(struct conn *c, uint32_t us);
+/* tcp_rtt_handshake - the SYN was answered */
+static inline void tcp_rtt_handshake(const struct stack *st, struct conn *c)
+{
+	if (c->flags & CONN_TIMED)
+		tcp_rtt_sample(c,
+			       (uint32_t)min_u64((st->now_ns - c->rtt_at_ns) /
+							 NSEC_PER_USEC,
+						 TCP_RTO_MAX_US));
+	c->flags &= ~CONN_TIMED;
+}
+
 uint64_t tcp_rto_ns(const struct conn *c);
 
 /* tcp_listen.c */

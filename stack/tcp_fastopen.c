@@ -174,10 +174,8 @@ void tcp_fastopen_established(struct stack *st, struct conn *c,
 	left = min_u32(left, c->snd_wnd);
 	n = left ? tcp_send_data(st, c, c->snd_nxt, left, false) : 0;
 	if (n > 0) {
-		tcp_sendq_advance(st, c, (uint32_t)n);
-		c->snd_nxt += (uint32_t)n;
+		tcp_sent(st, c, (uint32_t)n, false);
 		c->total_retrans++;
-		tcp_rtx_arm(st, c);
 	}
 }
 
@@ -303,10 +301,7 @@ void tcp_fastopen_confirmed(struct stack *st, struct conn *c)
 		return;
 	tcp_fastopen_count(st, c, -1);
 	c->fastopen &= (uint16_t)~FO_CHILD;
-	if (c->flags & CONN_TIMED && c->rtt_seq == c->snd_una - 1) {
-		tcp_rtt_sample(c, st->now_ns - c->rtt_at_ns);
-		c->flags &= ~CONN_TIMED;
-	}
+	tcp_rtt_handshake(st, c);
 	c->backoff = 0;
 	c->retries = 0;
 }

@@ -55,7 +55,7 @@ static uint8_t ca_state(const struct conn *c)
 		return CA_RECOVERY;
 	if (c->watch & ECN_CUT)
 		return CA_CWR;
-	return c->sackeds || c->dupacks ? CA_DISORDER : CA_OPEN;
+	return c->sacked_bytes || c->dupacks ? CA_DISORDER : CA_OPEN;
 }
 
 uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
@@ -109,10 +109,8 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 	} else {
 		i.ca_state = ca_state(c);
 		i.unacked = (c->snd_nxt - c->snd_una + mss - 1) / mss;
-		for (uint32_t n = 0; n < c->sackeds; n++)
-			i.sacked += (c->sacked[n].end - c->sacked[n].start +
-				     mss - 1) /
-				    mss;
+		i.sacked = (c->sacked_bytes + mss - 1) / mss;
+		i.lost = (c->lost_bytes + mss - 1) / mss;
 		i.snd_cwnd = c->cwnd / mss;
 		i.snd_ssthresh = c->ssthresh >= 1u << 30 ? 0x7fffffff
 							 : c->ssthresh / mss;

@@ -172,9 +172,7 @@ static void syn_sent(struct stack *st, struct conn *c, struct packet *p,
 		return;
 	}
 	c->snd_una = c->snd_nxt;
-	if (c->flags & CONN_TIMED)
-		tcp_rtt_sample(c, st->now_ns - c->rtt_at_ns);
-	c->flags &= ~CONN_TIMED;
+	tcp_rtt_handshake(st, c);
 	c->backoff = 0;
 	c->retries = 0;
 	c->state = CONN_ESTABLISHED;
@@ -332,9 +330,7 @@ static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 	c->max_wnd = c->snd_wnd;
 	c->snd_wl1 = in->seq;
 	c->rtx_at = 0;
-	if (c->flags & CONN_TIMED)
-		tcp_rtt_sample(c, st->now_ns - c->rtt_at_ns);
-	c->flags &= ~CONN_TIMED;
+	tcp_rtt_handshake(st, c);
 	c->backoff = 0;
 	c->retries = 0;
 	tcp_keep_arm(st, c);

@@ -143,6 +143,7 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->vif = l->vif;
 	c->sndbuf = l->sndbuf;
 	c->rcvbuf = l->rcvbuf;
+	c->locked = l->locked;
 	c->rcvlowat = l->rcvlowat;
 	c->ttl = l->ttl;
 	c->tos = l->tos;
@@ -204,7 +205,6 @@ static void fast_open(struct stack *st, struct conn *l, struct conn *c,
 	uint32_t isn = tcp_isn(st, c);
 
 	c->listener = l->self;
-	c->rtt_seq = isn;
 	c->snd_una = isn + 1;
 	c->snd_nxt = isn + 1;
 	c->snd_end = isn + 1;
@@ -331,7 +331,6 @@ struct conn *tcp_listen_input(struct stack *st, struct conn *l,
 		fast_open(st, l, c, in, p);
 	} else {
 		half_open(st, l, c, tcp_isn(st, c));
-		c->rtt_seq = c->snd_una;
 		tcp_send_syn(st, c);
 	}
 	tcp_rtx_arm(st, c);

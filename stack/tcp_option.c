@@ -97,14 +97,6 @@ uint32_t tcp_advertised_mss(const struct conn *c)
 	return c->maxseg && c->maxseg < mss ? c->maxseg : mss;
 }
 
-uint8_t tcp_wscale(const struct stack *st)
-{
-	uint32_t max = max_u32(st->host->tuning.rcvbuf_max, 65535);
-	uint32_t bits = 31 - (uint32_t)__builtin_clz(max);
-
-	return (uint8_t)(bits > 15 ? min_u32(bits - 15, 14) : 0);
-}
-
 void tcp_mss_update(struct conn *c)
 {
 	uint32_t mss = tcp_advertised_mss(c);

@@ -11,6 +11,7 @@
  * Whatever remains unsent with nothing in flight has a date: the persist timer.
  */
 #include "stack/tcp.h"
+#include "stack/tcp_flight.h"
 
 void tcp_rtx_arm(struct stack *st, struct conn *c)
 {
@@ -26,22 +27,17 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 }
 
 /* New bytes are on their way. */
-static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
+void tcp_sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 {
-	uint32_t seq = c->snd_nxt;
-
+	flight_sent(st, c, bytes + fin);
 	tcp_sendq_advance(st, c, bytes);
 	c->snd_nxt += bytes + fin;
 	if (unlikely(c->recovery == TCP_RECOVERY))
 		c->prr_out += bytes;
 	if (bytes % c->mss)
 		c->snd_small = c->snd_nxt;
-	if (!(c->flags & CONN_TIMED)) {
-		c->flags |= CONN_TIMED;
-		c->rtt_seq = seq;
-		c->rtt_at_ns = st->now_ns;
-	}
-	if (!c->rtx_at || c->rtx_kind != TCP_RTX_RESEND)
+	if (!c->rtx_at || c->rtx_kind == TCP_RTX_PROBE ||
+	    c->rtx_kind == TCP_RTX_PERSIST)
 		tcp_rtx_arm(st, c);
 }
 
@@ -154,7 +150,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		n = tcp_send_data(st, c, c->snd_nxt, bytes, fin);
 		if (n < 0 || (!n && !fin))
 			break;
-		sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
+		tcp_sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
 	}
 	if (c->snd_nxt == c->snd_end)
 		c->flags &= ~CONN_PUSH_ALL;
@@ -212,7 +208,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 		return 0;
 	c->total_retrans++;
 	count(st, Tcp_RetransSegs);
-	/* Karn: what was sent twice is not timed. */
-	c->flags &= ~CONN_TIMED;
-	return (uint32_t)done + (fin && (uint32_t)done == n);
+	fin = fin && (uint32_t)done == n;
+	flight_resent(st, c, seq, seq + (uint32_t)done + fin);
+	return (uint32_t)done + fin;
 }

@@ -9,6 +9,7 @@
  * then but for a window cut by ECN (no probe while that lasts).
  */
 #include "stack/tcp.h"
+#include "stack/tcp_flight.h"
 
 #define SLACK_NS (2 * NSEC_PER_MSEC)
 #define LEAST_NS (10 * NSEC_PER_MSEC) /* a peer may be descheduled so long */
@@ -21,7 +22,7 @@ uint64_t tcp_probe_ns(const struct conn *c)
 	/* A lone segment waits for a delayed ack: the timeout comes as early.
 	 */
 	if (!(c->flags & CONN_SACK) || c->snd_nxt - c->snd_una <= c->mss ||
-	    c->recovery != TCP_OPEN || c->sackeds || c->backoff ||
+	    c->recovery != TCP_OPEN || c->sacked_bytes || c->backoff ||
 	    !c->srtt8_us || (c->watch & (TLP_OUT | ECN_CUT)))
 		return UINT64_MAX;
 	in = c->srtt8_us / 4 * NSEC_PER_USEC + SLACK_NS;
@@ -42,6 +43,7 @@ void tcp_probe_timer(struct stack *st, struct conn *c)
 	if (n && !tcp_fin_sent(c))
 		sent = tcp_send_data(st, c, c->snd_nxt, n, false);
 	if (sent > 0) {
+		flight_sent(st, c, (uint32_t)sent);
 		tcp_sendq_advance(st, c, (uint32_t)sent);
 		c->snd_nxt += (uint32_t)sent;
 		c->watch |= TLP_OUT;

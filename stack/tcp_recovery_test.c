@@ -53,10 +53,14 @@ static struct conn *flight(struct script *s, conn_ix *c, conn_ix *l)
 	k = testnet_conn(s->n, *c);
 	k->cwnd = N * MSS;
 	k->ssthresh = N * MSS;
+	k->srtt8_us = 8 * 50000;
+	k->min_rtt_us = 50000;
+	k->rto_us = 250000;
 	conn_set(host(s), *c, CONN_CONGESTION, 1); /* halves: easy to count */
 	tcp_append(host(s), *c, bytes, sizeof(bytes));
 	tcp_push(host(s), *c, false);
 	assert_int_equal(drain(s), N * MSS);
+	script_wait(s, 50000);
 	return k;
 }
 
@@ -157,7 +161,7 @@ static struct conn *tail(struct script *s, conn_ix *c, conn_ix *l)
 	tcp_append(host(s), *c, bytes, sizeof(bytes));
 	tcp_push(host(s), *c, false);
 	assert_int_equal(drain(s), sizeof(bytes));
-	k->flags &= ~CONN_TIMED;
+	script_wait(s, 100000);
 	s->tsecr = 0;
 	sack(s, 2, 0, 0);
 	script_wait(s, 190000);

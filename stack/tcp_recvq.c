@@ -441,6 +441,7 @@ void tcp_consumed(struct stack *st, conn_ix ix)
 
 	if (!tcp_synchronized(c) || (c->flags & CONN_FIN_RCVD))
 		return;
+	tcp_rcvbuf_adjust(st, c);
 	free = c->rcvbuf > c->rcv_queued ? c->rcvbuf - c->rcv_queued : 0;
 	if (free <= told)
 		return;

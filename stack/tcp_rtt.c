@@ -5,11 +5,11 @@
  */
 #include "stack/tcp.h"
 
-void tcp_rtt_sample(struct conn *c, uint64_t ns)
+void tcp_rtt_sample(struct conn *c, uint32_t us)
 {
-	uint32_t us = (uint32_t)min_u64(ns / 1000, TCP_RTO_MAX_US);
 	uint32_t srtt, var;
 
+	us = min_u32(us, TCP_RTO_MAX_US);
 	if (!us)
 		us = 1;
 	if (!c->min_rtt_us || us < c->min_rtt_us)

@@ -12,6 +12,7 @@
  * allocator hands out the warmest first.
  */
 #include "stack/tcp.h"
+#include "stack/tcp_flight.h"
 #include "stack/undo.h"
 #include "base/mem.h"
 
@@ -208,6 +209,7 @@ void tcp_sendq_free(struct stack *st, struct conn *c)
 
 	if (k)
 		undo_impossible(st, c);
+	flight_free(st, c);
 	c->snd_head = 0;
 	c->snd_tail = 0;
 	c->cur = 0;

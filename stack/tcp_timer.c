@@ -6,6 +6,7 @@
  * (keepalive or one of the two ends).
  */
 #include "stack/tcp.h"
+#include "stack/tcp_flight.h"
 
 #include <errno.h>
 
@@ -102,6 +103,7 @@ static bool persist_timer(struct stack *st, struct conn *c)
 				min_u32(min_u32(unsent, room), c->mss), false);
 
 			if (n > 0) {
+				flight_sent(st, c, (uint32_t)n);
 				tcp_sendq_advance(st, c, (uint32_t)n);
 				c->snd_nxt += (uint32_t)n;
 				tcp_rtx_arm(st, c);
@@ -206,6 +208,8 @@ bool tcp_timer(struct stack *st, struct conn *c)
 				return false;
 		} else if (c->rtx_kind == TCP_RTX_PROBE) {
 			tcp_probe_timer(st, c);
+		} else if (c->rtx_kind == TCP_RTX_REORDER) {
+			tcp_rack_timer(st, c);
 		} else if (c->rtx_kind == TCP_RTX_PERSIST) {
 			if (!persist_timer(st, c))
 				return false;

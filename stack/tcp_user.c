@@ -16,6 +16,7 @@
 
 void tcp_init(struct conn *c)
 {
+	c->flight.room = TCP_RUNS_OWN;
 	c->mss = TCP_MSS_DEFAULT;
 	c->mss_peer = TCP_MSS_DEFAULT;
 	c->rcv_mss = TCP_MSS_DEFAULT;
@@ -57,11 +58,17 @@ static void start_over(struct stack *st, struct conn *c)
 	c->probes = 0;
 	c->recovery = TCP_OPEN;
 	c->dupacks = 0;
-	c->sackeds = 0;
+	c->undo = 0;
+	c->cc_phase = CC_NONE;
+	c->rack_seen = 0;
+	c->rack_steps = 0;
+	c->min_rtt_us = 0;
 	c->srtt8_us = 0;
 	c->rto_us = TCP_RTO_INITIAL_US;
 	c->rcv_mss = TCP_MSS_DEFAULT;
 	c->rcv_wscale = tcp_wscale(st);
+	c->space_at_ns = 0;
+	c->space_bytes = 0;
 	c->snd_wscale = 0;
 	c->route_gen = 0;
 	c->error = 0;
@@ -108,7 +115,6 @@ int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 	c->recover = c->snd_una;
 	tcp_mss_update(c);
 	c->flags |= CONN_TIMED;
-	c->rtt_seq = c->snd_una;
 	c->rtt_at_ns = st->now_ns;
 	c->stalled_ns = st->now_ns;
 	c->state = CONN_SYN_SENT;
@@ -376,17 +382,8 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 			tcp_send_syn(st, c);
 		}
 		/* What was too big is lost, but not to congestion. */
-		if (tcp_synchronized(c) && c->recovery == TCP_OPEN) {
-			c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
-			c->recovery = TCP_LOSS;
-			c->recover = c->snd_nxt;
-			c->high_rxt = c->snd_una;
-			c->lost_end = c->snd_nxt;
-			c->prior_cwnd = c->cwnd;
-			c->prior_ssthresh = c->ssthresh;
-			c->ts_echo_min = tcp_ms(st) + c->ts_offset;
-			tcp_recover_output(st, c);
-		}
+		if (tcp_synchronized(c))
+			tcp_resegment(st, c);
 		return;
 	}
 	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED) {

@@ -103,7 +103,7 @@ static struct testnet *begin(void)
 	n->arena.chunks = zeroed(TESTNET_CHUNKS * sizeof(struct chunk));
 	n->arena.bytes = zeroed((size_t)TESTNET_CHUNKS * CHUNK_BYTES);
 	n->arena.cache = zeroed(sizeof(*n->arena.cache));
-	n->conns.stride = sizeof(struct conn);
+	n->conns.stride = CONN_BYTES;
 	n->conns.base = zeroed(TESTNET_CONNS * n->conns.stride);
 	n->events = zeroed(TESTNET_CONNS * sizeof(*n->events));
 	for (uint32_t i = 0; i < TESTNET_HOSTS; i++)

@@ -13,10 +13,12 @@
 #include "stack/host.h"
 #include "stack/stack.h"
 
-#define TESTNET_HOSTS  8
-#define TESTNET_CONNS  4096
+#define TESTNET_HOSTS 8
+#define TESTNET_CONNS 4096
+#ifndef TESTNET_FRAMES /* a bench may want more */
 #define TESTNET_FRAMES 16384
 #define TESTNET_CHUNKS 8192
+#endif
 
 struct testnet {
 	struct arena arena;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See undo.h. */
 #include "stack/undo.h"
+#include "stack/tcp_flight.h"
 
 void undo_let_go(struct stack *st)
 {
@@ -92,5 +93,8 @@ conn_ix undo_apply(struct stack *st)
 	c->sacks = 0;
 	if (c->proto != STACK_TCP)
 		return 0;
+	/* What lies outside of the copy may be half changed. */
+	if (c->flight.next)
+		flight_forget(st, c);
 	return mend_send_queue(st, c) && mend_recv_queue(st, c) ? ix : 0;
 }

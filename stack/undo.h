@@ -15,6 +15,7 @@
  * queue ends;
  *  - the out-of-order queue is dropped on restoring (RFC 2018, section 8 allows
  * that);
+ *  - blocks of the flight that lie in chunks are forgotten (tcp_flight.h);
  *  - a change that frees a queue or the connection (reset, time-out) says so
  * first, with undo_impossible(): then the connection is aborted instead, which
  * it was to be anyway.

@@ -104,7 +104,6 @@ void tuning_read(struct world *w)
 {
 	struct stack_host *h = stack_host_at(&w->sf.process.fabric, w->host);
 	struct stack_tuning *t = &h->tuning;
-	uint32_t unused;
 
 	t->ecn = (uint8_t)number("tcp_ecn", 2);
 	t->timestamps = number("tcp_timestamps", 1);
@@ -119,7 +118,7 @@ void tuning_read(struct world *w)
 	t->notsent_lowat = number("tcp_notsent_lowat", UINT32_MAX);
 	t->fastopen = number("tcp_fastopen", 1);
 	buffer("tcp_rmem", &t->rcvbuf, &t->rcvbuf_max);
-	buffer("tcp_wmem", &t->sndbuf, &unused);
+	buffer("tcp_wmem", &t->sndbuf, &t->sndbuf_max);
 	fastopen_key(t);
 	files(h);
 }

@@ -213,14 +213,13 @@ static void dump(struct testnet *n)
 		printf("  conn %u host %u proto %u state %u flags %08x sock %u "
 		       "listener %u\n"
 		       "    una +0 nxt +%u end +%u wnd %u cwnd %u recovery %u "
-		       "lost +%d rxt +%d sackeds %u\n"
+		       "lost %u sacked %u\n"
 		       "    rcv queued %u ooo %u window %u timers %ld %ld %ld "
 		       "at %ld ms retries %u backoff %u probes %u\n",
 		       ix, c->host, c->proto, c->state, c->flags, c->sock,
 		       c->listener, c->snd_nxt - c->snd_una,
 		       c->snd_end - c->snd_una, c->snd_wnd, c->cwnd,
-		       c->recovery, (int)(c->lost_end - c->snd_una),
-		       (int)(c->high_rxt - c->snd_una), c->sackeds,
+		       c->recovery, c->lost_bytes, c->sacked_bytes,
 		       c->rcv_queued, c->ooo_frames, c->rcv_adv - c->rcv_nxt,
 		       (long)(c->rtx_at / NSEC_PER_MSEC),
 		       (long)(c->delack_at / NSEC_PER_MSEC),
