@@ -33,6 +33,7 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_TCP, TCP_QUICKACK, CONN_QUICKACK },
 	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, CONN_DEFER_ACCEPT_S },
 	{ IPPROTO_TCP, TCP_SYNCNT, CONN_SYNCNT },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, CONN_NOTSENT_LOWAT },
 	{ IPPROTO_TCP, TCP_FASTOPEN, CONN_FASTOPEN },
 	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT, CONN_FASTOPEN_CONNECT },
 	{ IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, CONN_FASTOPEN_NO_COOKIE },
@@ -60,7 +61,7 @@ static bool harmless(long level, long name)
 		       name == SO_SNDBUFFORCE || name == SO_DONTROUTE ||
 		       name == SO_TIMESTAMP || name == SO_ZEROCOPY;
 	case IPPROTO_TCP:
-		return name == TCP_NOTSENT_LOWAT || name == TCP_WINDOW_CLAMP ||
+		return name == TCP_WINDOW_CLAMP ||
 		       name == TCP_THIN_LINEAR_TIMEOUTS;
 	case IPPROTO_IP:
 		return name == IP_MTU_DISCOVER || name == IP_RECVERR ||

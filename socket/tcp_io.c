@@ -324,8 +324,11 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 		return err;
 	err = tcp_send_error(&w.stack, s->conn);
 	if (!err) {
-		while (done < BULK_PIECE &&
-		       (n = cursor_piece(c, BULK_PIECE - done, &at))) {
+		uint32_t most = min_u32(BULK_PIECE,
+					tcp_fill(conn_of(t, s)));
+
+		while (done < most &&
+		       (n = cursor_piece(c, most - done, &at))) {
 			uint32_t got =
 				tcp_append(&w.stack, s->conn, at, (uint32_t)n);
 
@@ -341,6 +344,19 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 	work_refresh(&w, s);
 	work_end(&w);
 	return err ? err : (long)done;
+}
+
+/* No room for the rest: what is queued is a write of its own then. */
+static void end_write(struct socket_thread *t, long fd)
+{
+	struct work w;
+	struct sock *s;
+
+	if (sock_lock(&w, t, fd, &s))
+		return;
+	tcp_push(&w.stack, s->conn, false);
+	work_refresh(&w, s);
+	work_end(&w);
 }
 
 static long broken_pipe(long flags, long err)
@@ -361,7 +377,7 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 	if (!s)
 		return -EBADF;
 	for (;;) {
-		uint32_t room = tcp_room(conn_of(t, s));
+		uint32_t room = tcp_fill(conn_of(t, s));
 		long n = 0;
 		int err;
 
@@ -376,10 +392,15 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			done += (size_t)n;
 		if (!c->left)
 			return (long)done;
-		if (n > 0 && tcp_room(conn_of(t, s)) >= BULK_MIN)
+		if (n > 0 && tcp_fill(conn_of(t, s)) >= BULK_MIN)
 			continue;
-		if (would_block(s, flags))
-			return done ? (long)done : -EAGAIN;
+		if (would_block(s, flags)) {
+			if (!done)
+				return -EAGAIN;
+			if (!more)
+				end_write(t, fd);
+			return (long)done;
+		}
 		if (!until)
 			until = wait_date(t, s->send_timeout_ns);
 		err = wait_sock(t, s, STACK_OUT, until);

@@ -41,6 +41,7 @@ struct conn *conn_new(struct stack *st, uint8_t proto)
 	c->mtu = st->host->config.mtu;
 	if (proto == STACK_TCP) {
 		tcp_init(c);
+		c->notsent_lowat = st->host->tuning.notsent_lowat;
 		c->syn_retries = st->host->tuning.syn_retries;
 		c->rcv_wscale = tcp_wscale(st);
 	}

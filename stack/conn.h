@@ -105,6 +105,7 @@ enum cc_phase { CC_NONE, CC_START, CC_AVOID, CC_REDUCE };
 
 #define BUFFER_SEND 1u
 #define BUFFER_RECV 2u
+#define LOWAT_SEND  4u /* likewise, of notsent_lowat */
 
 #define RACK_REORDERED 1u /* seen on this path */
 
@@ -199,6 +200,8 @@ struct conn {
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
 	uint32_t cwnd, ssthresh; /* bytes */
+	uint32_t max_out;	 /* most in flight, this round trip */
+	uint32_t max_out_end;	 /* snd_nxt when it was */
 	uint32_t snd_push;	 /* end of what was written so far */
 	uint32_t snd_small;	 /* end of the last short segment (Minshall) */
 	uint32_t max_wnd;
@@ -315,6 +318,7 @@ struct conn {
 	uint32_t user_timeout_ms;
 	int32_t linger_s;
 	uint32_t rcvlowat;
+	uint32_t notsent_lowat; /* bytes unsent from which on no more fits */
 	uint32_t keep_idle_s, keep_intvl_s;
 	uint16_t maxseg;
 	uint8_t syn_retries;

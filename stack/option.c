@@ -118,6 +118,14 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 	case CONN_DEFER_ACCEPT_S:
 		c->defer_accept_s = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 		return 0;
+	case CONN_NOTSENT_LOWAT:
+		c->notsent_lowat =
+			v ? (uint32_t)v : st->host->tuning.notsent_lowat;
+		c->locked = (uint8_t)(v ? c->locked | LOWAT_SEND
+					: c->locked & ~LOWAT_SEND);
+		if (c->proto == STACK_TCP)
+			conn_event(st, c, tcp_ready(c) & STACK_OUT);
+		return 0;
 	case CONN_SYNCNT:
 		if (in_range(v, 1, 127))
 			return -EINVAL;
@@ -192,7 +200,9 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 	case CONN_MAXSEG:
 		/* Before the handshake Linux shows what it would be at least.
 		 */
-		v = c->mss ? c->mss : c->maxseg ? c->maxseg : 536;
+		v = c->state == CONN_CLOSED || c->state == CONN_LISTEN
+			    ? (c->maxseg ? c->maxseg : TCP_MSS_DEFAULT)
+			    : c->mss;
 		break;
 	case CONN_SNDBUF:
 		v = c->sndbuf;
@@ -217,6 +227,9 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		break;
 	case CONN_DEFER_ACCEPT_S:
 		v = c->defer_accept_s;
+		break;
+	case CONN_NOTSENT_LOWAT:
+		v = c->locked & LOWAT_SEND ? c->notsent_lowat : 0;
 		break;
 	case CONN_SYNCNT:
 		v = c->syn_retries;

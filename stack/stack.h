@@ -216,6 +216,8 @@ enum conn_option {
 	CONN_QUICKACK,
 	CONN_DEFER_ACCEPT_S,
 	CONN_SYNCNT,
+	CONN_NOTSENT_LOWAT, /* unsent bytes that still invite more; 0: the
+			       host's */
 	CONN_BROADCAST,
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
@@ -263,6 +265,9 @@ void conn_own(struct stack *st, conn_ix c, sock_ix sock, vif_ix vif);
 /* tcp_room - bytes that the send buffer takes now; may be read without the lock
  */
 uint32_t tcp_room(const struct conn *c);
+
+/* tcp_fill - bytes to hand over before tcp_push(); likewise. 0: no room */
+uint32_t tcp_fill(const struct conn *c);
 
 /* tcp_readable - bytes in order that wait for the reader; likewise */
 uint32_t tcp_readable(const struct conn *c);

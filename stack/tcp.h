@@ -197,7 +197,8 @@ void tcp_sendq_free(struct stack *st, struct conn *c);
 /* Is there room enough for poll() to say so? Linux: a third of the buffer. */
 static inline bool tcp_writeable(const struct conn *c)
 {
-	return c->snd_queued < c->sndbuf - c->sndbuf / 3;
+	return c->snd_queued < c->sndbuf - c->sndbuf / 3 &&
+	       (c->snd_end - c->snd_nxt < c->notsent_lowat);
 }
 
 /* The sequence number of the first byte that waits for the reader. */

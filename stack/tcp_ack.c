@@ -115,7 +115,9 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 	struct tcp_heard h;
 
 	if (unlikely(seq_gt(in->ack, c->snd_nxt))) {
-		tcp_challenge(st, c);
+		/* RFC 9293 wants an answer; Linux is silent while all is well. */
+		if (c->state != CONN_ESTABLISHED)
+			tcp_challenge(st, c);
 		return false;
 	}
 	if (unlikely((int32_t)acked < 0)) {

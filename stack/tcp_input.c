@@ -172,6 +172,8 @@ static void syn_sent(struct stack *st, struct conn *c, struct packet *p,
 		return;
 	}
 	c->snd_una = c->snd_nxt;
+	/* Data within a delayed ack's time is an answer already. */
+	c->last_recv_ns = st->now_ns;
 	tcp_rtt_handshake(st, c);
 	c->backoff = 0;
 	c->retries = 0;
@@ -373,7 +375,9 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 	}
 	if (!acceptable(st, c, in))
 		goto drop;
-	ts_update(st, c, in);
+	/* What acknowledges the future tells nothing. */
+	if (likely(seq_le(in->ack, c->snd_nxt)))
+		ts_update(st, c, in);
 	if (c->watch)
 		watch(st, c, p, in);
 	if (c->state == CONN_SYN_RECEIVED) {

@@ -154,6 +154,7 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->keep_cnt = l->keep_cnt;
 	c->reno = l->reno;
 	c->user_timeout_ms = l->user_timeout_ms;
+	c->notsent_lowat = l->notsent_lowat;
 }
 
 /* Who talks to whom, and what the listener's connections are like. */

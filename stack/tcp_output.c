@@ -18,9 +18,10 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 	uint64_t in = tcp_rto_ns(c), probe = tcp_probe_ns(c);
 
 	c->rtx_kind = TCP_RTX_RESEND;
-	if (probe < in) {
+	if (probe <= in || (probe != UINT64_MAX && !c->backoff)) {
+		/* No later than the timeout, which counts from the probe then. */
 		c->rtx_kind = TCP_RTX_PROBE;
-		in = probe;
+		in = min_u64(in, probe);
 	}
 	c->rtx_at = st->now_ns + in;
 	timer_arm(st, c, c->rtx_at);
@@ -74,6 +75,9 @@ static uint32_t piece(const struct stack *st, const struct conn *c)
 	bytes = bytes / mss;
 	if (bytes < st->host->tuning.min_tso_segments)
 		bytes = st->host->tuning.min_tso_segments;
+	/* Two pieces at least share the window. */
+	if (bytes > c->cwnd / 2 / mss)
+		bytes = max_u32(c->cwnd / 2 / mss, 1);
 	return (uint32_t)min_u64(bytes * mss, TCP_SUPER_MAX);
 }
 
@@ -111,6 +115,17 @@ static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 			       : 0;
 	}
 	return len < mss ? 0 : len - len % mss;
+}
+
+/* How much of the congestion window a round trip has used at most. */
+static void note_use(struct conn *c)
+{
+	uint32_t out = c->snd_nxt - c->snd_una;
+
+	if (out > c->max_out || seq_ge(c->snd_una, c->max_out_end)) {
+		c->max_out = out;
+		c->max_out_end = c->snd_nxt;
+	}
 }
 
 void tcp_output(struct stack *st, struct conn *c, bool more)
@@ -154,6 +169,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	}
 	if (c->snd_nxt == c->snd_end)
 		c->flags &= ~CONN_PUSH_ALL;
+	note_use(c);
 	if (c->rtx_at || tcp_fin_sent(c))
 		return;
 	if (c->snd_nxt != c->snd_una) {

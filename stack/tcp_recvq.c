@@ -67,7 +67,7 @@ static void note_arrival(struct stack *st, struct conn *c, uint32_t segment)
 	if (segment > c->rcv_mss)
 		c->rcv_mss = (uint16_t)min_u32(segment, c->mss);
 	/* The first data, and data after a pause, is acknowledged at once. */
-	if (!c->last_recv_ns ||
+	if (!c->bytes_received ||
 	    st->now_ns - c->last_recv_ns > (uint64_t)c->rto_us * 1000)
 		c->quick = TCP_QUICK_ACKS;
 	c->last_recv_ns = st->now_ns;

@@ -213,7 +213,8 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 	if (unlikely(err))
 		return err;
 	/* An answer so soon after a question: acks will ride on answers. */
-	if (st->now_ns - c->last_recv_ns < TCP_DELACK_NS)
+	if (st->now_ns - c->last_recv_ns < TCP_DELACK_NS &&
+	    (c->bytes_received || c->syn_bytes))
 		c->flags |= CONN_PINGPONG;
 	c->last_send_ns = st->now_ns;
 	return (int)got;
@@ -259,12 +260,17 @@ void tcp_send_probe(struct stack *st, struct conn *c)
 void tcp_send_reset(struct stack *st, struct conn *c)
 {
 	frame_ix ix = start(st, c);
+	uint32_t options;
+	struct frame *f;
 
 	if (!ix)
 		return;
 	count(st, Tcp_OutRsts);
-	write_tcp(c, frame_at(st->arena, ix), c->snd_nxt, c->rcv_nxt,
-		  TCP_RST | TCP_ACK, 0, 0);
+	f = frame_at(st->arena, ix);
+	c->flags &= ~CONN_DSACK;
+	c->sacks = 0;
+	options = tcp_options(st, c, options_of(f));
+	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, TCP_RST | TCP_ACK, 0, options);
 	transmit(st, c, ix);
 }
 

@@ -23,7 +23,26 @@ uint32_t tcp_room(const struct conn *c)
 
 	if (unlikely(c->fastopen & FO_DEFER))
 		limit = min_u32(limit, c->syn_bytes);
+	if (unlikely(c->snd_end - c->snd_nxt >= c->notsent_lowat) &&
+	    tcp_synchronized(c))
+		return 0;
 	return queued < limit ? limit - queued : 0;
+}
+
+/*
+ * For a peer with a small window Linux fills buffers of half of it, looks for
+ * room before each, and fills the last beyond the limit.
+ */
+uint32_t tcp_fill(const struct conn *c)
+{
+	uint32_t room = tcp_room(c), goal = c->max_wnd / 2, begun;
+
+	if (likely(goal >= TCP_SUPER_MAX) || goal < c->mss ||
+	    !tcp_synchronized(c))
+		return room;
+	goal -= goal % c->mss;
+	begun = (c->snd_end - c->snd_nxt) % goal;
+	return room || begun ? goal - begun : 0;
 }
 
 static void link_chunk(struct stack *st, struct conn *c, chunk_ix k)
@@ -43,7 +62,7 @@ uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
 		    uint32_t bytes)
 {
 	struct conn *c = conn_at(st, ix);
-	uint32_t room = tcp_room(c), done = 0;
+	uint32_t room = max_u32(tcp_room(c), tcp_fill(c)), done = 0;
 	const uint8_t *s = src;
 	conn_ix outer;
 

@@ -538,6 +538,7 @@ static int pd_netdev_send(void *user, const void *ip, size_t bytes)
 	begin();
 	err = world_inject(&world, ip, bytes);
 	blocking_kick();
+	tuning_report(&world);
 	return (int)end(err);
 }
 
@@ -588,6 +589,7 @@ static int pd_usleep(void *user, useconds_t usec)
 	while (step(until))
 		;
 	blocking_unlock();
+	blocking_settle();
 	return 0;
 }
 
@@ -639,6 +641,16 @@ sendfile(int out, int in, off_t *offset, size_t count)
 		return n;
 	errno = (int)-n;
 	return -1;
+}
+
+/* The same under the name that a 64-bit off_t may give it. */
+__attribute__((visibility("default"))) ssize_t
+plain_sendfile(int out, int in, off_t *offset, size_t count)
+	__asm__("sendfile");
+
+ssize_t plain_sendfile(int out, int in, off_t *offset, size_t count)
+{
+	return sendfile(out, in, offset, count);
 }
 
 /* packetdrill pins its memory; a fabric is a few GiB of it, hardly used. */

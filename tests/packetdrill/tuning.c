@@ -73,23 +73,29 @@ static void fastopen_key(struct stack_tuning *t)
  * a folder of the runner's: "flush" asks for what was learnt of peers to be
  * forgotten, "nstat" gets our counters.
  */
-static void files(struct stack_host *h)
+static bool file_of(const char *name, char *path, size_t bytes)
+{
+	const char *folder = getenv("TOAMI_PACKETDRILL_DIR");
+
+	if (folder)
+		snprintf(path, bytes, "%s/%s", folder, name);
+	return folder;
+}
+
+void tuning_report(struct world *w)
 {
 	static const char *const names[] = {
 #define X(group, name) #group #name,
 		STACK_COUNTERS(X)
 #undef X
 	};
-	const char *folder = getenv("TOAMI_PACKETDRILL_DIR");
+	const struct stack_host *h =
+		stack_host_at(&w->sf.process.fabric, w->host);
 	char path[256];
 	FILE *f;
 
-	if (!folder)
+	if (!file_of("nstat", path, sizeof(path)))
 		return;
-	snprintf(path, sizeof(path), "%s/flush", folder);
-	if (!unlink(path))
-		tcp_fastopen_forget(h);
-	snprintf(path, sizeof(path), "%s/nstat", folder);
 	f = fopen(path, "w");
 	if (!f)
 		return;
@@ -104,6 +110,7 @@ void tuning_read(struct world *w)
 {
 	struct stack_host *h = stack_host_at(&w->sf.process.fabric, w->host);
 	struct stack_tuning *t = &h->tuning;
+	char path[256];
 
 	t->ecn = (uint8_t)number("tcp_ecn", 2);
 	t->timestamps = number("tcp_timestamps", 1);
@@ -120,5 +127,6 @@ void tuning_read(struct world *w)
 	buffer("tcp_rmem", &t->rcvbuf, &t->rcvbuf_max);
 	buffer("tcp_wmem", &t->sndbuf, &t->sndbuf_max);
 	fastopen_key(t);
-	files(h);
+	if (file_of("flush", path, sizeof(path)) && !unlink(path))
+		tcp_fastopen_forget(h);
 }
