@@ -36,8 +36,10 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	if (!s)
 		return SOCKET_PASS;
 	if (s->proto == STACK_TCP) {
-		if (flags & MSG_FASTOPEN) {
-			long err = open_fastopen(t, fd, note->name, note->tolen,
+		if ((flags & MSG_FASTOPEN) || !c->left) {
+			const void *name =
+				flags & MSG_FASTOPEN ? note->name : NULL;
+			long err = open_fastopen(t, fd, name, note->tolen,
 						 c->left, flags & MSG_DONTWAIT);
 
 			if (err)

@@ -334,8 +334,20 @@ out:
 	return wait ? wait_connected(t, fd, s) : err;
 }
 
+void open_await(struct socket_thread *t, long fd)
+{
+	struct work w;
+	struct sock *s;
+
+	if (sock_lock(&w, t, fd, &s))
+		return;
+	if (s->proto == STACK_TCP)
+		tcp_await(&w.stack, s->conn);
+	work_end(&w);
+}
+
 long open_fastopen(struct socket_thread *t, long fd, const void *sa,
-		   socklen_t len, bool data, bool nonblock)
+		   socklen_t len, size_t bytes, bool nonblock)
 {
 	struct ip_addr addr;
 	struct work w;
@@ -354,25 +366,29 @@ long open_fastopen(struct socket_thread *t, long fd, const void *sa,
 		s->connecting = false;
 		goto out;
 	}
-	err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
-	if (err || unspec) {
-		err = -EOPNOTSUPP;
-		goto out;
+	if (!tcp_deferred(&w.stack, s->conn)) {
+		if (!sa)
+			goto out;
+		err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
+		if (err || unspec) {
+			err = -EOPNOTSUPP;
+			goto out;
+		}
+		err = conn_connect_fast(&w.stack, s->conn, &addr, port);
 	}
-	err = tcp_deferred(&w.stack, s->conn)
-		      ? 0
-		      : conn_connect_fast(&w.stack, s->conn, &addr, port);
 	if (!err) {
 		s->connecting = true;
 		if (!tcp_deferred(&w.stack, s->conn)) {
 			err = -EINPROGRESS;
-		} else if (!data) {
+		} else if (!bytes) {
 			tcp_push(&w.stack, s->conn, false);
 			err = -EINPROGRESS;
 		}
 	}
 out:
 	nonblock |= atomic_load(&s->nonblock);
+	if (bytes && !nonblock)
+		tcp_await(&w.stack, s->conn);
 	work_refresh(&w, s);
 	work_end(&w);
 	return err == -EINPROGRESS && !nonblock ? wait_connected(t, fd, s)

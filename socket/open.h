@@ -18,10 +18,14 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		  socklen_t len);
 /*
  * open_fastopen - connects for sendto(MSG_FASTOPEN), which goes on after 0
- * @data: there is some to send
+ * @sa:    NULL: only what connect() has put off
+ * @bytes: to send
  */
 long open_fastopen(struct socket_thread *t, long fd, const void *sa,
-		   socklen_t len, bool data, bool nonblock);
+		   socklen_t len, size_t bytes, bool nonblock);
+
+/* open_await - who is about to wait for a connection has something to send */
+void open_await(struct socket_thread *t, long fd);
 long open_shutdown(struct socket_thread *t, long fd, long how);
 long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		  bool peer);

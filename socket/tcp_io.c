@@ -324,11 +324,9 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 		return err;
 	err = tcp_send_error(&w.stack, s->conn);
 	if (!err) {
-		uint32_t most = min_u32(BULK_PIECE,
-					tcp_fill(conn_of(t, s)));
+		uint32_t most = min_u32(BULK_PIECE, tcp_fill(conn_of(t, s)));
 
-		while (done < most &&
-		       (n = cursor_piece(c, most - done, &at))) {
+		while (done < most && (n = cursor_piece(c, most - done, &at))) {
 			uint32_t got =
 				tcp_append(&w.stack, s->conn, at, (uint32_t)n);
 

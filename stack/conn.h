@@ -133,6 +133,8 @@ enum tcp_fastopen {
 	FO_ASK = 0x040,	   /* ...or asks for one */
 	FO_EXP = 0x080,	   /* ...with the experimental option */
 	FO_DATA = 0x100,   /* data of a SYN was taken */
+	FO_PLAIN = 0x400,  /* client: the SYN goes without data now */
+	FO_WRITER = 0x800, /* client: somebody waits to send more */
 	FO_CHILD = 0x200,  /* server: data flows before the handshake ends */
 };
 
@@ -330,6 +332,7 @@ struct conn {
 
 	/* Told by TCP_INFO. */
 	uint32_t segs_out, segs_in;
+	uint32_t delivered; /* segments of ours that arrived, SYN included */
 	uint32_t total_retrans;
 	uint32_t drops; /* UDP: datagrams that found no room */
 	uint64_t bytes_acked, bytes_received;

@@ -182,6 +182,9 @@ int conn_connect_fast(struct stack *st, conn_ix c, const struct ip_addr *addr,
 /* tcp_deferred - does the SYN wait for its data? */
 bool tcp_deferred(const struct stack *st, conn_ix c);
 
+/* tcp_await - somebody waits to send as soon as @c is established */
+void tcp_await(struct stack *st, conn_ix c);
+
 /* tcp_fastopen_forget - every peer's cookie */
 void tcp_fastopen_forget(struct stack_host *h);
 

@@ -115,7 +115,8 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 	struct tcp_heard h;
 
 	if (unlikely(seq_gt(in->ack, c->snd_nxt))) {
-		/* RFC 9293 wants an answer; Linux is silent while all is well. */
+		/* RFC 9293 wants an answer; Linux is silent while all is well.
+		 */
 		if (c->state != CONN_ESTABLISHED)
 			tcp_challenge(st, c);
 		return false;
@@ -151,6 +152,8 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 		if (unlikely(c->cwnd > c->sndbuf / 2))
 			tcp_sndbuf_grow(st, c);
 	}
+	if (h.delivered)
+		c->delivered += (h.delivered + c->mss - 1) / c->mss;
 	/* The date counts from here; tcp_recovery_input() may have an earlier
 	 * one. */
 	if (acked) {

@@ -103,6 +103,7 @@ bool tcp_fastopen_connect(struct stack *st, struct conn *c)
 void tcp_fastopen_retreat(struct conn *c)
 {
 	c->fastopen &= (uint16_t) ~(FO_COOKIE | FO_ASK | FO_DEFER);
+	c->fastopen |= FO_PLAIN;
 }
 
 /* The cookie in a SYN-ACK, or that there was none, is remembered. */
@@ -201,6 +202,14 @@ bool tcp_deferred(const struct stack *st, conn_ix ix)
 	const struct conn *c = conn_at(st, ix);
 
 	return c->state == CONN_SYN_SENT && (c->fastopen & FO_DEFER);
+}
+
+void tcp_await(struct stack *st, conn_ix ix)
+{
+	struct conn *c = conn_at(st, ix);
+
+	if (c->state == CONN_SYN_SENT)
+		c->fastopen |= FO_WRITER;
 }
 
 int tcp_fastopen_key(struct stack *st, conn_ix ix, const uint64_t key[2])
@@ -304,6 +313,7 @@ void tcp_fastopen_confirmed(struct stack *st, struct conn *c)
 	tcp_rtt_handshake(st, c);
 	c->backoff = 0;
 	c->retries = 0;
+	c->delivered++;
 }
 
 /* --- the option --------------------------------------------------------------

@@ -101,6 +101,7 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 	i.segs_in = c->segs_in;
 	i.min_rtt = c->min_rtt_us;
 	i.snd_wnd = c->snd_wnd;
+	i.delivered = c->delivered;
 	i.rcv_wnd = c->rcv_adv - c->rcv_nxt;
 	if (listen) {
 		/* Linux shows the accept queue's length and limit here. */

@@ -174,6 +174,7 @@ static void syn_sent(struct stack *st, struct conn *c, struct packet *p,
 	c->snd_una = c->snd_nxt;
 	/* Data within a delayed ack's time is an answer already. */
 	c->last_recv_ns = st->now_ns;
+	c->delivered = 1;
 	tcp_rtt_handshake(st, c);
 	c->backoff = 0;
 	c->retries = 0;
@@ -194,8 +195,16 @@ static void syn_sent(struct stack *st, struct conn *c, struct packet *p,
 		}
 	}
 	tcp_output(st, c, false);
-	if (c->flags & CONN_ACK_NOW)
+	if ((c->flags & CONN_ACK_NOW) && (c->fastopen & FO_WRITER) &&
+	    !in->bytes && !(in->flags & TCP_FIN)) {
+		/* What the writer sends now carries it. */
+		c->flags &= ~CONN_ACK_NOW;
+		c->flags |= CONN_ACK_DUE;
+		c->delack_at = st->now_ns + TCP_DELACK_NS;
+		timer_arm(st, c, c->delack_at);
+	} else if (c->flags & CONN_ACK_NOW) {
 		tcp_send_ack(st, c);
+	}
 	conn_event(st, c, STACK_OUT);
 }
 

@@ -193,6 +193,8 @@ static void half_open(struct stack *st, struct conn *l, struct conn *c,
 	c->snd_nxt = isn + 1;
 	c->snd_end = c->snd_nxt;
 	c->recover = isn;
+	c->snd_small = isn;
+	c->snd_push = isn;
 	c->state = CONN_SYN_RECEIVED;
 	hash_add(st, c);
 	tcp_syn_add(st, l, c);
@@ -210,6 +212,8 @@ static void fast_open(struct stack *st, struct conn *l, struct conn *c,
 	c->snd_nxt = isn + 1;
 	c->snd_end = isn + 1;
 	c->recover = isn;
+	c->snd_small = isn;
+	c->snd_push = isn;
 	c->max_wnd = c->snd_wnd;
 	c->snd_wl1 = in->seq;
 	c->state = CONN_SYN_RECEIVED;

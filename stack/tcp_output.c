@@ -19,7 +19,8 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 
 	c->rtx_kind = TCP_RTX_RESEND;
 	if (probe <= in || (probe != UINT64_MAX && !c->backoff)) {
-		/* No later than the timeout, which counts from the probe then. */
+		/* No later than the timeout, which counts from the probe then.
+		 */
 		c->rtx_kind = TCP_RTX_PROBE;
 		in = min_u64(in, probe);
 	}
@@ -65,7 +66,9 @@ static uint32_t piece(const struct stack *st, const struct conn *c)
 	uint32_t mss = c->mss, rtt = c->min_rtt_us >> 9;
 	uint64_t rate, bytes = 0;
 
-	if (likely(!rtt) || !c->srtt8_us)
+	if (unlikely(!c->srtt8_us))
+		return max_u32(c->cwnd / 2 / mss, 1) * mss;
+	if (likely(!rtt))
 		return TCP_SUPER_MAX;
 	rate = (uint64_t)max_u32(c->cwnd, c->snd_nxt - c->snd_una) *
 	       (c->cwnd < c->ssthresh / 2 ? 16 : 10) * 1000000 / c->srtt8_us;

@@ -12,7 +12,7 @@
 #include "stack/tcp_flight.h"
 
 #define SLACK_NS (2 * NSEC_PER_MSEC)
-#define NEAR_US  1000 /* round trips below are a machine's own */
+#define NEAR_US	 1000 /* round trips below are a machine's own */
 #define LEAST_NS (10 * NSEC_PER_MSEC) /* a peer may be descheduled so long */
 
 /* When a probe is due, from now; UINT64_MAX: there will be none. */

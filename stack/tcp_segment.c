@@ -146,10 +146,9 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 		ack_told(c);
 	flags = tcp_ecn_syn_flags(st, c, answer);
 	flags |= answer ? TCP_SYN | TCP_ACK : TCP_SYN;
-	if (c->fastopen & FO_WANT && !answer) {
+	if ((c->fastopen & (FO_WANT | FO_PLAIN)) == FO_WANT && !answer) {
 		/* Its data stays queued as if it were not sent. */
-		c->syn_bytes = (uint16_t)min_u32(c->retries ? 0 : c->syn_bytes,
-						 c->snd_queued);
+		c->syn_bytes = (uint16_t)min_u32(c->syn_bytes, c->snd_queued);
 		if (c->syn_bytes)
 			c->syn_bytes = (uint16_t)tcp_sendq_attach(
 				st, c, c->snd_nxt, c->syn_bytes, ix);
@@ -214,7 +213,7 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		return err;
 	/* An answer so soon after a question: acks will ride on answers. */
 	if (st->now_ns - c->last_recv_ns < TCP_DELACK_NS &&
-	    (c->bytes_received || c->syn_bytes))
+	    (c->bytes_received || (c->fastopen & FO_WRITER)))
 		c->flags |= CONN_PINGPONG;
 	c->last_send_ns = st->now_ns;
 	return (int)got;

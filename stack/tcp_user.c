@@ -53,6 +53,7 @@ static void start_over(struct stack *st, struct conn *c)
 		  CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK | CONN_TS |
 		  CONN_SACK | CONN_WSCALE);
 	c->watch = 0;
+	c->delivered = 0;
 	c->backoff = 0;
 	c->retries = 0;
 	c->probes = 0;
@@ -113,6 +114,8 @@ int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 	c->snd_nxt = c->snd_una + 1;
 	c->snd_end = c->snd_nxt;
 	c->recover = c->snd_una;
+	c->snd_small = c->snd_una;
+	c->snd_push = c->snd_una;
 	tcp_mss_update(c);
 	c->flags |= CONN_TIMED;
 	c->rtt_at_ns = st->now_ns;

@@ -15,6 +15,7 @@
 #include "base/sys.h"
 #include "tests/packetdrill/blocking.h"
 #include "tests/packetdrill/tuning.h"
+#include "socket/open.h"
 #include "tests/packetdrill/world.h"
 
 #include <arpa/inet.h>
@@ -296,6 +297,7 @@ static long send_rest(int fd, const struct msghdr *msg, int flags, long n)
 	size_t done = n > 0 ? (size_t)n : 0, total = total_of(msg);
 
 	flags &= ~MSG_FASTOPEN;
+	open_await(&world.thread, fd);
 	if (n == -EINPROGRESS) {
 		long err = wait_connected(fd, until);
 
@@ -335,9 +337,14 @@ static long send_all(int fd, const struct msghdr *msg, int flags)
 	n = CALL(sendmsg, fd, msg, flags, 0, 0, 0);
 	if (n == -ENOTSOCK && !is_ours(fd)) /* a pipe or a file */
 		n = CALL(writev, fd, msg->msg_iov, msg->msg_iovlen, 0, 0, 0);
-	else if (may_block(fd, flags) && n >= 0 && is_opening(fd) &&
-		 (err = wait_connected(fd, date(fds[fd].send_timeout_ns))))
-		n = err;
+	else if (may_block(fd, flags) && n >= 0 && is_opening(fd)) {
+		/* A blocking socket waits for the answer to its SYN. */
+		if ((size_t)n < total_of(msg))
+			open_await(&world.thread, fd);
+		err = wait_connected(fd, date(fds[fd].send_timeout_ns));
+		if (err)
+			n = err;
+	}
 	if (may_block(fd, flags) && (n == -EAGAIN || n == -EINPROGRESS ||
 				     (n >= 0 && (size_t)n < total_of(msg))))
 		n = send_rest(fd, msg, flags, n);
@@ -645,8 +652,8 @@ sendfile(int out, int in, off_t *offset, size_t count)
 
 /* The same under the name that a 64-bit off_t may give it. */
 __attribute__((visibility("default"))) ssize_t
-plain_sendfile(int out, int in, off_t *offset, size_t count)
-	__asm__("sendfile");
+plain_sendfile(int out, int in, off_t *offset,
+	       size_t count) __asm__("sendfile");
 
 ssize_t plain_sendfile(int out, int in, off_t *offset, size_t count)
 {
