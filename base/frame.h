@@ -38,6 +38,8 @@
 #define FRAME_CSUM_OK 0x04 /* no need to verify: local or checked before */
 #define FRAME_FIN     0x08 /* stack's note: a FIN ends this segment */
 #define FRAME_PUSH    0x10 /* stack's note: PSH */
+#define FRAME_SHAPED  0x20 /* has passed the scheduler */
+#define FRAME_LOST    0x40 /* to be freed there */
 
 /* gso_type, the values of VIRTIO_NET_HDR_GSO_*. */
 #define FRAME_GSO_NONE	0
@@ -68,6 +70,11 @@ struct frame {
 
 	vif_ix tx_vif; /* lane that sent it; set by whoever makes the frame */
 	vif_ix rx_vif; /* lane that gets it; set on delivery */
+
+	/* The connection that pays for it while it is on its way, and what it
+	 * pays: stack/pace.h. */
+	uint32_t pace;
+	uint32_t held;
 
 	/* Notes of the stack that holds it; dead between two stacks. */
 	union {
@@ -176,6 +183,20 @@ static inline void frame_list_add(struct arena *a, struct frame_list *list,
 	else
 		list->first = ix;
 	list->last = ix;
+}
+
+/* frame_list_join - @list takes over all of @more, at its end; empties that */
+static inline void frame_list_join(struct arena *a, struct frame_list *list,
+				   struct frame_list *more)
+{
+	if (!more->first)
+		return;
+	if (list->last)
+		frame_at(a, list->last)->next = more->first;
+	else
+		list->first = more->first;
+	list->last = more->last;
+	*more = (struct frame_list){ 0, 0 };
 }
 
 /* frame_list_pop - returns the first frame, now the caller's, or 0 */

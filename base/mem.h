@@ -22,6 +22,24 @@ struct mem_word {
 /* From this size on, `rep movsb` wins over a loop of words. */
 #define MEM_REP_MIN 192
 
+/* Sizes that the compiler knows to be whole words go as words. */
+static inline __attribute__((always_inline)) void
+mem_copy_string(void *restrict dst, const void *restrict src, size_t n)
+{
+	if (__builtin_constant_p(n) && n % 8 == 0) {
+		n /= 8;
+		__asm__ volatile("rep movsq"
+				 : "+D"(dst), "+S"(src), "+c"(n)
+				 :
+				 : "memory");
+		return;
+	}
+	__asm__ volatile("rep movsb"
+			 : "+D"(dst), "+S"(src), "+c"(n)
+			 :
+			 : "memory");
+}
+
 /* mem_copy - copy @n bytes between places that do not overlap */
 static inline void mem_copy(void *restrict dst, const void *restrict src,
 			    size_t n)
@@ -30,10 +48,7 @@ static inline void mem_copy(void *restrict dst, const void *restrict src,
 	const unsigned char *s = src;
 
 	if (n >= MEM_REP_MIN) {
-		__asm__ volatile("rep movsb"
-				 : "+D"(d), "+S"(s), "+c"(n)
-				 :
-				 : "memory");
+		mem_copy_string(d, s, n);
 		return;
 	}
 	if (n >= 8) {
@@ -54,6 +69,14 @@ static inline void mem_copy(void *restrict dst, const void *restrict src,
 /* mem_zero - clear @n bytes */
 static inline void mem_zero(void *dst, size_t n)
 {
+	/* A string instruction takes longer to begin than a few words take. */
+	if (__builtin_constant_p(n) && n <= 128 && n % 8 == 0) {
+		struct mem_word *w = dst;
+
+		for (size_t i = 0; i < n / 8; i++)
+			w[i].v = 0;
+		return;
+	}
 	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(0) : "memory");
 }
 

@@ -70,6 +70,14 @@ int cli_open(bool start, struct toami_control **control)
 	return err;
 }
 
+int cli_close(struct toami_control *control, int err)
+{
+	if (err)
+		cli_complain(err, "%s", toami_control_text(control));
+	toami_control_close(control);
+	return err;
+}
+
 int cli_ask(bool start, json_t *request, json_t **result)
 {
 	struct toami_control *c;

@@ -4,7 +4,7 @@
  *
  * A verb is a function of its own file; it gets its own arguments, argv[0]
  * being its name, and returns the command's exit code. Everything goes through
- * toami/control.h.
+ * toami/control.h and toami/vif.h.
  */
 #ifndef TOAMI_CLI_CLI_H
 #define TOAMI_CLI_CLI_H
@@ -31,14 +31,23 @@ int cli_run(int argc, char **argv);
 int cli_up(int argc, char **argv);
 int cli_down(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_save(int argc, char **argv);
+int cli_load(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_vif(int argc, char **argv);
 int cli_vif_ls(int argc, char **argv);
 int cli_vif_add(int argc, char **argv);
 int cli_vif_set(int argc, char **argv);
+int cli_vif_attach(int argc, char **argv);
+int cli_vif_detach(int argc, char **argv);
+int cli_vif_mv(int argc, char **argv);
 int cli_vif_rm(int argc, char **argv);
 int cli_vif_show(int argc, char **argv);
+int cli_port(int argc, char **argv);
+int cli_port_ls(int argc, char **argv);
+int cli_port_add(int argc, char **argv);
+int cli_port_rm(int argc, char **argv);
 
 /* A group of verbs: `toami` itself, or `toami vif`. */
 struct cli_verb {
@@ -77,6 +86,10 @@ int cli_ask(bool start, json_t *request, json_t **result);
 
 /* cli_open - a connection; 0, or an exit code with the sentence printed */
 int cli_open(bool start, struct toami_control **control);
+
+/* cli_close - ends a connection; where @err is one of its failures, says so.
+ * Returns @err. */
+int cli_close(struct toami_control *control, int err);
 
 /* cli_print_json - for people and programs alike */
 void cli_print_json(const json_t *json);

@@ -8,6 +8,10 @@
 static const struct cli_verb verbs[] = {
 	{ "run", "start a program on a virtual interface (VIF)", cli_run },
 	{ "vif", "show and change the tree of VIFs", cli_vif },
+	{ "port", "attach the kernel's interfaces to VIFs", cli_port },
+	{ "save", "write the tree as text", cli_save },
+	{ "load", "change the tree as such text says, all or nothing",
+	  cli_load },
 	{ "status", "what the daemon holds", cli_status },
 	{ "up", "start the daemon (other verbs do so by themselves)", cli_up },
 	{ "down", "end the daemon and its fabric", cli_down },

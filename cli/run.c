@@ -9,6 +9,8 @@
  */
 #include "cli/cli.h"
 #include "cli/find.h"
+#include "cli/run_kernel.h"
+#include "daemon/prop.h"
 #include "hook/elf_check.h"
 
 #include <errno.h>
@@ -18,7 +20,9 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: toami run [-v PATH] [-a ADDR] [--] PROGRAM [argument...]\n"
+	"usage: toami run [-v PATH] [-a ADDR] [--PROPERTY VALUE...] [--] "
+	"PROGRAM\n"
+	"                 [argument...]\n"
 	"\n"
 	"Starts PROGRAM with its network on the VIF at PATH, which is made "
 	"where it is\n"
@@ -29,9 +33,19 @@ static const char help[] =
 	"  -v, --vif PATH      the VIF (default: /NAME, after the program; "
 	"/NAME-2 and\n"
 	"                      so on while another program is on that)\n"
+	"                      with properties and without -v, a VIF of its "
+	"own below\n"
+	"                      the one it is started on, which goes when it "
+	"ends\n"
 	"  -a, --address ADDR  its address: one of the fabric's, 'auto' or "
 	"'none'\n"
 	"                      (default: auto for /NAME, none for /NAME/NAME)\n"
+	"      --stack STACK   user (default): through shared memory, or "
+	"kernel: "
+	"its own\n"
+	"                      network namespace, attached by a TAP; for what "
+	"cannot be\n"
+	"                      hooked\n"
 	"\n"
 	"Exits as PROGRAM does; 127: there is no such program; 126: it cannot "
 	"be\n"
@@ -40,9 +54,11 @@ static const char help[] =
 struct order {
 	const char *vif; /* NULL: named after the program */
 	const char *address;
+	json_t *set; /* properties */
 	char program[PATH_MAX];
 	char hook[PATH_MAX];
 	char **argv;
+	bool kernel; /* --stack kernel */
 };
 
 static int find_all(struct order *o)
@@ -60,6 +76,8 @@ static int find_all(struct order *o)
 				    "'%s' is not a program that can be "
 				    "executed: check its permissions",
 				    o->program);
+	if (o->kernel)
+		return 0;
 	if (hook_exec_check(o->program, text, sizeof(text)))
 		return cli_complain(EXIT_NOT_EXECUTABLE, "%s", text);
 	if (find_hook(o->hook))
@@ -97,10 +115,16 @@ static int preload(const char *hook)
 	return err;
 }
 
+static const char *name_of(const struct order *o)
+{
+	const char *slash = strrchr(o->argv[0], '/');
+
+	return slash ? slash + 1 : o->argv[0];
+}
+
 /* Has the VIF made; sets what the hook reads. Returns 0 or an exit code. */
 static int prepare(const struct order *o)
 {
-	const char *slash = strrchr(o->argv[0], '/');
 	struct toami_control *c;
 	json_t *result;
 	struct toami_vif vif;
@@ -109,10 +133,11 @@ static int prepare(const struct order *o)
 	if (err)
 		return err;
 	err = client_request(c,
-			     json_pack("{s:s, s:s?, s:s?, s:s}", "verb",
-				       "run.prepare", "path", o->vif, "address",
-				       o->address, "program",
-				       slash ? slash + 1 : o->argv[0]),
+			     json_pack("{s:s, s:s?, s:s?, s:O*, s:b, s:s}",
+				       "verb", "run.prepare", "path", o->vif,
+				       "address", o->address, "set", o->set,
+				       "anonymous", o->set && !o->vif,
+				       "program", name_of(o)),
 			     &result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));
@@ -127,32 +152,83 @@ static int prepare(const struct order *o)
 	return err;
 }
 
-int cli_run(int argc, char **argv)
+/* The options of a VIF's properties follow these. */
+enum { OPT_STACK = 256, RUN_PROP, RUN_OWN = 3 };
+
+/* The options of run: its own, and one for each property of a VIF. */
+static void make_options(struct option options[RUN_OWN + PROPS + 2])
 {
-	static const struct option options[] = {
+	static const struct option own[RUN_OWN] = {
 		{ "vif", required_argument, NULL, 'v' },
 		{ "address", required_argument, NULL, 'a' },
-		CLI_OPTS_END
+		{ "stack", required_argument, NULL, OPT_STACK },
 	};
+	static const struct option end[] = { CLI_OPTS_END };
+
+	memcpy(options, own, sizeof(own));
+	for (int i = 0; i < PROPS; i++)
+		options[RUN_OWN + i] =
+			(struct option){ prop_table[i].name, required_argument,
+					 NULL, RUN_PROP + i };
+	memcpy(options + RUN_OWN + PROPS, end, sizeof(end));
+}
+
+static void print_help(void)
+{
+	cli_help(help);
+	puts("\nProperties of the VIF:\n");
+	for (int i = 0; i < PROPS; i++)
+		printf("  --%-12s %s; for instance %s\n", prop_table[i].name,
+		       prop_table[i].doc, prop_table[i].example);
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct option options[RUN_OWN + PROPS + 2];
 	struct order o = { 0 };
 	int c, err;
 
+	make_options(options);
 	/* '+': the program's options are its own. */
 	while ((c = getopt_long(argc, argv, "+v:a:h", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
+		if (c == CLI_HELP) {
+			print_help();
+			return 0;
+		}
 		if (c == '?')
 			return cli_usage("run");
-		*(c == 'v' ? &o.vif : &o.address) = optarg;
+		if (c == OPT_STACK) {
+			o.kernel = !strcmp(optarg, "kernel");
+			if (o.kernel || !strcmp(optarg, "user"))
+				continue;
+			cli_complain(EX_USAGE,
+				     "there is no stack '%s': it is 'user' or "
+				     "'kernel'",
+				     optarg);
+			return cli_usage("run");
+		}
+		if (c < RUN_PROP) {
+			*(c == 'v' ? &o.vif : &o.address) = optarg;
+			continue;
+		}
+		if (!o.set)
+			o.set = json_object();
+		json_object_set_new(o.set, prop_table[c - RUN_PROP].name,
+				    json_string(optarg));
 	}
 	if (optind == argc) {
 		cli_complain(EX_USAGE, "run needs a program to start");
 		return cli_usage("run");
 	}
 	o.argv = argv + optind;
+	if (o.kernel)
+		run_kernel_leave_hook(argv - 1);
 	err = find_all(&o);
-	if (!err)
+	if (!err && o.kernel)
+		err = run_kernel_enter(o.vif, o.address, o.set, name_of(&o));
+	else if (!err)
 		err = prepare(&o);
+	json_decref(o.set);
 	if (err)
 		return err;
 	execv(o.program, o.argv);

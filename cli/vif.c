@@ -8,6 +8,9 @@ static const struct cli_verb verbs[] = {
 	{ "add", "make a VIF", cli_vif_add },
 	{ "set", "change a VIF's properties: rate, weight, delay ...",
 	  cli_vif_set },
+	{ "mv", "move or rename a VIF, with all below it", cli_vif_mv },
+	{ "attach", "move a running program to a VIF", cli_vif_attach },
+	{ "detach", "move it to the VIF whose address it has", cli_vif_detach },
 	{ "rm", "remove a VIF", cli_vif_rm },
 	{ 0 },
 };

@@ -25,7 +25,7 @@ int cli_vif_add(int argc, char **argv)
 		{ "address", required_argument, NULL, 'a' }, CLI_OPTS_END
 	};
 	const char *address = NULL;
-	json_t *result, *set = NULL;
+	struct toami_control *control;
 	struct toami_vif vif;
 	int c, err;
 
@@ -43,20 +43,15 @@ int cli_vif_add(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif add takes one PATH");
 		return cli_usage("vif add");
 	}
-	for (int i = optind + 1; i < argc; i++) {
-		err = words_add(&set, argv[i]);
-		if (err)
-			return err;
-	}
-	err = cli_ask(true,
-		      json_pack("{s:s, s:s, s:s?, s:o*}", "verb", "vif.add",
-				"path", argv[optind], "address", address, "set",
-				set),
-		      &result);
+	err = cli_open(true, &control);
 	if (err)
 		return err;
-	client_vif(result, &vif);
-	json_decref(result);
+	err = cli_close(control,
+			toami_vif_add(control, argv[optind], address,
+				      (const char *const *)argv + optind + 1,
+				      &vif));
+	if (err)
+		return err;
 	if (*vif.address)
 		printf("%s %s %s\n", vif.path, vif.address, vif.address6);
 	else

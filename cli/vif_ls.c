@@ -54,8 +54,8 @@ static const char *address_of(const json_t *list, const char *path,
 
 static void figures(char (*row)[TABLE_CELL], const struct toami_vif *v)
 {
-	const uint64_t of[] = { v->tx_packets, v->tx_bytes, v->rx_packets,
-				v->rx_bytes, v->tx_drops + v->rx_drops };
+	const uint64_t of[] = { v->tx.packets, v->tx.bytes, v->rx.packets,
+				v->rx.bytes, v->tx.drops + v->rx.drops };
 	char text[TEXT_FIGURE];
 
 	for (int i = 0; i < 5; i++)
@@ -71,7 +71,7 @@ static int print_table(const json_t *list)
 	struct table t = { .columns = 8, .right = 0xf8 };
 	char(*row)[TABLE_CELL] = table_add(&t);
 	struct lane_host last = { 0 };
-	const char *address;
+	const char *address, *port;
 	struct toami_vif v;
 	size_t i;
 	json_t *item;
@@ -87,10 +87,16 @@ static int print_table(const json_t *list)
 		snprintf(row[0], TABLE_CELL, "%s", v.path);
 		address = *v.address ? v.address
 				     : address_of(list, v.lane_of, &last);
-		snprintf(row[1], TABLE_CELL, *v.address ? "%s" : "(%s)",
-			 address ? address : v.lane_of);
+		if (!*v.address && !*v.lane_of) /* an uplink's */
+			strcpy(row[1], "-");
+		else
+			snprintf(row[1], TABLE_CELL, *v.address ? "%s" : "(%s)",
+				 address ? address : v.lane_of);
 		text_programs(json_object_get(item, "programs"), PROGRAMS_MOST,
 			      row[2]);
+		port = json_string_value(json_object_get(item, "port"));
+		if (port)
+			snprintf(row[2], TABLE_CELL, "[%s]", port);
 		figures(row, &v);
 	}
 	if (row)
@@ -104,8 +110,7 @@ static int print_paths(const json_t *list)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(list, i, v)
-		puts(json_string_value(json_object_get(v, "path")));
+	json_array_foreach(list, i, v) puts(json_string_value(v));
 	return 0;
 }
 
@@ -131,12 +136,13 @@ int cli_vif_ls(int argc, char **argv)
 		return cli_usage("vif ls");
 	}
 	err = cli_ask(false,
-		      json_pack("{s:s, s:s?}", "verb", "vif.ls", "path",
-				argv[optind]),
+		      json_pack("{s:s, s:s?, s:b, s:b}", "verb", "vif.ls",
+				"path", argv[optind], "brief", form == 'q',
+				"short", !form),
 		      &result);
 	if (err)
 		return err;
-	list = json_object_get(result, "vifs");
+	list = json_object_get(result, form == 'q' ? "paths" : "vifs");
 	if (form == 'j')
 		cli_print_json(list);
 	else

@@ -9,25 +9,13 @@ static const char help[] =
 	"\n"
 	"  -r, --recursive  with all VIFs below\n";
 
-static int remove_one(const char *path, int recursive)
-{
-	json_t *result;
-	int err = cli_ask(false,
-			  json_pack("{s:s, s:s, s:b}", "verb", "vif.rm", "path",
-				    path, "recursive", recursive),
-			  &result);
-
-	if (!err)
-		json_decref(result);
-	return err;
-}
-
 int cli_vif_rm(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "recursive", no_argument, NULL, 'r' }, CLI_OPTS_END
 	};
-	int c, err = 0, recursive = 0;
+	struct toami_control *control;
+	int c, err, recursive = 0;
 
 	while ((c = getopt_long(argc, argv, "rh", options, NULL)) != -1) {
 		if (c == CLI_HELP)
@@ -40,10 +28,16 @@ int cli_vif_rm(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif rm takes at least one PATH");
 		return cli_usage("vif rm");
 	}
+	err = cli_open(false, &control);
+	if (err)
+		return err;
 	for (; optind < argc; optind++) {
-		int e = remove_one(argv[optind], recursive);
+		int e = toami_vif_remove(control, argv[optind], recursive);
 
+		if (e)
+			cli_complain(e, "%s", toami_control_text(control));
 		err = err ? err : e;
 	}
+	toami_control_close(control);
 	return err;
 }

@@ -15,7 +15,7 @@ static const char help[] =
 int cli_vif_set(int argc, char **argv)
 {
 	static const struct option options[] = { CLI_OPTS_END };
-	json_t *result, *set = NULL;
+	struct toami_control *control;
 	int c, err;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -29,16 +29,10 @@ int cli_vif_set(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif set takes a PATH and NAME=VALUE");
 		return cli_usage("vif set");
 	}
-	for (int i = optind + 1; i < argc; i++) {
-		err = words_add(&set, argv[i]);
-		if (err)
-			return err;
-	}
-	err = cli_ask(false,
-		      json_pack("{s:s, s:s, s:o}", "verb", "vif.set", "path",
-				argv[optind], "set", set),
-		      &result);
-	if (!err)
-		json_decref(result);
-	return err;
+	err = cli_open(false, &control);
+	if (err)
+		return err;
+	return cli_close(control,
+			 toami_vif_set(control, argv[optind],
+				       (const char *const *)argv + optind + 1));
 }

@@ -6,10 +6,6 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* words_add - one word into *set, made where it is NULL. 0, or EX_USAGE and the
- * sentence printed. */
-int words_add(json_t **set, const char *word);
-
 /* words_help - the table of properties, with examples */
 void words_help(FILE *to);
 

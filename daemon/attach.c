@@ -13,6 +13,8 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
+#include "daemon/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -103,6 +105,7 @@ static int join(struct applicant *a, const struct attach_request *q,
 	reply->proc = members_find(d->members, a->peer.pid);
 	if (reply->proc) {
 		reply->again = 1;
+		members_exec(d->members, reply->proc);
 		snprintf(f->procs[reply->proc].name,
 			 sizeof(f->procs[reply->proc].name), "%s", q->name);
 		return 0;
@@ -116,6 +119,10 @@ static int join(struct applicant *a, const struct attach_request *q,
 	vif = hosts_find(d, q->vif, why);
 	if (!vif)
 		return -ENOENT;
+	if (rights_use(d, &a->peer, vif, why))
+		return -EACCES;
+	if (ports_admit(d, vif, why))
+		return -EBUSY;
 	pidfd = peer_pidfd(a->source.fd, a->peer.pid);
 	if (pidfd < 0)
 		return refuse(why, "internal", EX_OSERR,

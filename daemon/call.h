@@ -3,7 +3,7 @@
  * A request under way, and what its verbs share.
  *
  * A verb takes the request and returns its result, an object, or NULL and why
- * not. verbs.c has the list.
+ * not; a long result may be text, made by json_text.h. verbs.c has the list.
  */
 #ifndef TOAMI_DAEMON_CALL_H
 #define TOAMI_DAEMON_CALL_H
@@ -17,7 +17,12 @@ struct call {
 	const struct peer *peer;
 	const json_t *request;
 	struct refusal *why;
+	char *text; /* the result as text, where a verb has it so; owned */
 };
+
+/* call_text_result - gives @text, consumed, as the result; returns what a verb
+ * returns */
+json_t *call_text_result(struct call *c, char *text);
 
 /* call_text - a string of the request: NULL when it is not there, and *bad when
  * it is something else */
@@ -39,6 +44,15 @@ json_t *do_vif_set(struct call *c);
 json_t *do_vif_rm(struct call *c);
 json_t *do_vif_ls(struct call *c);
 json_t *do_vif_show(struct call *c);
+
+/* --- file_verbs.c, attach_verbs.c, run_verb.c
+ * ------------------------------------------------
+ */
+json_t *do_save(struct call *c);
+json_t *do_load(struct call *c);
+json_t *do_vif_mv(struct call *c);
+json_t *do_vif_attach(struct call *c);
+json_t *do_vif_detach(struct call *c);
 json_t *do_run_prepare(struct call *c);
 
 #endif

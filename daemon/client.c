@@ -278,6 +278,27 @@ static int lost(struct toami_control *c)
 	return EX_UNAVAILABLE;
 }
 
+/* Sends the first byte, with descriptor @fd beside it. Returns the bytes sent.
+ */
+static size_t send_given(struct toami_control *c, const char *text, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)text, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control.space) };
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+	return sendmsg(c->fd, &msg, MSG_NOSIGNAL) == 1;
+}
+
 /* Sends all. A daemon that hangs up may have said why: that is read later. */
 static void send_all(struct toami_control *c, const char *text, size_t bytes)
 {
@@ -365,7 +386,14 @@ static int take_reply(struct toami_control *c, const json_t *reply,
 
 int client_request(struct toami_control *c, json_t *request, json_t **result)
 {
+	return client_request_with(c, request, -1, result);
+}
+
+int client_request_with(struct toami_control *c, json_t *request, int fd,
+			json_t **result)
+{
 	json_t *reply = NULL;
+	size_t given = 0;
 	char *text;
 	int err;
 
@@ -381,7 +409,9 @@ int client_request(struct toami_control *c, json_t *request, json_t **result)
 		return fail(c, "bad-request", EX_USAGE,
 			    "the request is not text that JSON can carry: use "
 			    "UTF-8");
-	send_all(c, text, strlen(text));
+	if (fd >= 0)
+		given = send_given(c, text, fd);
+	send_all(c, text + given, strlen(text) - given);
 	send_all(c, "\n", 1);
 	free(text);
 	reply = read_reply(c);
@@ -392,14 +422,21 @@ int client_request(struct toami_control *c, json_t *request, json_t **result)
 	return err;
 }
 
+int client_fail(struct toami_control *c, const struct refusal *why)
+{
+	c->why = *why;
+	return why->exit_code;
+}
+
 const char *client_code(const char *code)
 {
 	static const char *const codes[] = {
-		"bad-request",	 "unknown-vif", "bad-path",    "bad-address",
-		"address-taken", "vif-exists",	"vif-busy",    "table-full",
-		"no-permission", "version",	"running",     "no-daemon",
-		"namespace",	 "busy",	"internal",    "bad-value",
-		"guarantee",	 "quota",	"unsupported",
+		"bad-request",	   "unknown-vif",  "bad-path",	  "bad-address",
+		"address-taken",   "vif-exists",   "vif-busy",	  "table-full",
+		"no-permission",   "version",	   "running",	  "no-daemon",
+		"namespace",	   "busy",	   "internal",	  "bad-value",
+		"guarantee",	   "quota",	   "unsupported", "bad-line",
+		"unknown-process", "unknown-port", "port-exists",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

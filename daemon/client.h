@@ -4,7 +4,8 @@
 #ifndef TOAMI_DAEMON_CLIENT_H
 #define TOAMI_DAEMON_CLIENT_H
 
-#include "toami/control.h"
+#include "daemon/prop.h"
+#include "toami/vif.h"
 
 #include <jansson.h>
 
@@ -15,8 +16,25 @@
 int client_request(struct toami_control *control, json_t *request,
 		   json_t **result);
 
+/* client_request_with - likewise, with descriptor @fd beside it, the caller's;
+ * -1: none */
+int client_request_with(struct toami_control *control, json_t *request, int fd,
+			json_t **result);
+
 /* client_code - the code that the daemon sent, as a static string */
 const char *client_code(const char *code);
+
+/* client_fail - the library itself refuses; returns the exit code */
+int client_fail(struct toami_control *control, const struct refusal *why);
+
+/* client_set - the member "set" of a request, from at most @count words
+ * NAME=VALUE, ended by NULL, too */
+json_t *client_set(const char *const *words, size_t count);
+
+/* client_value - one property of the member "set" of a VIF; its text is
+ * borrowed
+ */
+void client_value(const json_t *set, enum prop_id id, struct prop_value *value);
 
 /* client_vif - reads what vif_json.c writes; missing members are 0 or "" */
 void client_vif(const json_t *json, struct toami_vif *vif);

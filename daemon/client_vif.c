@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VIFs through the control library; include/toami/control.h is its page. */
+/* VIFs through the control library; include/toami/vif.h is its page. */
 #include "daemon/client.h"
+#include "daemon/prop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,18 @@ static void read_text(const json_t *json, const char *key, char *text,
 	snprintf(text, size, "%s", s ? s : "");
 }
 
-static uint64_t read_count(const json_t *json, const char *way,
-			   const char *what)
+static uint64_t read_count(const json_t *json, const char *what)
 {
-	return (uint64_t)json_integer_value(
-		json_object_get(json_object_get(json, way), what));
+	return (uint64_t)json_integer_value(json_object_get(json, what));
+}
+
+static struct toami_vif_count read_counts(const json_t *json)
+{
+	return (struct toami_vif_count){
+		.packets = read_count(json, "packets"),
+		.bytes = read_count(json, "bytes"),
+		.drops = read_count(json, "drops"),
+	};
 }
 
 void client_vif(const json_t *json, struct toami_vif *v)
@@ -28,25 +36,45 @@ void client_vif(const json_t *json, struct toami_vif *v)
 	read_text(json, "address", v->address, sizeof(v->address));
 	read_text(json, "address6", v->address6, sizeof(v->address6));
 	read_text(json, "lane_of", v->lane_of, sizeof(v->lane_of));
+	v->uid = (uint32_t)read_count(json, "uid");
 	v->programs =
 		(uint32_t)json_array_size(json_object_get(json, "programs"));
-	v->tx_packets = read_count(json, "tx", "packets");
-	v->tx_bytes = read_count(json, "tx", "bytes");
-	v->tx_drops = read_count(json, "tx", "drops");
-	v->rx_packets = read_count(json, "rx", "packets");
-	v->rx_bytes = read_count(json, "rx", "bytes");
-	v->rx_drops = read_count(json, "rx", "drops");
+	v->tx = read_counts(json_object_get(json, "tx"));
+	v->rx = read_counts(json_object_get(json, "rx"));
 }
 
-int toami_vif_add(struct toami_control *control, const char *path,
-		  const char *address, struct toami_vif *vif)
+json_t *client_set(const char *const *words, size_t count)
+{
+	json_t *set = json_object();
+
+	for (size_t i = 0; words && i < count && words[i]; i++) {
+		const char *equals = strchr(words[i], '=');
+		size_t n = equals ? (size_t)(equals - words[i]) : 0;
+		json_t *value = equals ? json_string(equals + 1) : json_true();
+
+		/* What is no NAME=VALUE is the daemon's to refuse. */
+		json_object_setn_new(set, words[i],
+				     equals ? n : strlen(words[i]), value);
+	}
+	return set;
+}
+
+/* A request whose result is not looked at. */
+static int tell(struct toami_control *control, json_t *request)
 {
 	json_t *result;
-	int err =
-		client_request(control,
-			       json_pack("{s:s, s:s, s:s?}", "verb", "vif.add",
-					 "path", path, "address", address),
-			       &result);
+	int err = client_request(control, request, &result);
+
+	json_decref(result);
+	return err;
+}
+
+/* A request that gives a VIF, or nothing. */
+static int ask_vif(struct toami_control *control, json_t *request,
+		   struct toami_vif *vif)
+{
+	json_t *result;
+	int err = client_request(control, request, &result);
 
 	if (!err && vif)
 		client_vif(result, vif);
@@ -54,18 +82,123 @@ int toami_vif_add(struct toami_control *control, const char *path,
 	return err;
 }
 
+int toami_vif_add(struct toami_control *control, const char *path,
+		  const char *address, const char *const *set,
+		  struct toami_vif *vif)
+{
+	return ask_vif(control,
+		       json_pack("{s:s, s:s, s:s?, s:o}", "verb", "vif.add",
+				 "path", path, "address", address, "set",
+				 client_set(set, SIZE_MAX)),
+		       vif);
+}
+
+int toami_vif_set(struct toami_control *control, const char *path,
+		  const char *const *set)
+{
+	return tell(control,
+		    json_pack("{s:s, s:s, s:o}", "verb", "vif.set", "path",
+			      path, "set", client_set(set, SIZE_MAX)));
+}
+
+void client_value(const json_t *set, enum prop_id id, struct prop_value *v)
+{
+	const struct prop *p = &prop_table[id];
+	const json_t *json = json_object_get(set, p->name);
+
+	*v = (struct prop_value){ 0 };
+	if (json_is_string(json))
+		v->text = (char *)(uintptr_t)json_string_value(json);
+	for (size_t i = 0; json && !v->text && i < p->parts; i++) {
+		const json_t *n = json;
+
+		if (p->parts > 1)
+			n = json_object_get(json, prop_part_name(id, i));
+		v->n[i] = (uint64_t)json_integer_value(n);
+		if (p->part[i].kind == PROP_USER)
+			v->n[i]++;
+	}
+}
+
+int toami_vif_get(struct toami_control *control, const char *path,
+		  const char *name, char *word, size_t size)
+{
+	enum prop_id id = prop_find(name, strlen(name));
+	char text[PROP_TEXT_MAX];
+	struct prop_value v;
+	struct refusal why;
+	json_t *result;
+	int err;
+
+	if (id == PROPS) {
+		prop_unknown(name, path, &why);
+		return client_fail(control, &why);
+	}
+	err = client_request(control,
+			     json_pack("{s:s, s:s}", "verb", "vif.show", "path",
+				       path),
+			     &result);
+	if (!err) {
+		client_value(json_object_get(result, "set"), id, &v);
+		snprintf(word, size, "%s", prop_print(id, &v, text));
+	}
+	json_decref(result);
+	return err;
+}
+
+int toami_vif_show(struct toami_control *control, const char *path,
+		   struct toami_vif *vif)
+{
+	return ask_vif(
+		control,
+		json_pack("{s:s, s:s}", "verb", "vif.show", "path", path), vif);
+}
+
 int toami_vif_remove(struct toami_control *control, const char *path,
 		     int recursive)
 {
-	json_t *result;
-	int err =
-		client_request(control,
-			       json_pack("{s:s, s:s, s:b}", "verb", "vif.rm",
-					 "path", path, "recursive", recursive),
-			       &result);
+	return tell(control, json_pack("{s:s, s:s, s:b}", "verb", "vif.rm",
+				       "path", path, "recursive", recursive));
+}
 
+int toami_vif_move(struct toami_control *control, const char *path,
+		   const char *to)
+{
+	return tell(control, json_pack("{s:s, s:s, s:s}", "verb", "vif.mv",
+				       "path", path, "to", to));
+}
+
+static int ask_attached(struct toami_control *control, json_t *request,
+			struct toami_vif_attached *attached)
+{
+	json_t *result;
+	int err = client_request(control, request, &result);
+
+	if (!err && attached)
+		*attached = (struct toami_vif_attached){
+			.moved = read_count(result, "moved"),
+			.kept = read_count(result, "kept"),
+		};
 	json_decref(result);
 	return err;
+}
+
+int toami_vif_attach(struct toami_control *control, const char *path, pid_t pid,
+		     struct toami_vif_attached *attached)
+{
+	return ask_attached(control,
+			    json_pack("{s:s, s:s, s:i}", "verb", "vif.attach",
+				      "path", path, "pid", (int)pid),
+			    attached);
+}
+
+int toami_vif_detach(struct toami_control *control, pid_t pid,
+		     struct toami_vif_attached *attached)
+{
+	return ask_attached(control,
+			    json_pack("{s:s, s:i}", "verb", "vif.detach", "pid",
+				      (int)pid),
+			    attached);
 }
 
 int toami_vif_list(struct toami_control *control, const char *path,
@@ -92,4 +225,74 @@ int toami_vif_list(struct toami_control *control, const char *path,
 	}
 	json_decref(result);
 	return err;
+}
+
+/* --- files -------------------------------------------------------------------
+ */
+
+static int out_of_memory(struct toami_control *control)
+{
+	struct refusal why;
+
+	refuse(&why, "internal", EX_OSERR, "out of memory");
+	return client_fail(control, &why);
+}
+
+int toami_vif_save(struct toami_control *control, const char *path, char **text)
+{
+	json_t *result;
+	int err = client_request(
+		control, json_pack("{s:s, s:s?}", "verb", "save", "path", path),
+		&result);
+
+	*text = NULL;
+	if (err)
+		return err;
+	*text = strdup(json_string_value(json_object_get(result, "text")));
+	json_decref(result);
+	return *text ? 0 : out_of_memory(control);
+}
+
+int toami_vif_load(struct toami_control *control, const char *text,
+		   struct toami_vif_loaded *loaded)
+{
+	json_t *result;
+	int err = client_request(
+		control, json_pack("{s:s, s:s}", "verb", "load", "text", text),
+		&result);
+
+	if (!err && loaded)
+		*loaded = (struct toami_vif_loaded){
+			.made = read_count(result, "made"),
+			.changed = read_count(result, "changed"),
+			.moved = read_count(result, "moved"),
+			.removed = read_count(result, "removed"),
+			.same = read_count(result, "same"),
+		};
+	json_decref(result);
+	return err;
+}
+
+int toami_vif_diff(struct toami_control *control, const char *text,
+		   char **changes)
+{
+	json_t *result, *item;
+	int err = client_request(control,
+				 json_pack("{s:s, s:s, s:b}", "verb", "load",
+					   "text", text, "diff", 1),
+				 &result);
+	size_t bytes, i;
+	FILE *to;
+
+	*changes = NULL;
+	if (err)
+		return err;
+	to = open_memstream(changes, &bytes);
+	if (to) {
+		json_array_foreach(json_object_get(result, "changes"), i, item)
+			fprintf(to, "%s\n", json_string_value(item));
+		fclose(to);
+	}
+	json_decref(result);
+	return *changes ? 0 : out_of_memory(control);
 }

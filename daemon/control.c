@@ -4,11 +4,12 @@
  *
  * A client is read while it has nothing left to take: its next request waits
  * until the last reply has gone, so what a slow reader costs is one reply. One
- * that takes nothing for STALL_NS is cut off, and so is one that sends
- * LINE_MAX_BYTES without a line's end.
+ * that takes nothing for STALL_NS is cut off, and so is one that sends more
+ * than line_max() without a line's end.
  */
 #include "daemon/control.h"
 #include "daemon/log.h"
+#include "daemon/settings.h"
 #include "daemon/verbs.h"
 
 #include <errno.h>
@@ -18,7 +19,9 @@
 #include <unistd.h>
 
 #define CONTROL_CONNECTIONS 512
+#define LINE_FIRST_BYTES    4096
 #define LINE_MAX_BYTES	    65536
+#define LINE_OWN_MAX_BYTES  (64u << 20) /* of the fabric's user: `load` */
 #define STALL_NS	    (30 * NSEC_PER_SEC)
 
 struct control {
@@ -35,9 +38,12 @@ struct client {
 	char *out; /* a reply under way, or NULL */
 	size_t out_bytes;
 	size_t out_at;
+	char *in; /* what has been read of requests */
+	size_t in_size;
 	size_t in_bytes;
-	bool last; /* hang up after this reply */
-	char in[LINE_MAX_BYTES];
+	size_t in_seen; /* of that, known to have no line's end */
+	bool last;	/* hang up after this reply */
+	int given;	/* a descriptor that came with the request, or -1 */
 };
 
 static struct daemon *daemon_of(struct client *c)
@@ -55,9 +61,38 @@ static void drop(struct client *c)
 	*link = c->next;
 	loop_disarm(&d->loop, &c->stall);
 	loop_close(&d->loop, &c->source);
+	if (c->given >= 0)
+		close(c->given);
 	listener_left(&c->control->listener);
 	free(c->out);
+	free(c->in);
 	free(c);
+}
+
+static size_t line_max(struct client *c)
+{
+	return rights_all(daemon_of(c), &c->peer) ? LINE_OWN_MAX_BYTES
+						  : LINE_MAX_BYTES;
+}
+
+/* Room for more of a request; what a long one has needed is given back. */
+static bool make_room(struct client *c)
+{
+	size_t size = c->in_size;
+	char *in;
+
+	if (!c->in_bytes)
+		size = LINE_FIRST_BYTES;
+	else if (c->in_bytes == size)
+		size *= 2;
+	if (size == c->in_size)
+		return true;
+	in = realloc(c->in, size);
+	if (!in)
+		return false;
+	c->in = in;
+	c->in_size = size;
+	return true;
 }
 
 /* Sends what it can of the reply. Returns false when the client has gone. */
@@ -106,20 +141,50 @@ static bool answer(struct client *c)
 {
 	char *end;
 
-	while (!c->out && (end = memchr(c->in, '\n', c->in_bytes))) {
+	while (!c->out && (end = memchr(c->in + c->in_seen, '\n',
+					c->in_bytes - c->in_seen))) {
 		size_t bytes = (size_t)(end - c->in);
 		char *text = verbs_answer(daemon_of(c), &c->peer, c->in, bytes);
 
 		c->in_bytes -= bytes + 1;
+		c->in_seen = 0;
 		memmove(c->in, end + 1, c->in_bytes);
 		if (!reply(c, text))
 			return false;
 	}
-	if (!c->out && c->in_bytes == sizeof(c->in)) {
+	if (c->out)
+		return true;
+	c->in_seen = c->in_bytes;
+	if (c->in_bytes >= line_max(c)) {
 		c->last = true;
-		return reply(c, verbs_refuse_line(LINE_MAX_BYTES));
+		return reply(c, verbs_refuse_line(line_max(c)));
 	}
 	return true;
+}
+
+/* Reads more of a request, and the descriptor that may come with it. */
+static ssize_t read_more(struct client *c)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { c->in + c->in_bytes, c->in_size - c->in_bytes };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n =
+		recvmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *m = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (m && m->cmsg_level == SOL_SOCKET && m->cmsg_type == SCM_RIGHTS &&
+	    m->cmsg_len == CMSG_LEN(sizeof(int))) {
+		if (c->given >= 0)
+			close(c->given);
+		memcpy(&c->given, CMSG_DATA(m), sizeof(int));
+	}
+	return n;
 }
 
 static void on_ready(struct loop_source *s, uint32_t events)
@@ -133,8 +198,11 @@ static void on_ready(struct loop_source *s, uint32_t events)
 			drop(c);
 		return;
 	}
-	n = recv(s->fd, c->in + c->in_bytes, sizeof(c->in) - c->in_bytes,
-		 MSG_DONTWAIT);
+	if (!make_room(c)) {
+		drop(c);
+		return;
+	}
+	n = read_more(c);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -158,7 +226,7 @@ static void on_stall(struct loop_timer *t)
 static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 {
 	struct control *control = (struct control *)l;
-	struct client *c = malloc(sizeof(*c));
+	struct client *c = calloc(1, sizeof(*c));
 	struct refusal why;
 
 	if (!c) {
@@ -166,9 +234,10 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 		listener_left(l);
 		return;
 	}
-	memset(c, 0, offsetof(struct client, in));
 	c->control = control;
 	c->peer = *peer;
+	c->peer.given = &c->given;
+	c->given = -1;
 	c->source = (struct loop_source){ .fd = fd, .ready = on_ready };
 	c->stall.run = on_stall;
 	c->next = control->first;

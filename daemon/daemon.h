@@ -35,11 +35,15 @@ struct daemon {
 	struct socket_thread thread;
 	struct loop loop;
 	struct pool pool;
-	struct members *members;   /* members.h */
-	struct settings *settings; /* settings.h */
-	struct listener *attach;   /* attach.h */
-	struct listener *control;  /* control.h */
-	struct dns_service *dns;   /* dns_service.h; NULL: no names */
+	struct members *members;     /* members.h */
+	struct settings *settings;   /* settings.h */
+	struct transient *transient; /* transient.h */
+	struct listener *attach;     /* attach.h */
+	struct listener *control;    /* control.h */
+	struct dns_service *dns;     /* dns_service.h; NULL: no names */
+	struct ports *ports;	     /* ports.h */
+	/* The gateways behind the uplink; any: nothing leaves the fabric. */
+	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
 };
 
@@ -53,6 +57,8 @@ static inline struct fabric *daemon_fabric(struct daemon *d)
 struct peer {
 	pid_t pid;
 	uid_t uid;
+	int *given; /* a descriptor that came with the request, or -1; who
+		       keeps it puts -1 there. NULL: none can come */
 };
 
 /**

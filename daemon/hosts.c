@@ -2,9 +2,13 @@
 /* See hosts.h. */
 #include "daemon/hosts.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/settings.h"
+#include "daemon/transient.h"
 #include "fabric/address.h"
+#include "socket/move.h"
 #include "stack/stack.h"
+#include "vif/sched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,13 +24,15 @@ static int host_up(struct daemon *d, vif_ix ix, const struct ip_addr *addr4,
 		   const struct ip_addr *addr6)
 {
 	struct fabric *f = daemon_fabric(d);
-	/* No gateway: nothing leaves a fabric, and programs learn that at once.
-	 */
+	/* No uplink, no gateway: nothing leaves a fabric, and programs learn
+	 * that at once. */
 	struct stack_config config = {
 		.addr4 = *addr4,
 		.addr6 = *addr6,
 		.prefix4 = d->pool.prefix4,
 		.prefix6 = d->pool.prefix6,
+		.gateway4 = d->stranger4,
+		.gateway6 = d->stranger6,
 		.vif = ix,
 	};
 	int host;
@@ -56,6 +62,18 @@ int hosts_gateway(struct daemon *d, struct refusal *why)
 	/* The daemon's own sockets are on this host. */
 	d->process.host = vif_host(daemon_fabric(d), VIF_ROOT);
 	return 0;
+}
+
+int hosts_bare(struct daemon *d, vif_ix ix, struct refusal *why)
+{
+	const struct ip_addr none = { .d = { 0, 0 } };
+	int err = host_up(d, ix, &none, &none);
+
+	return err ? refuse(why, "table-full", EX_CANTCREAT,
+			    "the fabric holds no more than %d hosts: remove a "
+			    "VIF with 'toami vif rm'",
+			    FABRIC_HOST_MAX - 1)
+		   : 0;
 }
 
 /* The path of the VIF that has @addr, for a sentence. */
@@ -279,6 +297,15 @@ vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why)
 	return 0;
 }
 
+static int refuse_busy(const char *path, struct refusal *why)
+{
+	return refuse(why, "busy", EX_TEMPFAIL,
+		      "VIF %.200s cannot go now, because a program is stopped "
+		      "in the middle of using the fabric: let it run and try "
+		      "again",
+		      path);
+}
+
 static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 		      struct refusal *why)
 {
@@ -288,26 +315,32 @@ static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 
 	if (host)
 		err = socket_host_down(&d->thread, host);
+	if (!err)
+		err = vif_sched_forget(f, d->process.self, ix);
 	if (err)
-		return refuse(why, "busy", EX_TEMPFAIL,
-			      "VIF %s cannot go now, because a program is "
-			      "stopped in the middle of using the fabric: let "
-			      "it run and try again",
-			      path);
+		return refuse_busy(path, why);
 	atomic_store(&vif_at(f, ix)->host, 0);
 	members_forget(d->members, ix);
+	transient_forget(d, ix);
 	settings_gone(d, ix);
 	vif_remove(f, ix);
 	return 0;
 }
 
-int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why)
+int hosts_removable(struct daemon *d, vif_ix ix, bool below,
+		    struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
 	char path[VIF_PATH_MAX];
 	proc_ix proc = members_next(d->members, ix, 0);
 
 	vif_path(f, ix, path);
+	for (vif_ix p = 0; (p = vif_next(f, ix, p));)
+		if (ix != VIF_ROOT && ports_name(d, p))
+			return refuse(why, "vif-busy", EX_TEMPFAIL,
+				      "port %s is on VIF %s or below: remove "
+				      "it first with 'toami port rm'",
+				      ports_name(d, p), path);
 	if (ix == VIF_ROOT)
 		return refuse(
 			why, "vif-busy", EX_USAGE,
@@ -324,7 +357,19 @@ int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why)
 			"VIF %s has others below it: remove them first, or "
 			"all with 'toami vif rm -r %s'",
 			path, path);
+	return 0;
+}
 
+int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why)
+{
+	struct fabric *f = daemon_fabric(d);
+	char path[VIF_PATH_MAX];
+
+	if (hosts_removable(d, ix, below, why))
+		return -1;
+	vif_path(f, ix, path);
+	if (socket_move_below(&d->thread, ix))
+		return refuse_busy(path, why);
 	/* From the leaves up; a parent becomes a leaf by that. */
 	for (;;) {
 		vif_ix leaf = ix;
@@ -336,6 +381,162 @@ int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why)
 		if (leaf == ix)
 			return 0;
 	}
+}
+
+/* --- moving ------------------------------------------------------------------
+ */
+
+/* The levels below @ix, and the bytes of the longest path of one of them. */
+static uint32_t height_of(const struct fabric *f, vif_ix top, size_t *bytes)
+{
+	uint32_t base = atomic_load(&vif_at(f, top)->depth), most = 0;
+	char path[VIF_PATH_MAX];
+
+	*bytes = 0;
+	for (vif_ix ix = 0; (ix = vif_next(f, top, ix));) {
+		uint32_t depth = atomic_load(&vif_at(f, ix)->depth) - base;
+		size_t n = vif_path(f, ix, path);
+
+		most = depth > most ? depth : most;
+		*bytes = n > *bytes ? n : *bytes;
+	}
+	return most;
+}
+
+/* Splits @to into the VIF above, which must be there, and the name. */
+static vif_ix find_parent(struct daemon *d, const char *to, const char **name,
+			  struct refusal *why)
+{
+	const char *slash = strrchr(to, '/');
+	char above[VIF_PATH_MAX];
+	size_t n = slash ? (size_t)(slash - to) : 0;
+
+	if (*to != '/' || n >= sizeof(above) || !slash[1]) {
+		refuse_path(why, to);
+		return 0;
+	}
+	memcpy(above, to, n);
+	above[n] = 0;
+	*name = slash + 1;
+	return hosts_find(d, n ? above : "/", why);
+}
+
+/* Programs on lanes at or below @ix keep the address of the host they are on.
+ */
+static int check_programs(struct daemon *d, vif_ix ix, vif_ix parent,
+			  const char *path, struct refusal *why)
+{
+	struct fabric *f = daemon_fabric(d);
+	host_ix host = vif_host(f, ix);
+
+	if (atomic_load(&vif_at(f, ix)->host) || vif_host(f, parent) == host)
+		return 0;
+	for (proc_ix p = 0; (p = members_next(d->members, ix, p));)
+		if (vif_host(f, f->procs[p].vif) == host)
+			return refuse(
+				why, "vif-busy", EX_TEMPFAIL,
+				"%s (process %d) is on VIF %.64s and has "
+				"the address of the VIF above it: move it "
+				"below that one, or end the program first",
+				f->procs[p].name, atomic_load(&f->procs[p].pid),
+				path);
+	return 0;
+}
+
+static int refuse_move(struct daemon *d, int err, const char *path,
+		       const char *to, struct refusal *why)
+{
+	(void)d;
+	switch (err) {
+	case -EEXIST:
+		return refuse(why, "vif-exists", EX_CANTCREAT,
+			      "VIF %.64s exists already: choose another path "
+			      "for %.64s, or remove it first",
+			      to, path);
+	case -ELOOP:
+		return refuse(why, "bad-path", EX_USAGE,
+			      "VIF %.64s cannot be moved to %.64s, which is "
+			      "below it or deeper than %d: choose another path",
+			      path, to, VIF_DEPTH_MAX);
+	case -ENAMETOOLONG:
+		return refuse(why, "bad-path", EX_USAGE,
+			      "below %.64s the paths of some VIFs would have "
+			      "more than %d bytes: choose a shorter one",
+			      to, VIF_PATH_MAX - 1);
+	default:
+		return refuse_path(why, to);
+	}
+}
+
+/* In the tree, and in the scheduler. */
+static int move(struct daemon *d, vif_ix ix, vif_ix parent, const char *name)
+{
+	struct fabric *f = daemon_fabric(d);
+	int err = vif_move(f, ix, parent, name, strlen(name));
+
+	vif_sched_uproot(f, d->process.self, ix);
+	vif_sched_apply(f, ix);
+	return err;
+}
+
+int hosts_move(struct daemon *d, vif_ix ix, const char *to,
+	       const struct peer *peer, struct refusal *why)
+{
+	struct fabric *f = daemon_fabric(d);
+	char path[VIF_PATH_MAX], was[VIF_NAME_MAX];
+	const char *name;
+	vif_ix parent, old = vif_parent(vif_at(f, ix));
+	size_t longest;
+	uint32_t levels;
+	int err;
+
+	vif_path(f, ix, path);
+	if (ix == VIF_ROOT)
+		return refuse(why, "vif-busy", EX_USAGE,
+			      "the root of the tree stays where it is");
+	parent = find_parent(d, to, &name, why);
+	if (!parent)
+		return -1;
+	levels = height_of(f, ix, &longest);
+	if (rights_change(d, peer, ix, why) ||
+	    rights_use(d, peer, parent, why) ||
+	    (parent != old &&
+	     rights_quota(d, peer, parent, settings_below(d, ix) + 1,
+			  levels + 1, why)) ||
+	    check_programs(d, ix, parent, path, why))
+		return -1;
+	if (longest - strlen(path) + strlen(to) >= VIF_PATH_MAX)
+		return refuse_move(d, -ENAMETOOLONG, path, to, why);
+	if (atomic_load(&vif_at(f, parent)->depth) + levels + 1 >
+		    VIF_DEPTH_MAX ||
+	    vif_below(f, parent, ix))
+		return refuse_move(d, -ELOOP, path, to, why);
+
+	if (vif_sched_uproot(f, d->process.self, ix))
+		return refuse(why, "busy", EX_TEMPFAIL,
+			      "VIF %s cannot move now, because a program is "
+			      "stopped in the middle of using the fabric: let "
+			      "it run and try again",
+			      path);
+	snprintf(was, sizeof(was), "%s", vif_at(f, ix)->name);
+	settings_leave(d, ix);
+	err = move(d, ix, parent, name);
+	settings_arrive(d, ix);
+	if (err)
+		return refuse_move(d, err, path, to, why);
+	if (settings_check(d, parent, why)) {
+		hosts_put_back(d, ix, old, was);
+		return -1;
+	}
+	return 0;
+}
+
+void hosts_put_back(struct daemon *d, vif_ix ix, vif_ix parent,
+		    const char *name)
+{
+	settings_leave(d, ix);
+	move(d, ix, parent, name);
+	settings_arrive(d, ix);
 }
 
 void hosts_down(struct daemon *d)

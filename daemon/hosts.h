@@ -26,6 +26,9 @@ vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
  */
 void hosts_take_back(struct daemon *d, vif_ix ix, vif_ix top);
 
+/* hosts_bare - a host without addresses on @ix, for a port. 0, or -1 and why */
+int hosts_bare(struct daemon *d, vif_ix ix, struct refusal *why);
+
 /* hosts_find - the VIF at @path, or 0 and why not */
 vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);
 
@@ -36,6 +39,24 @@ vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);
  * Returns 0, or -1 and why not: programs are on it, or VIFs below it.
  */
 int hosts_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why);
+
+/* hosts_removable - what hosts_remove() would say: 0, or -1 and why not */
+int hosts_removable(struct daemon *d, vif_ix ix, bool below,
+		    struct refusal *why);
+
+/**
+ * hosts_move - @ix is at path @to from now on, with all below it
+ *
+ * Its parent must exist. A lane stays one of the same host, unless no program
+ * is on it: connections keep the address that they have. Returns 0, or -1 and
+ * why not.
+ */
+int hosts_move(struct daemon *d, vif_ix ix, const char *to,
+	       const struct peer *peer, struct refusal *why);
+
+/* hosts_put_back - undoes hosts_move(): nothing can be in its way */
+void hosts_put_back(struct daemon *d, vif_ix ix, vif_ix parent,
+		    const char *name);
 
 /* hosts_down - every host but the gateway's goes, as far as possible */
 void hosts_down(struct daemon *d);

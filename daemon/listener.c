@@ -50,7 +50,7 @@ static void on_ready(struct loop_source *s, uint32_t events)
 		return;
 	}
 	l->connections++;
-	l->accepted(l, fd, &(struct peer){ cred.pid, cred.uid });
+	l->accepted(l, fd, &(struct peer){ .pid = cred.pid, .uid = cred.uid });
 }
 
 void listener_left(struct listener *l)

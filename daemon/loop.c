@@ -10,7 +10,7 @@
  */
 #include "daemon/loop.h"
 
-#include <limits.h>
+#include <time.h>
 #include <unistd.h>
 
 static long call(struct loop *l, long nr, long a, long b, long c, long d)
@@ -102,17 +102,18 @@ static void run_due(struct loop *l, uint64_t now)
 	}
 }
 
-/* Milliseconds from now until @date, rounded up; -1: forever. */
-static int wait_ms(uint64_t now, uint64_t date)
+/* From now until @date, exactly: what is shaped comes by the microsecond. NULL:
+ * forever. */
+static struct timespec *wait_time(uint64_t now, uint64_t date,
+				  struct timespec *ts)
 {
-	uint64_t ms;
+	uint64_t ns = date > now ? date - now : 0;
 
 	if (date == UINT64_MAX)
-		return -1;
-	if (date <= now)
-		return 0;
-	ms = (date - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
-	return ms > INT_MAX ? INT_MAX : (int)ms;
+		return NULL;
+	ts->tv_sec = (time_t)(ns / NSEC_PER_SEC);
+	ts->tv_nsec = (long)(ns % NSEC_PER_SEC);
+	return ts;
 }
 
 void loop_run(struct loop *l)
@@ -120,6 +121,7 @@ void loop_run(struct loop *l)
 	const struct fabric *f = &l->thread->process->fabric;
 
 	while (!l->end) {
+		struct timespec ts;
 		uint64_t next;
 		long n;
 
@@ -129,8 +131,8 @@ void loop_run(struct loop *l)
 		next = socket_timers(l->thread);
 		if (l->timers)
 			next = min_u64(next, l->timers->due_ns);
-		n = call(l, SYS_epoll_wait, l->epfd, (long)l->batch, LOOP_BATCH,
-			 wait_ms(fabric_now(f), next));
+		n = call(l, SYS_epoll_pwait2, l->epfd, (long)l->batch,
+			 LOOP_BATCH, (long)wait_time(fabric_now(f), next, &ts));
 		l->batch_end = n > 0 ? (int)n : 0;
 		for (l->batch_at = 0; l->batch_at < l->batch_end && !l->end;) {
 			struct epoll_event *e = &l->batch[l->batch_at++];

@@ -11,6 +11,7 @@
  */
 #include "daemon/members.h"
 #include "daemon/log.h"
+#include "daemon/transient.h"
 #include "fabric/wake.h"
 
 #include <errno.h>
@@ -103,6 +104,7 @@ static void reap(struct members *m, proc_ix ix)
 		return;
 	}
 	m->retry_ns = REAP_RETRY_MIN_NS;
+	transient_sweep(m->daemon);
 	if (r.cut || r.frames || r.chunks)
 		log_line("%s (%d) died inside the fabric: %u sockets closed, "
 			 "%u changes found half done, %u frames and %u chunks "
@@ -286,6 +288,23 @@ void members_settle(struct members *m)
 			reap(m, ix);
 		else if (pidfd->fd >= 0 && has_ended(pidfd->fd))
 			on_death(pidfd, 0);
+	}
+}
+
+void members_exec(struct members *m, proc_ix ix)
+{
+	int ghost = socket_ghost(&m->daemon->thread, ix);
+	struct fabric_proc *p = proc_at(m, ix);
+
+	if (ghost > 0) {
+		memcpy(proc_at(m, (proc_ix)ghost)->name, p->name,
+		       sizeof(p->name));
+		atomic_store(&proc_at(m, (proc_ix)ghost)->pid,
+			     atomic_load(&p->pid));
+		reap(m, (proc_ix)ghost);
+	} else if (ghost < 0) {
+		log_line("%s (%d): threads ended inside the fabric by exec: %s",
+			 p->name, atomic_load(&p->pid), strerror(-ghost));
 	}
 }
 

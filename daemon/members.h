@@ -27,6 +27,12 @@ struct members *members_new(struct daemon *d);
 void members_free(struct members *m);
 
 /* members_find - the member that is process @pid, or 0 */
+/*
+ * members_exec - member @ix comes again after an exec: mends what its threads
+ * were at when that ended them
+ */
+void members_exec(struct members *m, proc_ix ix);
+
 proc_ix members_find(struct members *m, pid_t pid);
 
 /**

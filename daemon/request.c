@@ -51,6 +51,15 @@ static int read_parts(enum prop_id id, json_t *json, const char *path,
 	return 0;
 }
 
+/* A word without "=": the library sends it as true. */
+static int refuse_word(const char *word, const char *path, struct refusal *why)
+{
+	return refuse(why, "bad-value", EX_USAGE,
+		      "'%.64s' for VIF %s is no property: write NAME=VALUE, "
+		      "for instance rate=100mbit",
+		      word, path);
+}
+
 static int read_value(enum prop_id id, json_t *json, const char *path,
 		      struct prop_value *v, struct refusal *why)
 {
@@ -86,6 +95,8 @@ int change_read(struct change *c, const json_t *set, const char *path,
 	{
 		enum prop_id id = prop_find(name, strlen(name));
 
+		if (json_is_true(item))
+			return refuse_word(name, path, why);
 		if (id == PROPS)
 			return prop_unknown(name, path, why);
 		if (read_value(id, item, path, &c->of[id], why))
@@ -103,10 +114,7 @@ int change_word(struct change *c, const char *word, const char *path,
 		equals ? prop_find(word, (size_t)(equals - word)) : PROPS;
 
 	if (!equals)
-		return refuse(why, "bad-value", EX_USAGE,
-			      "'%.64s' for VIF %s is no property: write "
-			      "NAME=VALUE, for instance rate=100mbit",
-			      word, path);
+		return refuse_word(word, path, why);
 	if (id == PROPS) {
 		char name[64];
 
@@ -140,37 +148,23 @@ void change_fini(struct change *c)
 		free(c->of[i].text);
 }
 
-json_t *settings_json(struct daemon *d, vif_ix ix)
+void settings_text(struct json_text *j, enum prop_id id,
+		   const struct prop_value *v)
 {
-	struct prop_value of[PROPS];
-	json_t *set = json_object();
+	const struct prop *p = &prop_table[id];
 
-	settings_get(d, ix, of);
-	for (size_t id = 0; id < PROPS; id++) {
-		const struct prop *p = &prop_table[id];
-		json_t *parts;
-
-		if (!prop_is_set(&of[id]))
-			continue;
-		if (p->part[0].kind == PROP_STRING) {
-			json_object_set_new(set, p->name,
-					    json_string(of[id].text));
-			continue;
-		}
-		if (p->parts == 1) {
-			json_int_t n = (json_int_t)of[id].n[0];
-
-			n -= p->part[0].kind == PROP_USER;
-			json_object_set_new(set, p->name, json_integer(n));
-			continue;
-		}
-		parts = json_object();
-		for (size_t i = 0; i < p->parts; i++)
-			if (of[id].n[i])
-				json_object_set_new(
-					parts, prop_part_name(id, i),
-					json_integer((json_int_t)of[id].n[i]));
-		json_object_set_new(set, p->name, parts);
+	if (p->part[0].kind == PROP_STRING) {
+		json_text_string(j, p->name, v->text);
+		return;
 	}
-	return set;
+	if (p->parts == 1) {
+		json_text_number(j, p->name,
+				 v->n[0] - (p->part[0].kind == PROP_USER));
+		return;
+	}
+	json_text_open(j, p->name, '{');
+	for (size_t i = 0; i < p->parts; i++)
+		if (v->n[i])
+			json_text_number(j, prop_part_name(id, i), v->n[i]);
+	json_text_close(j, '}');
 }

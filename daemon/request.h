@@ -3,6 +3,7 @@
 #ifndef TOAMI_DAEMON_REQUEST_H
 #define TOAMI_DAEMON_REQUEST_H
 
+#include "daemon/json_text.h"
 #include "daemon/settings.h"
 
 #include <jansson.h>
@@ -39,7 +40,8 @@ int change_apply(struct daemon *d, const struct peer *peer,
 
 void change_fini(struct change *change);
 
-/* settings_json - what is set on @ix: numbers in base units */
-json_t *settings_json(struct daemon *d, vif_ix ix);
+/* settings_text - one property as a member: numbers in base units */
+void settings_text(struct json_text *j, enum prop_id id,
+		   const struct prop_value *value);
 
 #endif

@@ -3,7 +3,9 @@
 #include "daemon/call.h"
 #include "daemon/hosts.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/request.h"
+#include "daemon/transient.h"
 #include "daemon/vif_json.h"
 
 #include <stdio.h>
@@ -14,7 +16,7 @@ static void name_for(const char *program, char name[VIF_NAME_MAX])
 {
 	size_t n = 0;
 
-	for (; *program && n < VIF_NAME_MAX - 8; program++, n++)
+	for (; *program && n < VIF_NAME_MAX - 12; program++, n++)
 		name[n] = vif_name_ok(program, 1) && (*program != '-' || !n)
 				  ? (n ? '-' : '_')
 				  : *program;
@@ -34,14 +36,24 @@ static void choose_path(struct call *c, proc_ix member, const char *program,
 	const struct fabric *f = daemon_fabric(c->daemon);
 	char name[VIF_NAME_MAX];
 	vif_ix ix;
+	int n;
 
+	if (call_flag(c, "anonymous")) {
+		/* A child of where it is now, named after its process. */
+		vif_path(f, member ? f->procs[member].vif : VIF_ROOT, path);
+		name_for(program, name);
+		n = (int)strlen(path);
+		snprintf(path + n, VIF_PATH_MAX - (size_t)n, "%s%s-%d",
+			 n > 1 ? "/" : "", name, c->peer->pid);
+		return;
+	}
 	if (member && !rights_all(c->daemon, c->peer)) {
 		vif_path(f, f->procs[member].vif, path);
 		return;
 	}
 	name_for(program, name);
 	snprintf(path, VIF_PATH_MAX, "/%s", name);
-	for (int n = 2; n <= FABRIC_PROC_MAX; n++) {
+	for (n = 2; n <= FABRIC_PROC_MAX; n++) {
 		ix = vif_find(f, path);
 		if (!ix || !members_busy(c->daemon->members, ix, c->peer->pid))
 			return;
@@ -57,6 +69,13 @@ static int may_go(struct call *c, proc_ix member, vif_ix ix)
 	if (member && vif_below(f, ix, f->procs[member].vif))
 		return 0;
 	return rights_use(c->daemon, c->peer, ix, c->why);
+}
+
+static int make_transient(struct call *c, vif_ix ix)
+{
+	if (!transient_add(c->daemon, ix))
+		return 0;
+	return refuse(c->why, "internal", EX_OSERR, "out of memory");
 }
 
 static bool any_given(const struct change *change)
@@ -81,6 +100,7 @@ json_t *do_run_prepare(struct call *c)
 
 	if (bad)
 		return NULL;
+	ports_settle(c->daemon);
 	member = members_find(c->daemon->members, c->peer->pid);
 	if (!path) {
 		choose_path(c, member, program ? program : "", chosen);
@@ -93,9 +113,11 @@ json_t *do_run_prepare(struct call *c)
 	if (!ix)
 		goto out;
 	if (may_go(c, member, ix) ||
+	    (!call_flag(c, "kernel") && ports_admit(c->daemon, ix, c->why)) ||
 	    (ix == top && any_given(&change) &&
 	     rights_change(c->daemon, c->peer, ix, c->why)) ||
-	    change_apply(c->daemon, c->peer, &change, ix, false, c->why)) {
+	    change_apply(c->daemon, c->peer, &change, ix, false, c->why) ||
+	    (ix != top && call_flag(c, "anonymous") && make_transient(c, ix))) {
 		hosts_take_back(c->daemon, ix, top);
 		goto out;
 	}
@@ -104,7 +126,7 @@ json_t *do_run_prepare(struct call *c)
 	 * `toami run`) keeps its slot when it becomes the program: the slot
 	 * moves.
 	 */
-	if (member)
+	if (member && !call_flag(c, "kernel"))
 		daemon_fabric(c->daemon)->procs[member].vif = ix;
 	else
 		members_claim(c->daemon->members, c->peer->pid, ix);

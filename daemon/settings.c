@@ -8,7 +8,7 @@
  * siblings has to be looked at when one of them changes.
  */
 #include "daemon/settings.h"
-#include "vif/control.h"
+#include "vif/sched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -145,6 +145,14 @@ void settings_get(struct daemon *d, vif_ix ix, struct prop_value of[PROPS])
 	of[PROP_ID_OWNER].n[0] = n->owner_and_1;
 	for (int i = 0; n->text && i < TEXTS; i++)
 		of[text_prop[i]].text = n->text[i];
+}
+
+bool settings_any(struct daemon *d, vif_ix ix)
+{
+	const struct note *n = note_of(d, ix);
+
+	return n->owner_and_1 || n->text ||
+	       vif_control_of(daemon_fabric(d), ix);
 }
 
 /* --- guarantees --------------------------------------------------------------
@@ -375,6 +383,7 @@ static void write_numbers(struct daemon *d, vif_ix ix,
 			store_place(c, place[id][i], of[id].n[i]);
 	if (!any)
 		vif_control_drop(f, ix);
+	vif_sched_apply(f, ix);
 }
 
 int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],

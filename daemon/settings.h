@@ -25,6 +25,9 @@ void settings_free(struct settings *s);
 /* settings_get - all of @ix; texts are borrowed until the next change */
 void settings_get(struct daemon *d, vif_ix ix, struct prop_value of[PROPS]);
 
+/* settings_any - may anything be set on @ix? */
+bool settings_any(struct daemon *d, vif_ix ix);
+
 /**
  * settings_put - @ix has exactly these from now on; texts are copied
  * @later: the sums are not looked at: settings_check() must be, when all is set

@@ -9,6 +9,8 @@
 #include "daemon/dns_service.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
+#include "daemon/settings.h"
 #include "toami/control.h"
 
 #include <jansson.h>
@@ -45,6 +47,15 @@ const char *call_path(struct call *c)
 		refuse(c->why, "bad-request", EX_USAGE,
 		       "the request lacks the path of a VIF");
 	return path;
+}
+
+json_t *call_text_result(struct call *c, char *text)
+{
+	c->text = text;
+	if (!text)
+		refuse(c->why, "internal", EX_OSERR,
+		       "the daemon is out of memory");
+	return NULL;
 }
 
 static json_t *do_version(struct call *c)
@@ -116,10 +127,31 @@ static json_t *do_status(struct call *c)
 	return status;
 }
 
+static json_t *do_port_add(struct call *c)
+{
+	return ports_add(c->daemon, c->peer, c->request, c->why);
+}
+
+static json_t *do_port_rm(struct call *c)
+{
+	return ports_remove(c->daemon, c->peer, c->request, c->why);
+}
+
+static json_t *do_port_ls(struct call *c)
+{
+	return ports_list(c->daemon);
+}
+
 static json_t *do_down(struct call *c)
 {
 	uint32_t programs = members_count(c->daemon->members);
 
+	if (!rights_all(c->daemon, c->peer)) {
+		refuse(c->why, "no-permission", EX_NOPERM,
+		       "only user %u and root may end the fabric in %s",
+		       geteuid(), c->daemon->options->dir);
+		return NULL;
+	}
 	log_line("process %d ends the fabric, %u programs on it", c->peer->pid,
 		 programs);
 	daemon_end(c->daemon);
@@ -138,9 +170,17 @@ static const struct verb {
 	{ "vif.add", do_vif_add, false },
 	{ "vif.set", do_vif_set, false },
 	{ "vif.rm", do_vif_rm, false },
+	{ "vif.mv", do_vif_mv, false },
 	{ "vif.ls", do_vif_ls, false },
 	{ "vif.show", do_vif_show, false },
+	{ "vif.attach", do_vif_attach, false },
+	{ "vif.detach", do_vif_detach, false },
+	{ "save", do_save, false },
+	{ "load", do_load, false },
 	{ "run.prepare", do_run_prepare, false },
+	{ "port.add", do_port_add, false },
+	{ "port.rm", do_port_rm, false },
+	{ "port.ls", do_port_ls, false },
 };
 
 static json_t *run(struct call *c)
@@ -197,12 +237,28 @@ char *verbs_refuse_line(size_t bytes)
 	return verbs_refuse(&why);
 }
 
+/* @reply with the member "result", which is @result as it is; consumed. */
+static char *splice(const json_t *reply, char *result)
+{
+	char *frame = json_dumps(reply, JSON_COMPACT), *text = NULL;
+	size_t n = frame ? strlen(frame) : 0;
+
+	/* "{...}" without its last brace, and a comma if there is anything. */
+	if (frame && asprintf(&text, "%.*s%s\"result\":%s}", (int)n - 1, frame,
+			      n > 2 ? "," : "", result) < 0)
+		text = NULL;
+	free(frame);
+	free(result);
+	return text;
+}
+
 char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 		   size_t bytes)
 {
 	struct refusal why = { .code = "internal",
 			       .exit_code = EX_SOFTWARE,
 			       .text = "the daemon is out of memory" };
+	struct call call = { d, peer, NULL, &why, NULL };
 	json_t *request, *result, *reply, *id;
 	json_error_t at;
 	char *text;
@@ -215,11 +271,18 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 		json_decref(request);
 		return verbs_refuse(&why);
 	}
-	result = run(&(struct call){ d, peer, request, &why });
+	call.request = request;
+	result = run(&call);
 	reply = json_object();
 	id = json_object_get(request, "id");
 	if (id)
 		json_object_set(reply, "id", id);
+	if (call.text) {
+		text = splice(reply, call.text);
+		json_decref(reply);
+		json_decref(request);
+		return text;
+	}
 	if (result)
 		json_object_set_new(reply, "result", result);
 	else

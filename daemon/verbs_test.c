@@ -36,7 +36,7 @@ static int drop(void **state)
 /* Asks, and compares the answer with a shell pattern. */
 static void ask(void **state, const char *request, const char *pattern)
 {
-	struct peer peer = { getpid(), geteuid() };
+	struct peer peer = { .pid = getpid(), .uid = geteuid() };
 	char *text = verbs_answer(*state, &peer, request, strlen(request));
 
 	assert_non_null(text);
@@ -226,7 +226,7 @@ static void guarantees_add_up(void **state)
 static void ask_as(void **state, uid_t uid, const char *request,
 		   const char *pattern)
 {
-	struct peer peer = { getpid(), uid };
+	struct peer peer = { .pid = getpid(), .uid = uid };
 	char *text = verbs_answer(*state, &peer, request, strlen(request));
 
 	assert_non_null(text);

@@ -5,8 +5,10 @@
  */
 #include "daemon/vif_json.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 #include "daemon/request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct resident {
@@ -55,98 +57,152 @@ static size_t first_of(const struct residents *r, vif_ix vif)
 }
 
 /* A name that any process may have written: printable ASCII of it. */
-static json_t *name_json(const char *name, size_t size)
+static void put_name(struct json_text *j, const char *key, const char *name,
+		     size_t size)
 {
 	char text[32];
 	size_t n = 0;
 
 	for (; n < size && n < sizeof(text) - 1 && name[n]; n++)
 		text[n] = name[n] >= ' ' && name[n] <= '~' ? name[n] : '?';
-	return json_stringn(text, n);
+	text[n] = 0;
+	json_text_string(j, key, text);
 }
 
-static json_t *programs_json(struct daemon *d, const struct residents *r,
-			     vif_ix vif)
+static void put_programs(struct json_text *j, struct daemon *d,
+			 const struct residents *r, vif_ix vif)
 {
-	json_t *list = json_array();
-
+	json_text_open(j, "programs", '[');
 	for (size_t i = first_of(r, vif); i < r->count && r->of[i].vif == vif;
 	     i++) {
 		const struct fabric_proc *p =
 			&daemon_fabric(d)->procs[r->of[i].proc];
 
-		json_array_append_new(
-			list, json_pack("{s:i, s:o, s:I}", "pid",
-					atomic_load(&p->pid), "name",
-					name_json(p->name, sizeof(p->name)),
-					"uid", (json_int_t)p->uid));
+		json_text_open(j, NULL, '{');
+		json_text_number(j, "pid", (uint64_t)atomic_load(&p->pid));
+		put_name(j, "name", p->name, sizeof(p->name));
+		json_text_number(j, "uid", p->uid);
+		json_text_close(j, '}');
 	}
-	return list;
+	json_text_close(j, ']');
 }
 
-static json_t *count_json(const struct vif_count *c)
+static void put_count(struct json_text *j, const char *key,
+		      const struct vif_count *c)
 {
-	return json_pack("{s:I, s:I, s:I}", "packets",
-			 (json_int_t)atomic_load(&c->packets), "bytes",
-			 (json_int_t)atomic_load(&c->bytes), "drops",
-			 (json_int_t)atomic_load(&c->drops));
+	json_text_open(j, key, '{');
+	json_text_number(j, "packets", atomic_load(&c->packets));
+	json_text_number(j, "bytes", atomic_load(&c->bytes));
+	json_text_number(j, "drops", atomic_load(&c->drops));
+	json_text_close(j, '}');
 }
 
-static json_t *address_json(const struct ip_addr *a)
+static void put_address(struct json_text *j, const char *key,
+			const struct ip_addr *a)
 {
 	char text[POOL_TEXT];
 
-	return ip_is_any(a) ? json_null() : json_string(pool_print(a, text));
+	json_text_string(j, key, ip_is_any(a) ? NULL : pool_print(a, text));
 }
 
-static json_t *mac_json(host_ix host)
+static void put_mac(struct json_text *j, host_ix host)
 {
+	char text[24];
 	uint8_t mac[6];
 
-	if (!host)
-		return json_null();
 	fabric_mac(host, mac);
-	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-			    mac[2], mac[3], mac[4], mac[5]);
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+		 mac[1], mac[2], mac[3], mac[4], mac[5]);
+	json_text_string(j, "mac", host ? text : NULL);
 }
 
-static json_t *one(struct daemon *d, const struct residents *r, vif_ix ix)
+static void put_settings(struct json_text *j, struct daemon *d, vif_ix ix)
+{
+	struct prop_value of[PROPS];
+
+	json_text_open(j, "set", '{');
+	if (settings_any(d, ix)) {
+		settings_get(d, ix, of);
+		for (enum prop_id id = 0; id < PROPS; id++)
+			if (prop_is_set(&of[id]))
+				settings_text(j, id, &of[id]);
+	}
+	json_text_close(j, '}');
+}
+
+static void put_one(struct json_text *j, struct daemon *d,
+		    const struct residents *r, vif_ix ix, bool whole)
 {
 	struct fabric *f = daemon_fabric(d);
 	const struct vif *v = vif_at(f, ix);
-	host_ix host = vif_host(f, ix);
+	host_ix own = atomic_load(&v->host), host = vif_host(f, ix);
 	char path[VIF_PATH_MAX], lane_of[VIF_PATH_MAX];
-	json_t *lane = json_null();
 
 	vif_path(f, ix, path);
-	if (host && !atomic_load(&v->host)) {
+	if (host && !own)
 		vif_path(f, f->hosts[host].vif, lane_of);
-		lane = json_string(lane_of);
+	json_text_open(j, NULL, '{');
+	json_text_string(j, "path", path);
+	put_address(j, "address", &v->addr4);
+	if (whole) {
+		put_address(j, "address6", &v->addr6);
+		put_mac(j, own);
 	}
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
-			 "path", path, "address", address_json(&v->addr4),
-			 "address6", address_json(&v->addr6), "mac",
-			 mac_json(atomic_load(&v->host)), "lane_of", lane,
-			 "uid", (json_int_t)v->uid, "set", settings_json(d, ix),
-			 "programs", programs_json(d, r, ix), "tx",
-			 count_json(&v->tx), "rx", count_json(&v->rx));
+	json_text_string(j, "lane_of", host && !own ? lane_of : NULL);
+	json_text_string(j, "port", ports_name(d, ix));
+	if (whole) {
+		json_text_number(j, "uid", v->uid);
+		put_settings(j, d, ix);
+	}
+	put_programs(j, d, r, ix);
+	put_count(j, "tx", &v->tx);
+	put_count(j, "rx", &v->rx);
+	json_text_close(j, '}');
 }
 
 json_t *vif_json(struct daemon *d, vif_ix ix)
 {
+	struct json_text j = { 0 };
 	struct residents r;
+	json_t *json;
+	char *text;
 
 	collect(d, ix, &r);
-	return one(d, &r, ix);
+	put_one(&j, d, &r, ix, true);
+	text = json_text_take(&j);
+	json = text ? json_loads(text, 0, NULL) : NULL;
+	free(text);
+	return json;
 }
 
-json_t *vif_json_tree(struct daemon *d, vif_ix top)
+char *vif_json_tree(struct daemon *d, vif_ix top, bool whole)
 {
+	struct json_text j = { 0 };
 	struct residents r;
-	json_t *list = json_array();
 
 	collect(d, top, &r);
+	json_text_open(&j, NULL, '{');
+	json_text_open(&j, "vifs", '[');
 	for (vif_ix ix = 0; (ix = vif_next(daemon_fabric(d), top, ix));)
-		json_array_append_new(list, one(d, &r, ix));
-	return list;
+		put_one(&j, d, &r, ix, whole);
+	json_text_close(&j, ']');
+	json_text_close(&j, '}');
+	return json_text_take(&j);
+}
+
+char *vif_json_paths(struct daemon *d, vif_ix top)
+{
+	struct fabric *f = daemon_fabric(d);
+	struct json_text j = { 0 };
+	char path[VIF_PATH_MAX];
+
+	json_text_open(&j, NULL, '{');
+	json_text_open(&j, "paths", '[');
+	for (vif_ix ix = 0; (ix = vif_next(f, top, ix));) {
+		vif_path(f, ix, path);
+		json_text_string(&j, NULL, path);
+	}
+	json_text_close(&j, ']');
+	json_text_close(&j, '}');
+	return json_text_take(&j);
 }

@@ -10,7 +10,12 @@
 /* vif_json - @ix as an object; NULL: no memory */
 json_t *vif_json(struct daemon *d, vif_ix ix);
 
-/* vif_json_tree - @top and all below it, depth first */
-json_t *vif_json_tree(struct daemon *d, vif_ix top);
+/* vif_json_tree - {"vifs": [...]} of @top and all below it, depth first, as
+ * text, owned by the caller; NULL: no memory. @whole: not only what a table
+ * needs. */
+char *vif_json_tree(struct daemon *d, vif_ix top, bool whole);
+
+/* vif_json_paths - {"paths": [...]}, likewise */
+char *vif_json_paths(struct daemon *d, vif_ix top);
 
 #endif

@@ -78,8 +78,13 @@ json_t *do_vif_ls(struct call *c)
 	if (bad)
 		return NULL;
 	top = hosts_find(c->daemon, path ? path : "/", c->why);
-	return top ? json_pack("{s:o}", "vifs", vif_json_tree(c->daemon, top))
-		   : NULL;
+	if (!top)
+		return NULL;
+	return call_text_result(
+		c, call_flag(c, "brief")
+			   ? vif_json_paths(c->daemon, top)
+			   : vif_json_tree(c->daemon, top,
+					   !call_flag(c, "short")));
 }
 
 json_t *do_vif_show(struct call *c)

@@ -204,6 +204,8 @@ void fabric_host_free(struct fabric *f, host_ix ix)
 	atomic_store(&h->state, FABRIC_HOST_FREE);
 	atomic_store(&h->backlog, 0);
 	atomic_store(&h->backlog_frames, 0);
+	atomic_store(&h->port, 0);
+	atomic_store(&h->port_asleep, 0);
 	atomic_store(&h->lock.word, 0);
 }
 

@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   4			  /* moves with any layout change */
+#define FABRIC_ABI   5			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -40,6 +40,11 @@
 enum fabric_table {
 	FABRIC_TABLE_VIF,	 /* struct vif */
 	FABRIC_TABLE_CONTROL,	 /* struct vif_control */
+	FABRIC_TABLE_SCHED,	 /* struct sched: slot 1 */
+	FABRIC_TABLE_CLASS,	 /* struct sched_class: two a VIF */
+	FABRIC_TABLE_NODE,	 /* struct sched_node */
+	FABRIC_TABLE_FLOW,	 /* struct sched_flow */
+	FABRIC_TABLE_PACE,	 /* struct stack_pace, by conn_ix */
 	FABRIC_TABLE_STACK_HOST, /* struct stack_host, by host_ix */
 	FABRIC_TABLE_CONN,	 /* struct conn */
 	FABRIC_TABLE_SOCK,	 /* struct sock */
@@ -104,6 +109,8 @@ struct fabric_proc {
 };
 
 #define FABRIC_FD_PSET UINT32_C(0x80000000)
+#define FABRIC_FD_HIDDEN \
+	UINT32_MAX /* ours alone: the program cannot close it */
 
 /*
  * A lock that outlives its holder: the word names the holder's context, the
@@ -124,14 +131,20 @@ struct fabric_host {
 	_Alignas(
 		CACHE_LINE) _Atomic uint32_t state; /* enum fabric_host_state */
 	vif_ix vif;
-	uint32_t generation; /* counts uses of the slot */
+	uint32_t generation;   /* counts uses of the slot */
+	_Atomic uint32_t port; /* not 0: behind a port of the daemon's, not here
+				*/
 	_Alignas(CACHE_LINE) struct fabric_lock lock;
 	/*
 	 * Frames that found the lock taken: a stack linked by frame.next,
-	 * newest first. Pushed by anybody, taken whole by the lock's holder.
+	 * newest first. Pushed by anybody, taken whole by the lock's holder;
+	 * what is for a port, by the daemon, which is woken if it sleeps.
 	 */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
-	_Atomic uint32_t backlog_frames;
+	_Atomic uint32_t backlog_frames; /* of a port's: bounds them */
+	_Atomic uint32_t port_asleep;	 /* the daemon waits to be woken */
+	/* Connections that may send again: a stack likewise, stack/pace.h. */
+	_Atomic uint32_t kicked;
 };
 
 /* An entry of the address table: open addressing, linear probing. */
@@ -168,9 +181,13 @@ struct fabric_header {
 	_Atomic uint32_t ctx_end;	/* one above the highest context used */
 	_Atomic uint32_t host_end;	/* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */
+	_Atomic host_ix uplink; /* the port that gets frames for strangers; 0 */
 
 	/* When the daemon will wake to run timers, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t daemon_plan_ns;
+
+	/* When the scheduler (vif/sched_core.h) has to be run. */
+	_Alignas(CACHE_LINE) _Atomic uint64_t sched_next_ns;
 
 	/* Places for threads that spin for an event, the first `cores` of them:
 	 * whose. */

@@ -219,10 +219,10 @@ static void wake_sockets_wake(void **state)
 
 	assert_true(fd >= 0);
 	assert_int_equal(poll(&p, 1, 0), 0);
-	wake_send(f, 43); /* nobody: harmless */
+	wake_send(f, 0, 43); /* nobody: harmless */
 	assert_int_equal(poll(&p, 1, 0), 0);
-	wake_send(f, 42);
-	wake_send(f, 42);
+	wake_send(f, 0, 42);
+	wake_send(f, 0, 42);
 	assert_int_equal(poll(&p, 1, 0), 1);
 	wake_drain(fd);
 	assert_int_equal(poll(&p, 1, 0), 0);
@@ -236,15 +236,15 @@ static void an_earlier_date_wakes_the_daemon_once(void **state)
 	struct pollfd p = { fd, POLLIN, 0 };
 	uint64_t now = fabric_now(f);
 
-	wake_daemon_at(f, UINT64_MAX);
+	wake_daemon_at(f, 0, UINT64_MAX);
 	assert_int_equal(poll(&p, 1, 0), 0);
-	wake_daemon_at(f, now + NSEC_PER_SEC);
+	wake_daemon_at(f, 0, now + NSEC_PER_SEC);
 	assert_int_equal(poll(&p, 1, 0), 1);
 	wake_drain(fd);
-	wake_daemon_at(f, now + 2 * NSEC_PER_SEC);
-	wake_daemon_at(f, now + NSEC_PER_SEC);
+	wake_daemon_at(f, 0, now + 2 * NSEC_PER_SEC);
+	wake_daemon_at(f, 0, now + NSEC_PER_SEC);
 	assert_int_equal(poll(&p, 1, 0), 0);
-	wake_daemon_at(f, now + NSEC_PER_SEC / 2);
+	wake_daemon_at(f, 0, now + NSEC_PER_SEC / 2);
 	assert_int_equal(poll(&p, 1, 0), 1);
 	close(fd);
 }

@@ -81,7 +81,32 @@ static long sender(void)
 	return fd;
 }
 
-void wake_send(const struct fabric *f, uint64_t name)
+/*
+ * No socket is to be had (a sandbox's limit of 0 descriptors, a full table of
+ * the kernel's): any that stands behind one of ours is an unconnected datagram
+ * socket, and will do. Should another thread close it and the number be the
+ * program's by now, then a byte goes to a wake socket by that, or nothing.
+ */
+static void send_by_own(const struct fabric *f, proc_ix self,
+			const struct sockaddr_un *un, uint32_t len)
+{
+	struct fabric_proc *p = &f->procs[self];
+	uint32_t end = atomic_load(&p->fd_end);
+
+	for (uint32_t fd = 0; self && fd < end; fd++) {
+		uint32_t e = atomic_load(&p->fd[fd]);
+		long n;
+
+		if (!e || (e != FABRIC_FD_HIDDEN && (e & FABRIC_FD_PSET)))
+			continue;
+		n = sys_call(SYS_sendto, fd, "w", 1,
+			     MSG_DONTWAIT | MSG_NOSIGNAL, un, len);
+		if (n > 0 || n == -ECONNREFUSED || n == -EAGAIN)
+			return;
+	}
+}
+
+void wake_send(const struct fabric *f, proc_ix self, uint64_t name)
 {
 	struct sockaddr_un un;
 	uint32_t len = name_of(f, name, &un);
@@ -93,8 +118,10 @@ void wake_send(const struct fabric *f, uint64_t name)
 	 * calls.
 	 */
 	fd = sender();
-	if (fd < 0)
+	if (fd < 0) {
+		send_by_own(f, self, &un, len);
 		return;
+	}
 	sys_call(SYS_sendto, fd, "w", 1, MSG_DONTWAIT | MSG_NOSIGNAL, &un, len);
 	sys_call(SYS_close, fd);
 }
@@ -104,14 +131,25 @@ void wake_futex(_Atomic uint32_t *word, int count)
 	sys_call(SYS_futex, word, FUTEX_WAKE, count);
 }
 
-void wake_daemon_at(const struct fabric *f, uint64_t date_ns)
+static void wake_daemon(const struct fabric *f, proc_ix self, uint64_t date_ns,
+			uint64_t slack_ns)
 {
 	uint64_t plan = atomic_load(&f->header->daemon_plan_ns);
 
-	while (date_ns != UINT64_MAX && date_ns + SLACK_NS < plan)
+	while (date_ns != UINT64_MAX && date_ns + slack_ns < plan)
 		if (atomic_compare_exchange_weak(&f->header->daemon_plan_ns,
 						 &plan, date_ns)) {
-			wake_send(f, WAKE_DAEMON);
+			wake_send(f, self, WAKE_DAEMON);
 			return;
 		}
+}
+
+void wake_daemon_at(const struct fabric *f, proc_ix self, uint64_t date_ns)
+{
+	wake_daemon(f, self, date_ns, SLACK_NS);
+}
+
+void wake_daemon_by(const struct fabric *f, proc_ix self, uint64_t date_ns)
+{
+	wake_daemon(f, self, date_ns, 0);
 }

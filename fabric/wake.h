@@ -17,6 +17,7 @@
 
 /* The daemon's own wake name. Others: any number that their room gives out. */
 #define WAKE_DAEMON 0
+#define WAKE_PORTS  UINT64_MAX /* likewise: frames wait for a port */
 
 /**
  * wake_open - a socket that wake_send(@name) makes readable
@@ -28,8 +29,11 @@ int wake_open(const struct fabric *f, uint64_t name);
 /* wake_drain - reads what has come; the socket is not readable any more */
 void wake_drain(int fd);
 
-/* wake_send - wakes @name; harmless when nobody has that name */
-void wake_send(const struct fabric *f, uint64_t name);
+/*
+ * wake_send - wakes @name; harmless when nobody has that name
+ * @self: whose descriptors serve when no new one is to be had; 0: nobody's
+ */
+void wake_send(const struct fabric *f, proc_ix self, uint64_t name);
 
 /* wake_futex - wakes up to @count sleepers on @word */
 void wake_futex(_Atomic uint32_t *word, int count);
@@ -38,6 +42,9 @@ void wake_futex(_Atomic uint32_t *word, int count);
  * wake_daemon_at - the daemon has to run timers by @date_ns: wakes it if it
  * would sleep longer than that
  */
-void wake_daemon_at(const struct fabric *f, uint64_t date_ns);
+void wake_daemon_at(const struct fabric *f, proc_ix self, uint64_t date_ns);
+
+/* wake_daemon_by - likewise, to the microsecond */
+void wake_daemon_by(const struct fabric *f, proc_ix self, uint64_t date_ns);
 
 #endif

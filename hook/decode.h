@@ -18,7 +18,8 @@ struct instruction {
 	uint8_t rex;
 	bool two;
 	bool word; /* prefix 0x66 */
-	/* ModRM, if it has one; registers are 0..15, index 4 is none. */
+	/* ModRM, if it has one; registers are 0..15, index 4 and base 16 none.
+	 */
 	bool modrm, memory, relative; /* relative: to %rip, or absolute */
 	uint8_t reg, rm, base, index;
 	int32_t disp, imm;

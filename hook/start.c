@@ -119,7 +119,8 @@ __attribute__((constructor, used)) static void start(int argc, char **argv,
 	ret = hook_exec_start(env);
 	dir = hook_exec_dir();
 	vif = hook_exec_vif();
-	if (!dir || !vif)
+	/* An empty TOAMI_VIF is how a program on a fabric leaves it. */
+	if (!dir || !vif || !*vif)
 		return;
 	if (ret < 0)
 		hook_die("cannot find out the hook's own file; LD_PRELOAD "

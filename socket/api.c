@@ -8,8 +8,10 @@
 #include "fabric/attach.h"
 #include "socket/api.h"
 #include "toami/socket.h"
+#include "toami/vif.h"
 
 #include <errno.h>
+#include <string.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -149,6 +151,13 @@ int toami_setsockopt(int fd, int level, int name, const void *val,
 		     socklen_t len)
 {
 	return (int)CALL(SYS_setsockopt, fd, level, name, val, len, 0);
+}
+
+int toami_vif_attach_socket(int fd, const char *path)
+{
+	return toami_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE,
+				path ? path : "",
+				path ? (socklen_t)strlen(path) + 1 : 0);
 }
 
 int toami_getsockname(int fd, struct sockaddr *addr, socklen_t *len)

@@ -37,7 +37,7 @@ void descriptor_set(struct socket_thread *t, int fd, uint32_t entry)
 int descriptor_placeholder(bool cloexec)
 {
 	long fd = sys_call(SYS_socket, AF_UNIX,
-			   SOCK_STREAM | (cloexec ? SOCK_CLOEXEC : 0), 0);
+			   SOCK_DGRAM | (cloexec ? SOCK_CLOEXEC : 0), 0);
 
 	if (fd >= FABRIC_FD_MAX) {
 		sys_call(SYS_close, fd);

@@ -13,7 +13,7 @@
 #include "socket/work.h"
 
 /* Entries beside a sock_ix and FABRIC_FD_PSET | pset_ix. */
-#define FD_HIDDEN UINT32_MAX /* ours alone: the program cannot close it */
+#define FD_HIDDEN FABRIC_FD_HIDDEN
 
 /* descriptor_get - the entry of @fd, 0: the kernel's */
 static inline uint32_t descriptor_get(const struct socket_thread *t, long fd)

@@ -193,9 +193,8 @@ static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
 		pset_sleep_end(p, PSET_FUTEX_ONE, generation);
 		return (int)n;
 	}
-	n = pset_wake_fd(t, ix, (int)epfd, t->process->magic);
-	if (n < 0)
-		return (int)n;
+	if (pset_wake_fd(t, ix, (int)epfd, t->process->magic) < 0)
+		until = min_u64(until, wait_blind(t));
 	pset_sleep_begin(p, PSET_SOCKET_ONE);
 	if (pset_pending(p) ||
 	    descriptor_get(t, epfd) != (ix | FABRIC_FD_PSET)) {
@@ -248,7 +247,10 @@ long epoll_wait_until(struct socket_thread *t, long epfd,
 		n = look(t, ix, epfd, ev, (int)max, 0);
 		if (n)
 			return n;
-		return err == -ETIMEDOUT ? 0 : err;
+		if (err != -ETIMEDOUT)
+			return err;
+		if (fabric_now(&t->process->fabric) >= until)
+			return 0;
 	}
 }
 

@@ -7,7 +7,8 @@
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "stack/host.h"
-#include "vif/control.h"
+#include "stack/pace.h"
+#include "socket/hold.h"
 
 #include <errno.h>
 
@@ -23,6 +24,15 @@ void socket_params(struct fabric_params *params)
 					       sizeof(struct vif) },
 			[FABRIC_TABLE_CONTROL] = { VIF_CAPACITY,
 						   sizeof(struct vif_control) },
+			[FABRIC_TABLE_SCHED] = { 2, SCHED_BYTES },
+			[FABRIC_TABLE_CLASS] = { 2 * VIF_CAPACITY,
+						 SCHED_CLASS_BYTES },
+			[FABRIC_TABLE_NODE] = { SCHED_NODE_MAX,
+						SCHED_NODE_BYTES },
+			[FABRIC_TABLE_FLOW] = { SCHED_FLOW_MAX,
+						SCHED_FLOW_BYTES },
+			[FABRIC_TABLE_PACE] = { 1u << 18,
+						sizeof(struct stack_pace) },
 			[FABRIC_TABLE_STACK_HOST] = { FABRIC_HOST_MAX,
 						      sizeof(struct stack_host) },
 			[FABRIC_TABLE_CONN] = { 1u << 18, sizeof(struct conn) },
@@ -64,10 +74,61 @@ int socket_host_up(struct socket_thread *t, vif_ix vif,
 	return (int)ix;
 }
 
+/* Every connection of the host that @w has locked is reset. */
+static void abort_all(struct work *w)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+
+	for (conn_ix ix = 1, end = slot_end(conns); ix < end; ix++) {
+		const struct conn *c = slot_at(conns, ix);
+
+		if (c->state && c->host == w->host)
+			conn_abort(&w->stack, ix);
+	}
+}
+
+int socket_host_port(struct socket_thread *t, host_ix host, bool on)
+{
+	struct fabric_host *h = &t->process->fabric.hosts[host];
+	struct work w;
+	frame_ix ix;
+
+	if (work_begin(&w, t, host))
+		return -EBUSY;
+	abort_all(&w);
+	/* From the first store on, frames wait for the daemon. */
+	atomic_store(&h->port, on);
+	atomic_store(&h->port_asleep, 0);
+	ix = atomic_exchange(&h->backlog, 0);
+	while (ix) {
+		frame_ix next = frame_at(&w.in.arena, ix)->next;
+
+		frame_free(&w.in.arena, ix);
+		ix = next;
+	}
+	atomic_store(&h->backlog_frames, 0);
+	work_end(&w);
+	return 0;
+}
+
+int socket_host_gateway(struct socket_thread *t, host_ix host,
+			const struct ip_addr *gateway4,
+			const struct ip_addr *gateway6)
+{
+	struct work w;
+
+	if (work_begin(&w, t, host))
+		return -EBUSY;
+	w.stack.host->config.gateway4 = *gateway4;
+	w.stack.host->config.gateway6 = *gateway6;
+	w.stack.host->neigh_gen++;
+	work_end(&w);
+	return 0;
+}
+
 int socket_host_down(struct socket_thread *t, host_ix host)
 {
 	struct fabric *f = &t->process->fabric;
-	const struct slot_table *conns = &f->table[FABRIC_TABLE_CONN];
 	struct work w;
 
 	for (proc_ix ix = 1; ix < FABRIC_PROC_MAX; ix++)
@@ -79,14 +140,8 @@ int socket_host_down(struct socket_thread *t, host_ix host)
 	fabric_address_remove(f, host);
 	if (work_begin(&w, t, host))
 		return -EBUSY;
-	for (conn_ix ix = 1, end = slot_end(conns); ix < end; ix++) {
-		const struct conn *c = slot_at(conns, ix);
-
-		if (c->state && c->host == host)
-			conn_abort(&w.stack, ix);
-	}
+	abort_all(&w);
 	work_unlock(&w);
-	frame_list_free(&w.in.arena, &w.out);
 	fabric_host_free(f, host);
 	work_end(&w);
 	return 0;
@@ -108,6 +163,16 @@ void socket_down(struct socket_thread *t)
 		stack_fail(&w.stack, ENETDOWN);
 		work_end(&w);
 	}
+}
+
+/* What is due in the scheduler; the date of the next run. */
+static uint64_t run_scheduler(struct socket_thread *t)
+{
+	struct fabric *f = &t->process->fabric;
+
+	if (sched_next_ns(f) <= fabric_now(f) || sched_work_waits(f))
+		work_serve(t);
+	return sched_next_ns(f);
 }
 
 uint64_t socket_timers(struct socket_thread *t)
@@ -142,6 +207,7 @@ uint64_t socket_timers(struct socket_thread *t)
 		if (date < plan)
 			plan = date;
 	}
+	plan = min_u64(plan, run_scheduler(t));
 	old = atomic_load(&f->header->daemon_plan_ns);
 	while (plan < old && !atomic_compare_exchange_weak(
 				     &f->header->daemon_plan_ns, &old, plan))

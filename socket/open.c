@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "socket/descriptor.h"
+#include "socket/move.h"
 #include "socket/name.h"
 #include "socket/wait.h"
 
@@ -74,6 +75,7 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 	fd = descriptor_placeholder(type & SOCK_CLOEXEC);
 	if (fd < 0)
 		return fd;
+	socket_place(t->process);
 	err = work_begin(&w, t, t->process->host);
 	if (err)
 		goto fail_fd;

@@ -6,8 +6,10 @@
  * accepted; what is unknown is ENOPROTOOPT.
  */
 #include "socket/option.h"
+#include "socket/move.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "vif/vif.h"
 
 #include <asm/ioctls.h>
 #include <errno.h>
@@ -155,8 +157,8 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 	if (level != SOL_SOCKET)
 		return 1;
 	switch (name) {
-	case SO_BINDTODEVICE: /* the empty name: to none, which it is */
-		return len && *(const char *)val ? -ENODEV : 0;
+	case SO_BINDTODEVICE: /* a VIF's path */
+		return socket_move_one(w, s, val, len);
 	case SO_REUSEADDR:
 		s->reuseaddr = v;
 		return 0;
@@ -343,6 +345,22 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 	return harmless(level, name) ? (long)sizeof(int) : 0;
 }
 
+/* The VIF's path; empty, as sshd looks for, where it is the process's own. */
+static long get_vif(struct work *w, const struct sock *s, void *val,
+		    socklen_t *len)
+{
+	char path[VIF_PATH_MAX];
+	size_t n = 0;
+
+	if (s->vif != w->fabric->procs[w->thread->self].vif)
+		n = vif_path(w->fabric, s->vif, path) + 1;
+	if (n > *len)
+		return -EINVAL;
+	mem_copy(val, path, n);
+	*len = (socklen_t)n;
+	return 0;
+}
+
 long option_get(struct socket_thread *t, long fd, long level, long name,
 		void *val, socklen_t *len)
 {
@@ -355,9 +373,9 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 	if (n)
 		return n;
 	if (level == SOL_SOCKET && name == SO_BINDTODEVICE) {
+		n = get_vif(&w, s, val, len);
 		work_end(&w);
-		*len = 0; /* bound to no device; sshd asks */
-		return 0;
+		return n;
 	}
 	if (m) {
 		n = conn_get(&w.stack, s->conn, m->opt, &u.v);

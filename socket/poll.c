@@ -189,15 +189,16 @@ static long sleep_on(struct poller *po, pset_ix ix, uint64_t until,
 	}
 	n = pset_wake_fd(t, ix, -1, 0);
 	if (n < 0)
-		return n;
-	po->kernel[po->kernels] = (struct pollfd){ (int)n, POLLIN, 0 };
+		until = min_u64(until, wait_blind(t));
+	po->kernel[po->kernels] =
+		(struct pollfd){ n < 0 ? -1 : (int)n, POLLIN, 0 };
 	pset_sleep_begin(p, PSET_SOCKET_ONE);
 	if (pset_pending(p)) {
 		pset_sleep_end(p, PSET_SOCKET_ONE, p->generation);
 		return 0;
 	}
 	long args[6] = { (long)po->kernel,
-			 (long)po->kernels + 1,
+			 (long)po->kernels + (n >= 0),
 			 (long)wait_timespec(t, until, &ts),
 			 (long)mask,
 			 masksize,
@@ -205,9 +206,16 @@ static long sleep_on(struct poller *po, pset_ix ix, uint64_t until,
 
 	n = sys_sleep(&t->signal_due, SYS_ppoll, args);
 	pset_sleep_end(p, PSET_SOCKET_ONE, p->generation);
-	if (po->kernel[po->kernels].revents)
-		wake_drain(p->wake_fd);
+	if (args[1] > (long)po->kernels && po->kernel[po->kernels].revents)
+		wake_drain(po->kernel[po->kernels].fd);
 	return n == 0 ? -ETIMEDOUT : n < 0 ? n : 0;
+}
+
+/* The kernel's @err of a sleep: has it really lasted until @until? */
+static bool is_over(const struct poller *po, long err, uint64_t until)
+{
+	return err && (err != -ETIMEDOUT ||
+		       fabric_now(&po->t->process->fabric) >= until);
 }
 
 static long wait_for(struct poller *po, uint64_t until, const void *mask,
@@ -237,7 +245,7 @@ static long wait_for(struct poller *po, uint64_t until, const void *mask,
 		while (pset_harvest(po->t, ix, -1, &none, 1) > 0)
 			;
 		n = look_at_ours(po) + look_in_kernel(po);
-		if (n || err) {
+		if (n || is_over(po, err, until)) {
 			n = n ? n : err == -ETIMEDOUT ? 0 : err;
 			break;
 		}

@@ -13,6 +13,7 @@
 #include "fabric/attach.h"
 #include "fabric/wake.h"
 #include "socket/descriptor.h"
+#include "socket/pset.h"
 #include "socket/wait.h"
 #include "vif/vif.h"
 
@@ -154,6 +155,22 @@ static void drop_closed(struct socket_thread *t)
 	}
 }
 
+/* Poll sets of waits that exec has cut short; nobody comes back to them. */
+static void drop_waits(struct socket_thread *t)
+{
+	struct fabric *f = &t->process->fabric;
+	uint32_t end = slot_end(&f->table[FABRIC_TABLE_PSET]);
+
+	for (pset_ix ix = 1; ix < end; ix++) {
+		struct pset *p = pset_at(f, ix);
+
+		if (atomic_load(&p->state) != SOCK_USED || p->owner != t->self)
+			continue;
+		atomic_store(&p->refs, 1);
+		pset_put(t, ix);
+	}
+}
+
 int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		  const char *name, char *text)
 {
@@ -181,6 +198,7 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		 * spinning. */
 		wait_leave_places(&p->fabric, p->self);
 		drop_closed(&t);
+		drop_waits(&t);
 	}
 	return 0;
 }
@@ -248,7 +266,7 @@ static void announce(struct fabric *f, proc_ix ix, long pid)
 	atomic_store(&p->pid, (int32_t)pid);
 	if (atomic_compare_exchange_strong(&p->state, &forking,
 					   FABRIC_PROC_ALIVE))
-		wake_send(f, WAKE_DAEMON);
+		wake_send(f, ix, WAKE_DAEMON);
 }
 
 void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid)

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "socket/descriptor.h"
+#include "socket/hold.h"
 #include "fabric/wake.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
@@ -40,6 +41,7 @@ struct repair {
 	uint32_t *refs;	  /* of socks, then of psets */
 	uint8_t *frames;  /* held by somebody */
 	uint32_t *chunks; /* references but those of frames */
+	bool sched_lost;  /* somebody died under the scheduler's lock */
 	struct socket_reaped *r;
 };
 
@@ -82,6 +84,17 @@ static bool held_by_dead(struct fabric *f, struct fabric_lock *lock)
 	return !user || is_dead(f, user);
 }
 
+static void mend_sched_lock(struct repair *re)
+{
+	struct fabric_lock *lock = sched_lock_of(re->f);
+
+	if (!held_by_dead(re->f, lock))
+		return;
+	atomic_store(&lock->word, 0);
+	wake_futex(&lock->word, INT_MAX);
+	re->sched_lost = true;
+}
+
 static void mend_host(struct repair *re, host_ix ix)
 {
 	struct fabric_host *h = &re->f->hosts[ix];
@@ -119,6 +132,7 @@ static void mend_locks(struct repair *re)
 	for (host_ix ix = 1; ix < hosts; ix++)
 		if (atomic_load(&f->hosts[ix].state) == FABRIC_HOST_UP)
 			mend_host(re, ix);
+	mend_sched_lock(re);
 	for (ctx_ix ix = 1; ix < ctxs; ix++) {
 		proc_ix user = atomic_load(&f->ctxs[ix].user);
 
@@ -359,7 +373,7 @@ static void rouse_pset(struct fabric *f, pset_ix ix)
 
 	atomic_fetch_add(&p->sleeping, PSET_WOKEN);
 	wake_futex(&p->sleeping, INT_MAX);
-	wake_send(f, pset_wake_name(p, ix));
+	wake_send(f, 0, pset_wake_name(p, ix));
 }
 
 /*
@@ -379,7 +393,7 @@ static void rouse(struct fabric *f)
 	for (pset_ix ix = 1; ix < psets; ix++)
 		if (pset_live(f, ix))
 			rouse_pset(f, ix);
-	wake_send(f, WAKE_DAEMON);
+	wake_send(f, 0, WAKE_DAEMON);
 }
 
 static void mark_frame(void *arg, frame_ix ix)
@@ -398,13 +412,20 @@ static void mark_chunk(void *arg, chunk_ix ix)
 		re->chunks[ix]++;
 }
 
-/* Marks a chain of frames; a frame met before ends it, so that a loop does. */
-static void mark_chain(struct repair *re, frame_ix ix)
+/*
+ * Marks a chain of frames; a frame met before ends it, so that a loop does.
+ * Returns how many it has.
+ */
+static uint32_t mark_chain(struct repair *re, frame_ix ix)
 {
+	uint32_t n = 0;
+
 	while (ix && ix < arena_frames_end(&re->f->arena) && !re->frames[ix]) {
 		re->frames[ix] = 1;
 		ix = frame_at(&re->f->arena, ix)->next;
+		n++;
 	}
+	return n;
 }
 
 static void mark_all(struct repair *re)
@@ -412,14 +433,19 @@ static void mark_all(struct repair *re)
 	uint32_t hosts = atomic_load(&re->f->header->host_end);
 
 	for (host_ix ix = 1; ix < hosts; ix++) {
-		if (atomic_load(&re->f->hosts[ix].state) != FABRIC_HOST_UP)
+		struct fabric_host *h = &re->f->hosts[ix];
+		uint32_t n;
+
+		if (atomic_load(&h->state) != FABRIC_HOST_UP)
 			continue;
-		mark_chain(re, atomic_load(&re->f->hosts[ix].backlog));
+		n = mark_chain(re, atomic_load(&h->backlog));
+		atomic_store(&h->backlog_frames, atomic_load(&h->port) ? n : 0);
 		work_lock_alone(&re->w, ix);
 		stack_visit(&re->w.stack, mark_frame, mark_chunk, re);
 		work_unlock_alone(&re->w);
 	}
 	mark_chain(re, re->w.out.first);
+	sched_visit(re->f, mark_frame, re);
 }
 
 /* Room for the marks; false: none to be had. */
@@ -457,6 +483,7 @@ static void mend(struct repair *re)
 	count_refs(re);
 	mend_socks(re);
 	mend_conns(re);
+	hold_mend(&re->w, re->sched_lost);
 	refresh(re);
 	mend_psets(re);
 	for (watch_ix ix = 1; ix < watches; ix++)
@@ -571,6 +598,24 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
 		return -EBUSY;
 	atomic_store(&p->state, FABRIC_PROC_FREE);
 	return 0;
+}
+
+int socket_ghost(struct socket_thread *t, proc_ix proc)
+{
+	struct fabric *f = &t->process->fabric;
+	uint32_t end = atomic_load(&f->header->ctx_end);
+	proc_ix ghost = 0;
+
+	for (ctx_ix ix = 1; ix < end; ix++) {
+		if (atomic_load(&f->ctxs[ix].user) != proc)
+			continue;
+		if (!ghost)
+			ghost = fabric_proc_alloc(f, FABRIC_PROC_DEAD);
+		if (!ghost)
+			return -ENOSPC;
+		atomic_store(&f->ctxs[ix].user, ghost);
+	}
+	return (int)ghost;
 }
 
 /* --- census ------------------------------------------------------------------

@@ -145,6 +145,20 @@ int socket_host_up(struct socket_thread *t, vif_ix vif,
  * soon. */
 int socket_host_down(struct socket_thread *t, host_ix host);
 
+/**
+ * socket_host_port - @host lies behind a port from now on (@on), or here again
+ *
+ * Its connections are reset, what waits for it is dropped. While it is behind a
+ * port, its frames wait in fabric_host.backlog for the daemon, which is woken
+ * by WAKE_PORTS if it has set port_asleep. Returns 0; -EBUSY: try again soon.
+ */
+int socket_host_port(struct socket_thread *t, host_ix host, bool on);
+
+/* socket_host_gateway - where strangers' packets go from @host; -EBUSY */
+int socket_host_gateway(struct socket_thread *t, host_ix host,
+			const struct ip_addr *gateway4,
+			const struct ip_addr *gateway6);
+
 /*
  * socket_down - the fabric ends with members still on it: nobody keeps time or
  * names any more. Their connections fail with ENETDOWN, and no address is
@@ -178,6 +192,15 @@ struct socket_reaped {
  * again later.
  */
 int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r);
+
+/*
+ * socket_ghost - process @proc runs another program since its exec: what its
+ * other threads left inside the fabric, killed by that, is a dead one's
+ *
+ * Before the new program comes in. Returns a slot that is DEAD, to be reaped as
+ * any; 0: nothing was left; -ENOSPC: the process table is full.
+ */
+int socket_ghost(struct socket_thread *t, proc_ix proc);
 
 /* What the fabric holds now; counted by a scan. */
 struct socket_census {

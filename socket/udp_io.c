@@ -36,6 +36,35 @@ static int gather(struct arena *a, frame_ix ix, struct cursor *c)
 	return 0;
 }
 
+/*
+ * sock_lock(), once as little of what the socket has sent waits on its way that
+ * it may send more (stack/pace.h).
+ */
+static int lock_with_room(struct work *w, struct socket_thread *t, long fd,
+			  struct sock **s, long flags)
+{
+	uint64_t until = 0;
+
+	for (;;) {
+		int err = sock_lock(w, t, fd, s);
+
+		if (err)
+			return err;
+		if (likely(conn_ready(&w->stack, (*s)->conn) &
+			   (STACK_OUT | STACK_ERR)))
+			return 0;
+		work_refresh(w, *s);
+		work_end(w);
+		if ((flags & MSG_DONTWAIT) || atomic_load(&(*s)->nonblock))
+			return -EAGAIN;
+		if (!until)
+			until = wait_date(t, (*s)->send_timeout_ns);
+		err = wait_sock(t, *s, STACK_OUT, until);
+		if (err)
+			return err;
+	}
+}
+
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 const struct io_note *note)
 {
@@ -47,7 +76,6 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	frame_ix ix;
 	int err = 0;
 
-	(void)flags;
 	if (!s)
 		return -EBADF;
 	if (note->name)
@@ -57,9 +85,10 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		return err;
 	if (bytes > DATAGRAM_MAX)
 		return -EMSGSIZE;
-	err = sock_lock(&w, t, fd, &s);
+	err = lock_with_room(&w, t, fd, &s, flags);
 	if (err)
-		return err;
+		return err == -EINTR && !s->send_timeout_ns ? SOCKET_RESTART
+							    : err;
 	err = open_bind_inet6(&w, s);
 	if (err) {
 		work_end(&w);

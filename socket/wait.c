@@ -2,6 +2,7 @@
 /* See wait.h. */
 #include "socket/wait.h"
 #include "base/sys.h"
+#include "socket/hold.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -121,6 +122,9 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 			cpu_relax();
 		}
 		now = fabric_now(f);
+		/* What is waited for may be waiting for its date. */
+		if (unlikely(sched_next_ns(f) <= now))
+			work_serve(t);
 		if (now - begin < SPIN_SHORT_NS)
 			continue;
 		if (!place) {

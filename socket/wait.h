@@ -41,6 +41,15 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 	      uint64_t until);
 
+/*
+ * wait_blind - when to look again for a sleeper in the kernel that nobody can
+ * wake, as there is no descriptor left for a wake socket
+ */
+static inline uint64_t wait_blind(const struct socket_thread *t)
+{
+	return fabric_now(&t->process->fabric) + 5 * NSEC_PER_MSEC;
+}
+
 /* wait_leave_places - @gone spins no more: it is dead, or another program now
  */
 void wait_leave_places(struct fabric *f, proc_ix gone);

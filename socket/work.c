@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "fabric/address.h"
 #include "fabric/wake.h"
+#include "socket/hold.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "vif/vif.h"
@@ -45,8 +46,12 @@ static int on_neighbour(struct stack *st, const struct ip_addr *to,
 	struct work *w = work_of(st);
 	host_ix h = fabric_address_find(w->fabric, to);
 
+	/* Strangers are beyond an uplink, and the link is asked for them. */
 	if (!h)
-		return -EHOSTUNREACH;
+		return atomic_load_explicit(&w->fabric->header->uplink,
+					    memory_order_relaxed)
+			       ? -ENOENT
+			       : -EHOSTUNREACH;
 	fabric_mac(h, mac);
 	return 0;
 }
@@ -71,13 +76,15 @@ static void bind_stack(struct work *w, host_ix host)
 	struct fabric *f = w->fabric;
 
 	w->host = host;
+	w->now_ns = fabric_now(f);
 	w->stack = (struct stack){
 		.arena = &w->in.arena,
 		.host = stack_host_at(f, host),
 		.conns = &f->table[FABRIC_TABLE_CONN],
+		.paces = &f->table[FABRIC_TABLE_PACE],
 		.ops = &ops,
 		.user = w,
-		.now_ns = fabric_now(f),
+		.now_ns = w->now_ns,
 		.random = &w->in.ctx->random,
 		.neighbour_gen = atomic_load_explicit(&f->header->neighbour_gen,
 						      memory_order_relaxed),
@@ -90,7 +97,11 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->fabric = &t->process->fabric;
 	w->host = 0;
 	w->out = (struct frame_list){ 0, 0 };
+	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->held_again = false;
+	w->sched_ns = UINT64_MAX;
+	w->now_ns = 0;
 	w->wakes = 0;
 }
 
@@ -179,6 +190,8 @@ static void drain_backlog(struct work *w)
 			stack_input(&w->stack, ix);
 		}
 	}
+	if (unlikely(atomic_load_explicit(&h->kicked, memory_order_relaxed)))
+		hold_kicks(w);
 }
 
 /* Appends what the stack has produced to what is to be delivered. */
@@ -224,7 +237,8 @@ static void release(struct work *w)
 		fabric_unlock(&w->in, &h->lock);
 		if (date < w->timer_ns)
 			w->timer_ns = date;
-	} while (atomic_load(&h->backlog) && fabric_trylock(&w->in, &h->lock));
+	} while ((atomic_load(&h->backlog) || atomic_load(&h->kicked)) &&
+		 fabric_trylock(&w->in, &h->lock));
 	w->host = 0;
 }
 
@@ -235,6 +249,33 @@ static bool lock_host(struct work *w, host_ix host)
 	bind_stack(w, host);
 	drain_backlog(w);
 	return true;
+}
+
+/*
+ * A frame for what lies behind a port: the daemon carries it. It stores
+ * port_asleep before it looks at the backlog a last time, we push before we
+ * look at port_asleep: one of us sees the other.
+ */
+static void port_push(struct work *w, struct fabric_host *h, frame_ix ix)
+{
+	if (atomic_fetch_add(&h->backlog_frames, 1) >= WORK_PORT_FRAMES) {
+		atomic_fetch_sub(&h->backlog_frames, 1);
+		vif_drop_rx(w->fabric, h->vif, 1);
+		frame_free(&w->in.arena, ix);
+		return;
+	}
+	backlog_push(w, h, ix);
+	if (atomic_load(&h->port_asleep) && atomic_exchange(&h->port_asleep, 0))
+		work_wake_ports(w);
+}
+
+/* The uplink, for a frame that does not come from there. */
+static host_ix stranger(struct work *w, const struct frame *f)
+{
+	host_ix up = atomic_load_explicit(&w->fabric->header->uplink,
+					  memory_order_relaxed);
+
+	return up && w->fabric->hosts[up].vif != f->tx_vif ? up : 0;
 }
 
 static void charge(struct work *w, const struct frame *f, host_ix to)
@@ -256,7 +297,8 @@ static void flood(struct work *w, frame_ix ix)
 		frame_ix copy;
 		struct frame *c;
 
-		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP)
+		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP ||
+		    (atomic_load(&h->port) && h->vif == f->tx_vif))
 			continue;
 		copy = frame_alloc(a);
 		if (!copy)
@@ -264,19 +306,30 @@ static void flood(struct work *w, frame_ix ix)
 		c = frame_at(a, copy);
 		mem_copy(c, f, sizeof(*f));
 		c->next = 0;
+		c->held = 0;
 		if (c->flags & FRAME_REFS)
 			for (uint8_t i = 0; i < c->refs; i++)
 				chunk_get(a, c->ref[i].chunk);
 		charge(w, c, to);
+		if (atomic_load(&h->port)) {
+			port_push(w, h, copy);
+			continue;
+		}
 		backlog_push(w, h, copy);
 		if (lock_host(w, to))
 			release(w);
 	}
-	frame_free(a, ix);
+	hold_free(w, ix);
+}
+
+void work_visit(struct work *w, host_ix host)
+{
+	if (lock_host(w, host))
+		release(w);
 }
 
 /* Carries every frame of w->out, and those that answer them, to their hosts. */
-static void deliver(struct work *w)
+static void deliver_out(struct work *w)
 {
 	struct arena *a = &w->in.arena;
 	frame_ix ix;
@@ -284,18 +337,30 @@ static void deliver(struct work *w)
 	while ((ix = frame_list_pop(a, &w->out))) {
 		struct frame *f = frame_at(a, ix);
 		host_ix to = fabric_mac_host(w->fabric, f->header);
-		struct fabric_host *h = &w->fabric->hosts[to];
+		struct fabric_host *h;
+		vif_ix vif;
 
 		if (f->header[0] & 1) {
 			flood(w, ix);
 			continue;
 		}
+		if (unlikely(!to))
+			to = stranger(w, f);
+		h = &w->fabric->hosts[to];
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
 			vif_drop_tx(w->fabric, f->tx_vif, 1);
-			frame_free(a, ix);
+			hold_free(w, ix);
 			continue;
 		}
+		vif = h->vif;
+		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
+			continue;
 		charge(w, f, to);
+		if (unlikely(atomic_load_explicit(&h->port,
+						  memory_order_relaxed))) {
+			port_push(w, h, ix);
+			continue;
+		}
 		if (!lock_host(w, to)) {
 			backlog_push(w, h, ix);
 			if (!lock_host(w, to))
@@ -306,7 +371,8 @@ static void deliver(struct work *w)
 		/* More for the same host: one stay under its lock. */
 		while (w->out.first) {
 			f = frame_at(a, w->out.first);
-			if (fabric_mac_host(w->fabric, f->header) != to)
+			if (fabric_mac_host(w->fabric, f->header) != to ||
+			    unlikely(hold_wants(w, f, vif)))
 				break;
 			ix = frame_list_pop(a, &w->out);
 			charge(w, f, to);
@@ -314,6 +380,16 @@ static void deliver(struct work *w)
 		}
 		release(w);
 	}
+}
+
+/* What is held up is brought to the scheduler when nothing else is left. */
+static void deliver(struct work *w)
+{
+	do {
+		deliver_out(w);
+	} while ((unlikely(w->held.first || w->held_again) ||
+		  hold_is_due(w, w->now_ns)) &&
+		 hold_serve(w));
 }
 
 void work_unlock(struct work *w)
@@ -334,11 +410,16 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 		if (futex)
 			wake_futex((_Atomic uint32_t *)whom, INT_MAX);
 		else
-			wake_send(w->fabric, whom);
+			wake_send(w->fabric, w->thread->self, whom);
 		return;
 	}
 	w->wake_futex[w->wakes] = futex;
 	w->wake[w->wakes++] = whom;
+}
+
+void work_wake_ports(struct work *w)
+{
+	add_wake(w, false, WAKE_PORTS);
 }
 
 /*
@@ -394,10 +475,22 @@ void work_end(struct work *w)
 		if (w->wake_futex[i])
 			wake_futex((_Atomic uint32_t *)w->wake[i], INT_MAX);
 		else
-			wake_send(w->fabric, w->wake[i]);
+			wake_send(w->fabric, w->thread->self, w->wake[i]);
 	}
-	wake_daemon_at(w->fabric, w->timer_ns);
+	wake_daemon_at(w->fabric, w->thread->self, w->timer_ns);
+	if (unlikely(w->sched_ns != UINT64_MAX))
+		wake_daemon_by(w->fabric, w->thread->self, w->sched_ns);
 	fabric_leave(&w->in);
+}
+
+void work_serve(struct socket_thread *t)
+{
+	struct work w;
+
+	if (work_enter(&w, t))
+		return;
+	w.now_ns = fabric_now(w.fabric);
+	work_end(&w);
 }
 
 int sock_lock(struct work *w, struct socket_thread *t, long fd, struct sock **s)

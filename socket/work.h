@@ -21,7 +21,8 @@
 #include "socket/sock.h"
 #include "socket/socket.h"
 
-#define WORK_WAKES 32
+#define WORK_WAKES	 32
+#define WORK_PORT_FRAMES 1024 /* that wait for a port at the most */
 
 struct work {
 	struct socket_thread *thread;
@@ -30,6 +31,10 @@ struct work {
 	struct stack stack; /* of `host` while it is locked */
 	host_ix host;	    /* locked; 0: none */
 	struct frame_list out;
+	struct frame_list held; /* for the scheduler: hold.h */
+	bool held_again;   /* somebody has left something to the scheduler */
+	uint64_t sched_ns; /* when it has to be run next, as last seen */
+	uint64_t now_ns;   /* the last reading of the clock */
 	uint64_t timer_ns; /* earliest date that the daemon must know */
 	uint32_t wakes;
 	bool wake_futex[WORK_WAKES]; /* else: wake socket */
@@ -64,6 +69,14 @@ void work_lock_alone(struct work *w, host_ix host);
 void work_unlock_alone(struct work *w);
 
 void work_unlock(struct work *w);
+
+/* work_visit - takes in what waits for @host, if its lock is free: no lock is
+ * held. What it answers waits in w->out. */
+void work_visit(struct work *w, host_ix host);
+
+/* work_serve - runs the scheduler, for whoever has nothing better to do */
+void work_serve(struct socket_thread *t);
+
 void work_end(struct work *w);
 
 /*
@@ -72,6 +85,9 @@ void work_end(struct work *w);
  */
 void work_wake_sock(struct work *w, struct sock *s);
 void work_wake_pset(struct work *w, pset_ix ix);
+
+/* work_wake_ports - frames wait for a port, and the daemon sleeps */
+void work_wake_ports(struct work *w);
 
 /* work_refresh - publishes the readiness of @s, whose host is locked */
 void work_refresh(struct work *w, struct sock *s);

@@ -161,7 +161,7 @@ uint32_t conn_ready(const struct stack *st, conn_ix ix)
 {
 	const struct conn *c = conn_at(st, ix);
 
-	return c->proto == STACK_TCP ? tcp_ready(c) : udp_ready(c);
+	return c->proto == STACK_TCP ? tcp_ready(c) : udp_ready(st, c);
 }
 
 int conn_error(struct stack *st, conn_ix ix)
@@ -243,8 +243,8 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		/* Only a connected socket can know what it is about. */
 		c->error = (uint16_t)err;
 		conn_event(st, c, STACK_ERR);
-	} else if (mtu && mtu < c->mtu) {
-		c->mtu = (uint16_t)mtu;
+	} else if (mtu) {
+		pmtu_learn(st, peer, mtu);
 	}
 	undo_end(st, outer);
 }

@@ -201,6 +201,11 @@ struct conn {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
+	/* PLPMTUD; mtu_low != 0: segments fit into that. tcp_mtu.c. */
+	uint16_t mtu_low, mtu_high;
+	uint16_t mtu_probe;	 /* size of one in flight; 0: none */
+	uint32_t mtu_probe_end;	 /* behind its payload */
+	uint64_t mtu_at_ns;	 /* no search before */
 	uint32_t cwnd, ssthresh; /* bytes */
 	uint32_t max_out;	 /* most in flight, this round trip */
 	uint32_t max_out_end;	 /* snd_nxt when it was */
@@ -329,6 +334,9 @@ struct conn {
 	uint16_t syn_bytes;    /* of data that the SYN has, or may have */
 	conn_ix fastopen_of;   /* FO_CHILD: the listener it came by */
 	uint32_t fastopen_max; /* listener: not yet acknowledged ones at once */
+	/* Its frames are held up, see pace.h. A hint of who does it, written
+	 * without the lock; lost, it comes again with the next frame. */
+	_Atomic uint8_t paced;
 
 	/* Told by TCP_INFO. */
 	uint32_t segs_out, segs_in;
@@ -338,7 +346,7 @@ struct conn {
 	uint64_t bytes_acked, bytes_received;
 };
 
-#define CONN_BYTES 768
+#define CONN_BYTES 832
 static_assert(sizeof(struct conn) <= CONN_BYTES,
 	      "a connection exceeds its slot");
 static_assert(offsetof(struct conn, link) == 0, "the slot's link comes first");

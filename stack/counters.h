@@ -72,6 +72,9 @@
 	X(TcpExt, TCPDSACKOfoSent)        \
 	X(TcpExt, TCPDSACKRecv)           \
 	X(TcpExt, TCPDSACKUndo)           \
+	X(TcpExt, TCPMTUPFail)            \
+	X(TcpExt, TCPMTUPSuccess)         \
+	X(TcpExt, TCPMTUProbes)           \
 	X(TcpExt, TCPFullUndo)            \
 	X(TcpExt, TCPSpuriousRTOs)        \
 	X(TcpExt, TCPAbortOnData)         \

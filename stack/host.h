@@ -55,6 +55,15 @@ struct neigh {
 	uint64_t at_ns; /* ASKED: ask again; KNOWN: forget */
 };
 
+/* Destinations that take less than the link: pmtu.c. */
+#define PMTU_MAX 64
+
+struct pmtu {
+	struct ip_addr to;
+	uint64_t until_ns;
+	uint16_t mtu; /* 0: free */
+};
+
 /* Datagrams that arrive in pieces, RFC 791, RFC 8200 section 4.5, RFC 5722. */
 #define REASS_MAX    64
 #define REASS_FRAMES 128
@@ -162,6 +171,8 @@ struct stack_host {
 	struct wheel wheel;
 	uint64_t aux_timer_ns; /* earliest date of neigh[] and reass[] */
 	struct neigh neigh[NEIGH_MAX];
+	bool pmtus; /* pmtu[] has ever held something */
+	struct pmtu pmtu[PMTU_MAX];
 	struct reass reass[REASS_MAX];
 
 	conn_ix hash[HOST_HASH_BUCKETS];

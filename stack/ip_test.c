@@ -216,6 +216,34 @@ static void neighbours_are_asked_for(void **state)
 	}
 }
 
+/* Nobody has the address: connect() learns it, and a connected UDP socket. */
+static void a_silent_neighbour_is_reported(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct testnet *n = testnet_new(1, 1);
+		struct ip_addr none = v6 ? testnet_ip6(77) : testnet_ip4(77);
+		conn_ix u = udp_socket(n, 0, 0, v6 ? STACK_INET6 : 0), c;
+
+		n->use_arp = true;
+		assert_int_equal(conn_open(&n->st[0], STACK_TCP, 9,
+					   n->host[0]->config.vif, &c),
+				 0);
+		assert_int_equal(conn_connect(&n->st[0], c, &none, 80), 0);
+		assert_int_equal(conn_connect(&n->st[0], u, &none, 5), 0);
+		assert_int_equal(send_to(n, 0, u, 100, &none, 5), 0);
+		testnet_wait(n, 2900);
+		assert_int_equal(conn_error(&n->st[0], c), 0);
+		testnet_wait(n, 200);
+		assert_true(testnet_events(n, c) & STACK_ERR);
+		assert_int_equal(conn_error(&n->st[0], c), EHOSTUNREACH);
+		assert_int_equal(conn_error(&n->st[0], u), EHOSTUNREACH);
+		conn_close(&n->st[0], c);
+		conn_close(&n->st[0], u);
+		assert_true(testnet_free(n));
+	}
+}
+
 /* What becomes of an IPv4 header with one thing wrong. */
 static void bad_headers_are_counted(void **state)
 {
@@ -519,6 +547,7 @@ int main(void)
 		cmocka_unit_test(groups_are_heard_by_all),
 		cmocka_unit_test(a_queue_has_an_end),
 		cmocka_unit_test(neighbours_are_asked_for),
+		cmocka_unit_test(a_silent_neighbour_is_reported),
 		cmocka_unit_test(bad_headers_are_counted),
 		cmocka_unit_test(padding_is_cut),
 		cmocka_unit_test(pieces_that_overlap_are_refused),

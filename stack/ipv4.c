@@ -152,7 +152,7 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		    struct path *path)
 {
 	struct frame *f = frame_at(st->arena, ix);
-	uint32_t room = (path_mtu(st, path) - IPV4_BYTES) & ~7u;
+	uint32_t room = (path_mtu(st, path, o->dst) - IPV4_BYTES) & ~7u;
 	uint16_t id = st->host->ip_id++;
 	uint32_t total, off = 0;
 
@@ -179,6 +179,7 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		}
 		g = frame_at(st->arena, piece);
 		g->tx_vif = f->tx_vif;
+		g->pace = f->pace;
 		g->flags |= f->flags & FRAME_CSUM_OK;
 		ipv4_write(g, o, n, id, (uint16_t)(off / 8 | more));
 		path_send(st, path, piece);
@@ -198,7 +199,7 @@ int ipv4_output(struct stack *st, frame_ix ix, const struct ip_out *o,
 
 	if (IPV4_BYTES + l4 > 65535)
 		goto too_long;
-	if (IPV4_BYTES + l4 > path_mtu(st, p) && !f->gso_type) {
+	if (IPV4_BYTES + l4 > path_mtu(st, p, o->dst) && !f->gso_type) {
 		if (o->df)
 			goto too_long;
 		return fragment(st, ix, o, p);

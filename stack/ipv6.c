@@ -165,7 +165,7 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		    struct path *path)
 {
 	struct frame *f = frame_at(st->arena, ix);
-	uint32_t room = (path_mtu(st, path) - IPV6_BYTES - 8) & ~7u;
+	uint32_t room = (path_mtu(st, path, o->dst) - IPV6_BYTES - 8) & ~7u;
 	uint32_t id =
 		st->host->ip6_frag_id++ ^ (uint32_t)st->host->config.secret[0];
 	uint32_t total, off = 0;
@@ -191,6 +191,7 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		}
 		g = frame_at(st->arena, piece);
 		g->tx_vif = f->tx_vif;
+		g->pace = f->pace;
 		g->flags |= f->flags & FRAME_CSUM_OK;
 		x = (struct ipv6_frag_header *)(g->header + g->l4_off);
 		x->next = o->proto;
@@ -215,7 +216,7 @@ int ipv6_output(struct stack *st, frame_ix ix, const struct ip_out *o,
 
 	if (l4 > 65535)
 		goto too_long;
-	if (IPV6_BYTES + l4 > path_mtu(st, p) && !f->gso_type) {
+	if (IPV6_BYTES + l4 > path_mtu(st, p, o->dst) && !f->gso_type) {
 		if (o->df)
 			goto too_long;
 		return fragment(st, ix, o, p);

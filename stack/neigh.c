@@ -13,6 +13,8 @@
  */
 #include "stack/stack_internal.h"
 
+#include <errno.h>
+
 #define ASK_NS	 NSEC_PER_SEC
 #define ASK_MAX	 3
 #define FRESH_NS (30 * NSEC_PER_SEC)
@@ -58,6 +60,48 @@ static struct neigh *make(struct stack *st, const struct ip_addr *a)
 	memset(n, 0, sizeof(*n));
 	n->addr = *a;
 	return n;
+}
+
+/*
+ * Whose frame this is learns that nobody answers, as from a router: a
+ * connection that is being made fails, another one only notes it.
+ */
+static void report(struct stack *st, frame_ix ix)
+{
+	const struct frame *f = frame_at(st->arena, ix);
+	const uint8_t *ip = f->header + f->l3_off, *l4 = f->header + f->l4_off;
+	struct ip_addr local, peer;
+	bool v4 = *ip >> 4 == 4;
+	uint8_t proto = ip[v4 ? 9 : 6];
+
+	if ((proto != IP_TCP && proto != IP_UDP) ||
+	    f->header_bytes < f->l4_off + UDP_BYTES)
+		return;
+	if (v4) {
+		local = ip_from_v4(((const struct ipv4_header *)ip)->src);
+		peer = ip_from_v4(((const struct ipv4_header *)ip)->dst);
+	} else {
+		memcpy(&local, ip + 8, 16);
+		memcpy(&peer, ip + 24, 16);
+	}
+	conn_icmp(st, proto, &local, get16(l4), &peer, get16(l4 + 2),
+		  get32(l4 + 4), EHOSTUNREACH, true, 0);
+}
+
+/* Nobody answers: what waited is lost, and its senders know. */
+static void give_up(struct stack *st, struct neigh *n)
+{
+	frame_ix lost[NEIGH_PENDING];
+	uint32_t frames = n->frames;
+
+	/* Off the entry first: a report may send, and so wait here again. */
+	memcpy(lost, n->pending, sizeof(lost));
+	n->frames = 0;
+	forget(st, n);
+	for (uint32_t i = 0; i < frames; i++) {
+		report(st, lost[i]);
+		frame_free(st->arena, lost[i]);
+	}
 }
 
 static void ask(struct stack *st, struct neigh *n)
@@ -153,7 +197,7 @@ uint64_t neigh_timers(struct stack *st)
 		if (n->at_ns <= st->now_ns) {
 			if (n->asked == ASK_MAX) {
 				count(st, Arp_Failed);
-				forget(st, n);
+				give_up(st, n);
 				continue;
 			}
 			n->at_ns = st->now_ns + ASK_NS;

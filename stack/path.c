@@ -4,6 +4,7 @@
  * host on a fabric has one interface, and whatever is not itself or on its link
  * goes to the gateway.
  */
+#include "stack/pace.h"
 #include "stack/stack_internal.h"
 
 #include <errno.h>
@@ -164,6 +165,16 @@ int path_resolve(struct stack *st, struct path *p)
 	return 0;
 }
 
+/* Counts what leaves against its connection's limit. */
+static void pace_hold(struct stack *st, struct frame *f)
+{
+	struct stack_pace *p = pace_at(st->paces, f->pace);
+
+	f->held = f->header_bytes + f->payload;
+	atomic_store_explicit(&p->sent, pace_load(&p->sent) + f->held,
+			      memory_order_relaxed);
+}
+
 void eth_send(struct stack *st, const uint8_t mac[6], frame_ix ix)
 {
 	struct frame *f = frame_at(st->arena, ix);
@@ -171,6 +182,8 @@ void eth_send(struct stack *st, const uint8_t mac[6], frame_ix ix)
 
 	mac_copy(e->dst, mac);
 	mac_copy(e->src, st->host->config.mac);
+	if (f->pace && unlikely(conn_is_paced(conn_at(st, f->pace))))
+		pace_hold(st, f);
 	frame_list_add(st->arena, &st->out, ix);
 }
 

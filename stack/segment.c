@@ -146,6 +146,7 @@ int frame_segment(struct arena *a, frame_ix ix, bool csum,
 		g->l3_off = f->l3_off;
 		g->l4_off = f->l4_off;
 		g->tx_vif = f->tx_vif;
+		g->pace = f->pace;
 		g->rx_vif = f->rx_vif;
 		g->flags |= f->flags & FRAME_CSUM_OK;
 		rewrite(a, g, &p, n, off, off + bytes == f->payload, csum);

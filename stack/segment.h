@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Segmentation and checksums in software, for whoever cannot take a frame as it
- * is.
+ * Segmentation, coalescing and checksums in software, for whoever cannot take a
+ * frame as it is, or has got it in pieces.
  */
 #ifndef TOAMI_STACK_SEGMENT_H
 #define TOAMI_STACK_SEGMENT_H
@@ -20,5 +20,16 @@
  */
 int frame_segment(struct arena *a, frame_ix ix, bool csum,
 		  struct frame_list *list);
+
+/**
+ * frame_coalesce - TCP segments that follow each other in @list become one
+ * frame
+ *
+ * For frames that came at once from where each is one MSS. The order stays;
+ * what has a checksum that nobody has verified stays as it is. A super-frame's
+ * gso_bytes is what its segments were, so that acknowledgements are counted as
+ * if they had come alone. Never fails.
+ */
+void frame_coalesce(struct arena *a, struct frame_list *list);
 
 #endif

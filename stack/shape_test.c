@@ -190,6 +190,109 @@ static void super_segments_are_cut_for_the_wire(void **state)
 	assert_true(testnet_free(n));
 }
 
+/* Seven segments of a super-frame; @spoil makes the third differ. */
+static uint32_t joined(uint32_t spoil, bool v6)
+{
+	struct testnet *n = testnet_new(2, 1);
+	struct frame_list list = { 0, 0 }, some = { 0, 0 };
+	struct ip_addr to = testnet_ip6(1);
+	conn_ix a = 0, b = 0, l = 0;
+	uint32_t frames = 0, off = 0, i = 0;
+	struct frame was;
+	frame_ix ix;
+
+	if (!v6) {
+		testnet_pair(n, 0, 1, 80, &a, &b, &l);
+	} else {
+		conn_open(&n->st[1], STACK_TCP, 1, 2, &l);
+		conn_bind(&n->st[1], l, &to, 80, STACK_INET6);
+		tcp_listen(&n->st[1], l, 16);
+		conn_open(&n->st[0], STACK_TCP, 2, 1, &a);
+		conn_connect(&n->st[0], a, &to, 80);
+		testnet_run(n);
+		b = tcp_accept(&n->st[1], l);
+		assert_true(b != 0);
+	}
+	tcp_append(&n->st[0], a, pattern, 10000);
+	tcp_push(&n->st[0], a, false);
+	ix = frame_list_pop(&n->arena, &n->st[0].out);
+	was = *frame_at(&n->arena, ix);
+	frame_segment(&n->arena, ix, spoil % 2, &list);
+	while ((ix = frame_list_pop(&n->arena, &list))) {
+		struct frame *f = frame_at(&n->arena, ix);
+		struct tcp_header *t =
+			(struct tcp_header *)(f->header + f->l4_off);
+
+		if (++i == 3) {
+			switch (spoil) {
+			case 1:
+				t->flags |= TCP_PSH;
+				break;
+			case 2:
+				t->window = (uint16_t)~t->window;
+				break;
+			case 3:
+				t->ack++;
+				break;
+			case 4:
+				f->header[f->header_bytes - 1] ^= 1;
+				break;
+			case 5: /* nobody has verified it */
+				f->flags &= (uint8_t) ~(FRAME_CSUM_OK |
+							FRAME_NEEDS_CSUM);
+				break;
+			case 6: /* lost */
+				frame_free(&n->arena, ix);
+				continue;
+			case 7:
+				f->header[ETH_BYTES + 1] ^= 3;
+				break;
+			default:
+				break;
+			}
+		}
+		frame_list_add(&n->arena, &some, ix);
+	}
+	frame_coalesce(&n->arena, &some);
+	while ((ix = frame_list_pop(&n->arena, &some))) {
+		struct frame *f = frame_at(&n->arena, ix);
+		static uint8_t out[10000];
+
+		if (!spoil) {
+			assert_memory_equal(f->header, was.header,
+					    was.header_bytes);
+			assert_int_equal(f->gso_type, was.gso_type);
+			assert_int_equal(f->gso_bytes, was.gso_bytes);
+			assert_int_equal(f->refs, was.refs);
+		}
+		frame_copy_out(&n->arena, f, 0, out, f->payload);
+		if (spoil != 6)
+			assert_memory_equal(out, pattern + off, f->payload);
+		off += f->payload;
+		frames++;
+		frame_free(&n->arena, ix);
+	}
+	assert_int_equal(off, spoil == 6 ? 10000 - was.gso_bytes : 10000);
+	conn_abort(&n->st[0], a);
+	conn_abort(&n->st[1], b);
+	conn_close(&n->st[1], l);
+	assert_true(testnet_free(n));
+	return frames;
+}
+
+static void what_was_cut_becomes_whole(void **state)
+{
+	/* By what is spoilt: PSH ends a frame, the lost one leaves two, and
+	 * what differs stands alone. */
+	static const uint32_t frames[] = { 1, 2, 3, 3, 3, 3, 2, 3 };
+
+	(void)state;
+	for (uint32_t i = 0; i < ARRAY_SIZE(frames); i++) {
+		assert_int_equal(joined(i, false), frames[i]);
+		assert_int_equal(joined(i, true), frames[i]);
+	}
+}
+
 static void nonsense_is_not_cut(void **state)
 {
 	static const struct {
@@ -229,6 +332,7 @@ int main(void)
 		cmocka_unit_test(tails_are_cut_and_frames_cloned),
 		cmocka_unit_test(sums_do_not_depend_on_the_cut),
 		cmocka_unit_test(super_segments_are_cut_for_the_wire),
+		cmocka_unit_test(what_was_cut_becomes_whole),
 		cmocka_unit_test(nonsense_is_not_cut),
 	};
 

@@ -89,6 +89,7 @@ struct stack {
 	struct arena *arena;
 	struct stack_host *host;
 	const struct slot_table *conns; /* struct conn, shared by all hosts */
+	const struct slot_table *paces; /* struct stack_pace: pace.h */
 	const struct stack_ops *ops;
 	void *user;		/* for ops */
 	uint64_t now_ns;	/* of a clock that never runs backwards */
@@ -116,6 +117,8 @@ struct stack_config {
 	/* TCP's buffers grow up to here; 0: STACK_SEND_TUNED, STACK_RECV_TUNED
 	 */
 	uint32_t sndbuf_max, rcvbuf_max;
+	bool mtu_trusted;   /* no search for black holes: Linux's default */
+	uint32_t super_max; /* payload of a super-segment; 0: what IP allows */
 };
 
 /* stack_host_init - a host without connections, in zeroed memory */

@@ -73,6 +73,11 @@ static inline void conn_event(struct stack *st, const struct conn *c,
 		st->ops->event(st, c->self, events);
 }
 
+static inline bool conn_is_paced(const struct conn *c)
+{
+	return atomic_load_explicit(&c->paced, memory_order_relaxed);
+}
+
 /* --- timer.c: dates of connections
  * -------------------------------------------- */
 
@@ -122,10 +127,20 @@ void path_send(struct stack *st, struct path *p, frame_ix ix);
 /* eth_send - @ix leaves to @mac; consumes it */
 void eth_send(struct stack *st, const uint8_t mac[6], frame_ix ix);
 
-/* path_mtu - of frames that go there */
-static inline uint32_t path_mtu(const struct stack *st, const struct path *p)
+/* --- pmtu.c: destinations that take less than the link */
+
+uint32_t pmtu_known(const struct stack *st, const struct ip_addr *to);
+/* pmtu_learn - packets to @to may have @mtu bytes, for ten minutes */
+void pmtu_learn(struct stack *st, const struct ip_addr *to, uint32_t mtu);
+
+/* path_mtu - of packets to @dst by @p */
+static inline uint32_t path_mtu(const struct stack *st, const struct path *p,
+				const struct ip_addr *dst)
 {
-	return p->kind == PATH_SELF ? 65535 : st->host->config.mtu;
+	if (p->kind == PATH_SELF)
+		return 65535;
+	return likely(!st->host->pmtus) ? st->host->config.mtu
+					: pmtu_known(st, dst);
 }
 
 /* The current generation of all that path_resolve() depends on. */
@@ -275,6 +290,6 @@ void udp_close(struct stack *st, struct conn *c);
 int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 		const struct ip_addr *to, uint16_t port);
 void udp_disconnect(struct stack *st, struct conn *c);
-uint32_t udp_ready(const struct conn *c);
+uint32_t udp_ready(const struct stack *st, const struct conn *c);
 
 #endif

@@ -10,6 +10,7 @@
  *	tcp_sack.c     what the receiver reports
  *	tcp_cc.c       congestion window: slow start, CUBIC
  *	tcp_buffer.c   how large the buffers are
+ *	tcp_mtu.c      how large the segments are
  *	tcp_ecn.c      marks instead of losses
  *	tcp_probe.c    whether the end of a flight was lost
  *	tcp_rtt.c      round trip and retransmission timeout
@@ -234,6 +235,7 @@ uint32_t tcp_pipe(const struct conn *c);
 void tcp_enter_recovery(struct stack *st, struct conn *c);
 void tcp_enter_loss(struct stack *st, struct conn *c);
 void tcp_recover_output(struct stack *st, struct conn *c);
+/* tcp_resegment - segments became smaller: what is in flight leaves again */
 void tcp_resegment(struct stack *st, struct conn *c);
 void tcp_recovery_input(struct stack *st, struct conn *c,
 			const struct tcp_in *in, const struct tcp_heard *h,
@@ -269,6 +271,24 @@ uint8_t tcp_ecn_output(struct conn *c, uint32_t seq, uint32_t bytes);
 uint64_t tcp_probe_ns(const struct conn *c);
 void tcp_probe_timer(struct stack *st, struct conn *c);
 void tcp_probe_input(struct stack *st, struct conn *c, const struct tcp_in *in);
+
+/* tcp_mtu.c */
+/* tcp_mtu_learned - an ICMP error, checked, said so */
+void tcp_mtu_learned(struct stack *st, struct conn *c, uint32_t mtu);
+/* tcp_mtu_refresh - the cache may have learned of others */
+void tcp_mtu_refresh(struct stack *st, struct conn *c);
+/* tcp_mtu_payload - what mtu_low leaves, TCP options among it */
+uint32_t tcp_mtu_payload(const struct conn *c);
+/* tcp_mtu_timeout - a timeout: is it a black hole? */
+void tcp_mtu_timeout(struct stack *st, struct conn *c);
+/* tcp_mtu_proven - what the timeouts made smaller gets through */
+void tcp_mtu_proven(struct stack *st, struct conn *c);
+/* tcp_mtu_acked - snd_una moved while a probe was out */
+void tcp_mtu_acked(struct stack *st, struct conn *c);
+/* tcp_mtu_lost - is the loss just found the probe's alone? */
+bool tcp_mtu_lost(struct stack *st, struct conn *c);
+/* tcp_mtu_probe - sends one, should it be time */
+void tcp_mtu_probe(struct stack *st, struct conn *c);
 
 /* tcp_buffer.c */
 uint8_t tcp_wscale(const struct stack *st);

@@ -101,6 +101,8 @@ static void clean(struct stack *st, struct conn *c, const struct tcp_in *in,
 	} else if (in->has_ts) {
 		c->backoff = 0;
 	}
+	if (unlikely(c->mtu_probe))
+		tcp_mtu_acked(st, c);
 	if (unlikely(c->flags & CONN_URG_SEND) && seq_ge(c->snd_una, c->snd_up))
 		c->flags &= ~CONN_URG_SEND;
 }

@@ -170,6 +170,7 @@ static void address(struct stack *st, struct conn *c, const struct conn *l,
 	c->lport = l->lport;
 	c->pport = be16(t->sport);
 	c->ts_offset = tcp_ts_offset(st, c);
+	c->mtu = (uint16_t)pmtu_known(st, &c->peer);
 }
 
 /* What the SYN says. */
@@ -244,7 +245,6 @@ static void answer_with_cookie(struct stack *st, struct conn *l,
 	memset(&c, 0, sizeof(c));
 	tcp_init(&c);
 	c.proto = STACK_TCP;
-	c.mtu = st->host->config.mtu;
 	address(st, &c, l, p);
 	hear_syn(st, &c, in, p->tos);
 	c.state = CONN_SYN_RECEIVED;

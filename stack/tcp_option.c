@@ -101,6 +101,8 @@ void tcp_mss_update(struct conn *c)
 {
 	uint32_t mss = tcp_advertised_mss(c);
 
+	if (unlikely(c->mtu_low))
+		mss = min_u32(mss, tcp_mtu_payload(c));
 	mss = min_u32(mss, c->mss_peer);
 	mss = max_u32(mss, TCP_MSS_MIN);
 	if (c->flags & CONN_TS)

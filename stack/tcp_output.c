@@ -11,6 +11,7 @@
  * Whatever remains unsent with nothing in flight has a date: the persist timer.
  */
 #include "stack/tcp.h"
+#include "stack/pace.h"
 #include "stack/tcp_flight.h"
 
 void tcp_rtx_arm(struct stack *st, struct conn *c)
@@ -84,6 +85,21 @@ static uint32_t piece(const struct stack *st, const struct conn *c)
 	return (uint32_t)min_u64(bytes * mss, TCP_SUPER_MAX);
 }
 
+/* The largest piece: less where it would block a slow link for long. */
+static uint32_t super_max(const struct stack *st, const struct conn *c)
+{
+	uint32_t max = st->host->config.super_max, unit;
+
+	if (unlikely(max))
+		return min_u32(max_u32(max, c->mss), TCP_SUPER_MAX);
+	if (likely(!conn_is_paced(c)))
+		return TCP_SUPER_MAX;
+	unit = atomic_load_explicit(&pace_at(st->paces, c->self)->unit,
+				    memory_order_relaxed);
+	unit = min_u32(unit, TCP_SUPER_MAX);
+	return unit < 2u * c->mss ? c->mss : unit - unit % c->mss;
+}
+
 /* How many bytes the next segment carries; 0: none now. */
 static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 {
@@ -93,7 +109,7 @@ static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 	uint32_t pipe = tcp_pipe(c);
 	uint32_t room = c->cwnd > pipe ? c->cwnd - pipe : 0;
 	uint32_t mss = c->mss;
-	uint32_t len = min_u32(min_u32(unsent, window), TCP_SUPER_MAX);
+	uint32_t len = min_u32(min_u32(unsent, window), super_max(st, c));
 
 	if (len > 2 * mss)
 		len = min_u32(len, piece(st, c));
@@ -151,10 +167,17 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	    c->snd_end != c->snd_nxt)
 		tcp_cc_idle(st, c);
 	c->flags &= ~CONN_CWND_FULL;
+	if (unlikely(st->host->pmtus) && c->route_gen != path_gen(st))
+		tcp_mtu_refresh(st, c);
+	if (unlikely(c->mtu_low) && !more)
+		tcp_mtu_probe(st, c);
 	while (!tcp_fin_sent(c)) {
 		uint32_t bytes = 0;
 
 		if (c->snd_end != c->snd_nxt) {
+			if (unlikely(conn_is_paced(c)) &&
+			    !stack_pace_room(st, c))
+				break;
 			bytes = quota(st, c, more);
 			if (!bytes)
 				break;
@@ -216,7 +239,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 	bool fin;
 	int done;
 
-	n = min_u32(min_u32(n, bytes), TCP_SUPER_MAX);
+	n = min_u32(min_u32(n, bytes), super_max(st, c));
 	if (n > c->mss)
 		n -= n % c->mss;
 	fin = tcp_fin_sent(c) && seq + n == c->snd_end;

@@ -85,10 +85,37 @@ static void remember(struct stack *st, struct conn *c)
 		c->watch |= ECN_SAY_CWR;
 }
 
+/* What was lost was too big, which is no congestion: sent again, the window as
+ * it is. */
+static void repair(struct stack *st, struct conn *c)
+{
+	c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
+	c->recovery = TCP_LOSS;
+	c->cc_phase = CC_NONE;
+	c->recover = c->snd_nxt;
+	c->undo = 0;
+	tcp_recover_output(st, c);
+}
+
+void tcp_resegment(struct stack *st, struct conn *c)
+{
+	if (c->snd_una == c->snd_nxt)
+		return;
+	flight_lose(st, c, c->snd_una, c->snd_nxt);
+	if (c->recovery == TCP_OPEN)
+		repair(st, c);
+	else
+		tcp_recover_output(st, c);
+}
+
 void tcp_enter_recovery(struct stack *st, struct conn *c)
 {
 	uint32_t from, to, done = 0;
 
+	if (unlikely(c->mtu_probe) && tcp_mtu_lost(st, c)) {
+		repair(st, c);
+		return;
+	}
 	/* A mark has cut this window already: RFC 3168, section 6.1.2. */
 	if (!(c->watch & ECN_CUT) || seq_ge(c->snd_una, c->recover))
 		remember(st, c);
@@ -148,23 +175,6 @@ void tcp_enter_loss(struct stack *st, struct conn *c)
 	tcp_recover_output(st, c);
 }
 
-/* Segments became smaller: what is in flight was too big, which is no
- * congestion. */
-void tcp_resegment(struct stack *st, struct conn *c)
-{
-	if (c->snd_una == c->snd_nxt)
-		return;
-	if (c->recovery == TCP_OPEN) {
-		c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
-		c->recovery = TCP_LOSS;
-		c->cc_phase = CC_NONE;
-		c->recover = c->snd_nxt;
-		c->undo = 0;
-	}
-	flight_lose(st, c, c->snd_una, c->snd_nxt);
-	tcp_recover_output(st, c);
-}
-
 static void leave(struct stack *st, struct conn *c)
 {
 	if (c->recovery == TCP_RECOVERY) {
@@ -176,6 +186,8 @@ static void leave(struct stack *st, struct conn *c)
 	c->undo &= (uint8_t) ~(UNDO_FIRST | UNDO_FRTO);
 	if (c->lost_bytes)
 		flight_found(st, c);
+	if (unlikely(c->mtu_low))
+		tcp_mtu_proven(st, c);
 	tcp_rack_recovered(c);
 }
 

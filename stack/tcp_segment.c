@@ -63,6 +63,7 @@ static frame_ix start(struct stack *st, const struct conn *c)
 	f->l4_off = ip_is_v4(&c->peer) ? ETH_BYTES + IPV4_BYTES
 				       : ETH_BYTES + IPV6_BYTES;
 	f->tx_vif = c->vif;
+	f->pace = c->self;
 	return ix;
 }
 

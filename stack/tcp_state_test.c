@@ -288,6 +288,7 @@ static void timeouts_double(void **state)
 	uint64_t begin = s.n->now_ns;
 
 	(void)state;
+	host(&s)->host->config.mtu_trusted = true;
 	write_bytes(&s, c, 5000);
 	expect(&s, PSH_ACK, 1, 5000);
 	/* A probe after 10 ms, which the timeouts are counted from. */

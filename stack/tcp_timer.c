@@ -6,9 +6,12 @@
  * (keepalive or one of the two ends).
  */
 #include "stack/tcp.h"
+#include "stack/pace.h"
 #include "stack/tcp_flight.h"
 
 #include <errno.h>
+
+#define UNDER_WAY_MAX_NS (10 * NSEC_PER_SEC)
 
 /* Gives up; the owner hears what ICMP had said, if anything. */
 static bool give_up(struct stack *st, struct conn *c)
@@ -77,6 +80,7 @@ static bool resend_timer(struct stack *st, struct conn *c)
 		c->backoff++;
 	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
+	tcp_mtu_timeout(st, c);
 	tcp_enter_loss(st, c);
 	tcp_rtx_arm(st, c);
 	return true;
@@ -189,6 +193,19 @@ static bool slow_timer(struct stack *st, struct conn *c)
 	return keep_timer(st, c);
 }
 
+/*
+ * What has not left yet is not lost. Not for ever, though: whoever holds it up
+ * may have died with it.
+ */
+static bool is_under_way(const struct stack *st, const struct conn *c)
+{
+	const struct stack_pace *p = pace_at(st->paces, c->self);
+
+	return pace_load(&p->sent) != pace_load(&p->passed) &&
+	       c->rtx_kind != TCP_RTX_PERSIST &&
+	       st->now_ns - c->last_ack_ns < UNDER_WAY_MAX_NS;
+}
+
 bool tcp_timer(struct stack *st, struct conn *c)
 {
 	if (c->delack_at && c->delack_at <= st->now_ns) {
@@ -202,8 +219,11 @@ bool tcp_timer(struct stack *st, struct conn *c)
 	}
 	if (c->rtx_at && c->rtx_at <= st->now_ns) {
 		c->rtx_at = 0;
-		if (c->state == CONN_SYN_SENT ||
-		    c->state == CONN_SYN_RECEIVED || (c->fastopen & FO_CHILD)) {
+		if (unlikely(conn_is_paced(c)) && is_under_way(st, c)) {
+			tcp_rtx_arm(st, c);
+		} else if (c->state == CONN_SYN_SENT ||
+			   c->state == CONN_SYN_RECEIVED ||
+			   (c->fastopen & FO_CHILD)) {
 			if (!handshake_timer(st, c))
 				return false;
 		} else if (c->rtx_kind == TCP_RTX_PROBE) {

@@ -77,7 +77,9 @@ static void start_over(struct stack *st, struct conn *c)
 	c->ts_recent = 0;
 	c->last_recv_ns = 0;
 	c->last_send_ns = 0;
-	c->mtu = st->host->config.mtu;
+	c->mtu = (uint16_t)pmtu_known(st, &c->peer);
+	c->mtu_low = 0;
+	c->mtu_probe = 0;
 	c->mss_peer = UINT16_MAX;
 	c->rcv_nxt = 0;
 	c->rcv_wup = 0;
@@ -374,19 +376,14 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 		return;
 	}
 	if (mtu) {
-		if (mtu >= c->mtu || mtu < 256)
-			return;
-		c->mtu = (uint16_t)mtu;
-		tcp_mss_update(c);
+		if (mtu >= 256 && mtu < st->host->config.mtu)
+			tcp_mtu_learned(st, c, mtu);
 		/* The SYN's data did it: without, and the data later. */
 		if (c->state == CONN_SYN_SENT && c->fastopen & FO_WANT &&
 		    !(c->fastopen & FO_DEFER)) {
 			tcp_fastopen_retreat(c);
 			tcp_send_syn(st, c);
 		}
-		/* What was too big is lost, but not to congestion. */
-		if (tcp_synchronized(c))
-			tcp_resegment(st, c);
 		return;
 	}
 	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED) {

@@ -146,6 +146,26 @@ static void a_repeated_synack_is_timed_anew(void **state)
 	assert_true(script_free(&s));
 }
 
+/* A small buffer on a link of large frames, a peer on one of small ones. */
+static void a_small_buffer_is_no_shut_window(void **state)
+{
+	static const uint8_t mss[] = { 2, 4, 5, 0xb4 };
+	struct script s = script_new();
+	struct ip_addr any = { .d = { 0, 0 } };
+	conn_ix l;
+
+	(void)state;
+	s.n->host[0]->config.mtu = 9000;
+	assert_int_equal(conn_open(host(&s), STACK_TCP, 1, 1, &l), 0);
+	assert_int_equal(conn_bind(host(&s), l, &any, s.lport, 0), 0);
+	assert_int_equal(conn_set(host(&s), l, CONN_RCVBUF, 8704), 0);
+	assert_int_equal(tcp_listen(host(&s), l, 4), 0);
+	script_send(&s, TCP_SYN, s.seq, 0, 0, 65535, mss, 4);
+	assert_int_equal(script_next(&s).window, 8704);
+	conn_close(host(&s), l);
+	assert_true(script_free(&s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +173,7 @@ int main(void)
 		cmocka_unit_test(the_block_of_a_duplicate_comes_second),
 		cmocka_unit_test(a_syn_ack_is_not_scaled_when_both_open),
 		cmocka_unit_test(a_repeated_synack_is_timed_anew),
+		cmocka_unit_test(a_small_buffer_is_no_shut_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
  * taken. The queue charges RCVBUF for each payload and a little for each frame,
  * so that empty datagrams have an end too.
  */
+#include "stack/pace.h"
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
 #include "stack/shape.h"
@@ -206,6 +207,7 @@ int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
 	u->length = be16((uint16_t)bytes);
 	l4_csum_open(f, &o, 6, bytes);
 	f->tx_vif = c->vif;
+	f->pace = c->self;
 	f->gso_type = FRAME_GSO_NONE;
 	f->gso_bytes = 0;
 	count(st, Udp_OutDatagrams);
@@ -298,9 +300,12 @@ void udp_disconnect(struct stack *st, struct conn *c)
 	c->state = CONN_CLOSED;
 }
 
-uint32_t udp_ready(const struct conn *c)
+uint32_t udp_ready(const struct stack *st, const struct conn *c)
 {
-	uint32_t ready = STACK_OUT;
+	uint32_t ready = 0;
+
+	if (likely(!conn_is_paced(c)) || stack_pace_room(st, c))
+		ready |= STACK_OUT;
 
 	if (c->rcv_first)
 		ready |= STACK_IN;

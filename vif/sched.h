@@ -62,9 +62,19 @@ int vif_sched_apply(struct fabric *f, vif_ix ix);
  * parent's queues
  * @self: the daemon's own slot
  *
- * Statistics go with it. Returns 0, or -EBUSY: somebody is at it, try again.
+ * Statistics go with it. Returns 0, or
+ * -EBUSY: somebody is at it, try again.
  */
 int vif_sched_forget(struct fabric *f, proc_ix self, vif_ix ix);
+
+/**
+ * vif_sched_uproot - @ix moves: what it and all below it have queued goes to
+ * its parent's queues
+ *
+ * Before vif_move(), and once more after it, for frames that came in between;
+ * then vif_sched_apply(). Statistics stay. Returns 0 or -EBUSY, as above.
+ */
+int vif_sched_uproot(struct fabric *f, proc_ix self, vif_ix ix);
 
 /* vif_sched_stats - a copy, single fields of which may be a packet apart */
 void vif_sched_stats(const struct fabric *f, vif_ix ix, enum vif_way way,

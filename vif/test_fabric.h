@@ -4,7 +4,7 @@
 #ifndef TOAMI_VIF_TEST_FABRIC_H
 #define TOAMI_VIF_TEST_FABRIC_H
 
-#include "vif/control.h"
+#include "vif/sched_core.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,6 +20,14 @@ static inline void test_fabric_open(struct fabric *f, uint32_t vifs)
 		(struct fabric_table_size){ vifs, sizeof(struct vif) };
 	p.table[FABRIC_TABLE_CONTROL] =
 		(struct fabric_table_size){ vifs, sizeof(struct vif_control) };
+	p.table[FABRIC_TABLE_SCHED] =
+		(struct fabric_table_size){ 2, SCHED_BYTES };
+	p.table[FABRIC_TABLE_CLASS] =
+		(struct fabric_table_size){ 2 * vifs, SCHED_CLASS_BYTES };
+	p.table[FABRIC_TABLE_NODE] =
+		(struct fabric_table_size){ 8 * vifs, SCHED_NODE_BYTES };
+	p.table[FABRIC_TABLE_FLOW] =
+		(struct fabric_table_size){ 8 * vifs, SCHED_FLOW_BYTES };
 	memfd = fabric_create(f, &p);
 	if (memfd < 0)
 		abort();

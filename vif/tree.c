@@ -11,7 +11,7 @@
  * written before. A removed one keeps parent 0 and depth 0, which ends every
  * walk.
  */
-#include "vif/control.h"
+#include "vif/sched_core.h"
 
 #include <errno.h>
 
@@ -77,6 +77,7 @@ static void clear(struct vif *v)
 	atomic_store(&v->depth, 0);
 	atomic_store(&v->host, 0);
 	atomic_store(&v->control, 0);
+	atomic_store(&v->sched, 0);
 	v->first_child = v->last_child = v->next = v->prev = v->chain = 0;
 	v->addr4 = v->addr6 = (struct ip_addr){ 0 };
 	for (size_t i = 0; i < VIF_NAME_MAX; i++)
@@ -98,6 +99,7 @@ void vif_init(struct fabric *f)
 
 	clear(v);
 	atomic_store_explicit(&v->state, VIF_UP, memory_order_release);
+	sched_init(f);
 }
 
 /* Length of the path of @ix, without its final zero; the root counts 0. */
@@ -136,11 +138,29 @@ static void unlink_child(struct fabric *f, vif_ix parent, vif_ix ix)
 		p->last_child = v->prev;
 }
 
+static void unlink_name(struct fabric *f, vif_ix parent, vif_ix ix)
+{
+	const struct vif *v = vif_at(f, ix);
+	vif_ix *link = bucket_of(f, parent, v->name, name_bytes(v));
+
+	while (*link != ix)
+		link = &vif_at(f, *link)->chain;
+	*link = v->chain;
+}
+
+static void link_name(struct fabric *f, vif_ix parent, vif_ix ix)
+{
+	struct vif *v = vif_at(f, ix);
+	vif_ix *bucket = bucket_of(f, parent, v->name, name_bytes(v));
+
+	v->chain = *bucket;
+	*bucket = ix;
+}
+
 int vif_add(struct fabric *f, vif_ix parent, const char *name, size_t bytes,
 	    uint32_t uid, vif_ix *ix)
 {
 	uint32_t depth = atomic_load(&vif_at(f, parent)->depth) + 1;
-	vif_ix *bucket;
 	struct vif *v;
 	int err;
 
@@ -164,29 +184,57 @@ int vif_add(struct fabric *f, vif_ix parent, const char *name, size_t bytes,
 	for (size_t i = 0; i < bytes; i++)
 		v->name[i] = name[i];
 	v->uid = uid;
-	bucket = bucket_of(f, parent, name, bytes);
-	v->chain = *bucket;
-	*bucket = *ix;
+	link_name(f, parent, *ix);
 	link_child(f, parent, *ix);
 	atomic_store(&v->depth, depth);
+	atomic_store(&v->sched, atomic_load(&vif_at(f, parent)->sched) &
+					(VIF_SCHED_TX | VIF_SCHED_RX));
 	atomic_store(&v->parent, parent);
 	atomic_store_explicit(&v->state, VIF_UP, memory_order_release);
+	return 0;
+}
+
+int vif_move(struct fabric *f, vif_ix ix, vif_ix parent, const char *name,
+	     size_t bytes)
+{
+	struct vif *v = vif_at(f, ix);
+	vif_ix old = vif_parent(v);
+	int err = vif_name_ok(name, bytes);
+	vif_ix other = err ? 0 : vif_child(f, parent, name, bytes);
+	uint32_t from = atomic_load(&v->depth);
+	uint32_t to = atomic_load(&vif_at(f, parent)->depth) + 1;
+
+	if (err)
+		return err;
+	if (other && other != ix)
+		return -EEXIST;
+	unlink_name(f, old, ix);
+	if (old != parent) {
+		unlink_child(f, old, ix);
+		v->next = v->prev = 0;
+		link_child(f, parent, ix);
+	}
+	for (size_t i = 0; i < VIF_NAME_MAX; i++)
+		v->name[i] = i < bytes ? name[i] : 0;
+	atomic_store(&v->parent, parent);
+	link_name(f, parent, ix);
+	for (vif_ix i = 0; from != to && (i = vif_next(f, ix, i));)
+		atomic_store(&vif_at(f, i)->depth,
+			     atomic_load(&vif_at(f, i)->depth) + to - from);
 	return 0;
 }
 
 int vif_remove(struct fabric *f, vif_ix ix)
 {
 	struct vif *v = vif_at(f, ix);
-	vif_ix parent = vif_parent(v), *link;
+	vif_ix parent = vif_parent(v);
 
 	if (ix == VIF_ROOT)
 		return -EPERM;
 	if (v->first_child || atomic_load(&v->host))
 		return -EBUSY;
 
-	for (link = bucket_of(f, parent, v->name, name_bytes(v)); *link != ix;)
-		link = &vif_at(f, *link)->chain;
-	*link = v->chain;
+	unlink_name(f, parent, ix);
 	unlink_child(f, parent, ix);
 	vif_control_drop(f, ix);
 	atomic_store(&v->state, VIF_FREE);

@@ -58,6 +58,7 @@ struct vif {
 	uint32_t generation; /* counts uses of the slot */
 
 	_Atomic uint32_t control; /* slot of vif/control.h; 0: none */
+	_Atomic uint32_t sched;	  /* what may hold frames up: sched_core.h */
 
 	_Alignas(CACHE_LINE) char name[VIF_NAME_MAX];
 	struct ip_addr addr4; /* any: none of its own */
@@ -100,6 +101,18 @@ int vif_add(struct fabric *f, vif_ix parent, const char *name, size_t bytes,
  * Returns 0; -EBUSY: it has children, or still a host; -EPERM: it is the root.
  */
 int vif_remove(struct fabric *f, vif_ix ix);
+
+/**
+ * vif_move - @ix gets another parent, another name, or both; what is below it
+ * comes along
+ *
+ * The caller has seen that @parent is not below it, and that neither depth nor
+ * paths become too long. A member that walks the tree meanwhile counts on the
+ * old or on the new path. Returns 0; -EEXIST: @parent has another child called
+ * so; -EINVAL, -ENAMETOOLONG: not a name.
+ */
+int vif_move(struct fabric *f, vif_ix ix, vif_ix parent, const char *name,
+	     size_t bytes);
 
 /* vif_child - the child of @parent called @name (@bytes long), or 0 */
 vif_ix vif_child(const struct fabric *f, vif_ix parent, const char *name,

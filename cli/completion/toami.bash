@@ -33,7 +33,7 @@ _toami_argument_at() {
 
 _toami_run() {
 	local cur=$1 prev=$2 at
-	at=$(_toami_argument_at 2 "-v --vif -a --address")
+	at=$(_toami_argument_at 2 "-v --vif -a --address --stack")
 	if ((at < COMP_CWORD)); then
 		# The program's own words: as if it had been typed alone.
 		if declare -F _command_offset >/dev/null; then
@@ -46,9 +46,10 @@ _toami_run() {
 	case $prev in
 	-v | --vif) _toami_paths "$cur" ;;
 	-a | --address) _toami_words "auto none" "$cur" ;;
+	--stack) _toami_words "user kernel" "$cur" ;;
 	*)
 		if [[ $cur == -* ]]; then
-			_toami_words "-v --vif -a --address -h --help --" "$cur"
+			_toami_words "-v --vif -a --address --stack -h --help --" "$cur"
 		else
 			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		fi
@@ -78,16 +79,37 @@ _toami_vif() {
 	esac
 }
 
+_toami_port() {
+	local cur=$1 prev=$2
+	if ((COMP_CWORD == 2)); then
+		_toami_words "ls add rm --help" "$cur"
+	elif [[ ${COMP_WORDS[2]} == add && $COMP_CWORD == 3 ]]; then
+		_toami_words "tap -h --help" "$cur"
+	elif [[ $prev == -a || $prev == --address ]]; then
+		_toami_words "auto" "$cur"
+	elif [[ $cur != -* ]]; then
+		_toami_paths "$cur"
+	else
+		case ${COMP_WORDS[2]} in
+		ls) _toami_words "-j --json -h --help" "$cur" ;;
+		add) _toami_words "-n --name -a --address -u --uplink --gateway --gateway6
+			--no-offload --bare -h --help" "$cur" ;;
+		rm) _toami_words "-h --help" "$cur" ;;
+		esac
+	fi
+}
+
 _toami() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_toami_words "run vif status up down doctor version --help --version" "$cur"
+		_toami_words "run vif port status up down doctor version --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run) _toami_run "$cur" "$prev" ;;
 	vif) _toami_vif "$cur" "$prev" ;;
+	port) _toami_port "$cur" "$prev" ;;
 	up) _toami_words "-s --subnet --subnet6 -h --help" "$cur" ;;
 	status | doctor) _toami_words "-j --json -h --help" "$cur" ;;
 	down | version) _toami_words "-h --help" "$cur" ;;

@@ -2,7 +2,8 @@
 /*
  * Toami's control library: what toami(1) does, for programs.
  *
- * A `struct toami_control` is a connection to a daemon. Every function returns
+ * A `struct toami_control` is a connection to a daemon; toami/vif.h has what is
+ * done with it. Every function returns
  * 0 or a positive exit code of sysexits.h; toami_control_text() then has one
  * sentence that names the object and the remedy, and toami_control_code() a
  * word for programs.
@@ -13,7 +14,6 @@
 #define TOAMI_CONTROL_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,34 +58,6 @@ int toami_control_request(struct toami_control *control, const char *request,
 
 /* toami_control_wait_end - after the verb "down": until the daemon is gone */
 int toami_control_wait_end(struct toami_control *control);
-
-/* A VIF. Strings are never NULL; "" where there is none. */
-struct toami_vif {
-	char path[256];
-	char address[64];
-	char address6[64];
-	char lane_of[256]; /* path of the VIF whose address it shares */
-	uint32_t programs;
-	uint64_t tx_packets, tx_bytes, tx_drops;
-	uint64_t rx_packets, rx_bytes, rx_drops;
-};
-
-/*
- * toami_vif_add - makes the VIF at @path and its missing ancestors
- * @address: an address of the fabric, "auto", "none", or NULL: "auto" for a VIF
- * directly below the root, else "none"
- * @vif:     gets what has been made; may be NULL
- */
-int toami_vif_add(struct toami_control *control, const char *path,
-		  const char *address, struct toami_vif *vif);
-
-/* toami_vif_remove - @recursive: with all below it */
-int toami_vif_remove(struct toami_control *control, const char *path,
-		     int recursive);
-
-/* toami_vif_list - @path and all below it; *vifs is for free() */
-int toami_vif_list(struct toami_control *control, const char *path,
-		   struct toami_vif **vifs, size_t *count);
 
 #ifdef __cplusplus
 }

@@ -10,8 +10,14 @@ export TOAMI_DIR
 work=$(mktemp -d)
 started=
 
+# at_end: what else a test has to clean up
+at_end() {
+	:
+}
+
 finish() {
 	status=$?
+	at_end
 	for pid in $started; do
 		kill "$pid" 2>/dev/null || true
 	done

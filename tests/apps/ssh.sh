@@ -54,8 +54,7 @@ on /cli rsync -a -e "ssh -F $work/ssh_config" "$work/tree" "$me@srv:$work/back/"
 diff -r "$work/tree" "$work/back/tree"
 echo "ok: rsync over it"
 # Its forwarding: two sockets that are polled with the connection's.
-on /cli ssh -F "$work/ssh_config" -N -L 127.0.0.1:2222:127.0.0.1:22 "$me@srv" &
-started="$started $!"
+start /cli ssh -F "$work/ssh_config" -N -L 127.0.0.1:2222:127.0.0.1:22 "$me@srv"
 tunnel() {
 	on /cli ssh -F "$work/ssh_config" -p 2222 "$me@127.0.0.1" "$@"
 }

@@ -4,7 +4,7 @@
  * that arrives is compared with what was written there. A wrong byte aborts at
  * once, so that the debugger stands where it came in.
  */
-#include "tests/sim/flow.h"
+#include "tests/sim/flow_internal.h"
 #include "tests/sim/stream.h"
 #include "base/random.h"
 
@@ -13,14 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK (1u << 16)
-
-static struct stack *stack_of(struct testnet *n, const struct end *e)
-{
-	n->st[e->host].now_ns = n->now_ns;
-	return &n->st[e->host];
-}
-
 const char *flow_name(enum flow_kind kind)
 {
 	static const char *const names[] = { "bulk",  "request", "half",
@@ -28,185 +20,6 @@ const char *flow_name(enum flow_kind kind)
 					     "cross", "crowd",	 "datagram" };
 
 	return names[kind];
-}
-
-/* --- the plan
- * ----------------------------------------------------------------- */
-
-static void plan(struct flow *f, uint64_t *r)
-{
-	struct end *c = &f->end[0], *s = &f->end[1];
-	uint32_t most = chance(r, 200000) ? 1u << 21 : 1u << 17;
-
-	for (int i = 0; i < 2; i++) {
-		struct end *e = &f->end[i];
-
-		e->salt = (uint32_t)random_next(r);
-		e->tx_total = between(r, 0, most);
-		e->write_max = chance(r, 300000) ? between(r, 1, 500) : CHUNK;
-		e->read_max = chance(r, 300000) ? between(r, 500, 5000) : CHUNK;
-		e->client = !i;
-	}
-	/* Small writes of a lot would only take long. */
-	if (c->write_max < 500)
-		c->tx_total %= 50000;
-	if (s->write_max < 500)
-		s->tx_total %= 50000;
-	switch (f->kind) {
-	case FLOW_REQUEST: {
-		uint32_t times = between(r, 1, 60);
-
-		c->ask = s->ask = between(r, 1, 3000);
-		c->answer = s->answer = between(r, 1, 20000);
-		c->tx_total = times * c->ask;
-		s->tx_total = times * c->answer;
-		break;
-	}
-	case FLOW_PUSH:
-		s->tx_total = 0;
-		break;
-	case FLOW_ABORT:
-		f->end[between(r, 0, 1)].rst_wanted = true;
-		c->tx_total += 1000;
-		s->tx_total += 1000;
-		break;
-	case FLOW_SLOW:
-		f->end[between(r, 0, 1)].pause_ms = between(r, 1, 2000);
-		c->tx_total = between(r, 10000, 100000);
-		s->tx_total = between(r, 10000, 100000);
-		c->read_max = s->read_max = between(r, 1000, 20000);
-		break;
-	default:
-		break;
-	}
-	c->rx_total = s->tx_total;
-	s->rx_total = c->tx_total;
-}
-
-void flow_keep(struct testnet *n, const struct end *e)
-{
-	struct stack *st = stack_of(n, e);
-
-	conn_set(st, e->c, CONN_KEEPALIVE, 1);
-	conn_set(st, e->c, CONN_KEEPIDLE_S, 30);
-	conn_set(st, e->c, CONN_KEEPINTVL_S, 10);
-}
-
-static void options(struct testnet *n, const struct flow *f, struct end *e,
-		    uint64_t *r)
-{
-	struct stack *st = stack_of(n, e);
-
-	if (chance(r, 300000))
-		conn_set(st, e->c, CONN_NODELAY, 1);
-	if (chance(r, 200000))
-		conn_set(st, e->c, CONN_CONGESTION, 1);
-	if (f->kind == FLOW_ABORT || chance(r, 300000))
-		flow_keep(n, e);
-	if (f->kind == FLOW_SLOW)
-		conn_set(st, e->c, CONN_RCVBUF, (int)between(r, 2304, 30000));
-	else if (chance(r, 300000))
-		conn_set(st, e->c, CONN_RCVBUF, (int)between(r, 5000, 200000));
-	if (chance(r, 300000))
-		conn_set(st, e->c, CONN_SNDBUF, (int)between(r, 5000, 200000));
-}
-
-static struct ip_addr address(const struct flow *f, uint32_t host)
-{
-	return f->v6 ? testnet_ip6(host) : testnet_ip4(host);
-}
-
-static void must(int err, const char *what)
-{
-	if (!err)
-		return;
-	fprintf(stderr, "%s: %d\n", what, err);
-	abort();
-}
-
-static void start_cross(struct testnet *n, struct flow *f, uint64_t *r)
-{
-	for (int i = 0; i < 2; i++) {
-		struct end *e = &f->end[i];
-		struct ip_addr at = address(f, e->host);
-
-		must(conn_open(stack_of(n, e), STACK_TCP, 1, e->host + 1,
-			       &e->c),
-		     "open");
-		options(n, f, e, r);
-		must(conn_bind(stack_of(n, e), e->c, &at,
-			       (uint16_t)(f->port + i), 0),
-		     "bind");
-	}
-	for (int i = 0; i < 2; i++) {
-		struct end *e = &f->end[i];
-		struct ip_addr to = address(f, f->end[!i].host);
-
-		must(conn_connect(stack_of(n, e), e->c, &to,
-				  (uint16_t)(f->port + !i)),
-		     "connect");
-	}
-}
-
-static void start_datagram(struct testnet *n, struct flow *f, uint64_t *r)
-{
-	struct end *c = &f->end[0], *s = &f->end[1];
-	struct ip_addr to = address(f, s->host), any = { .d = { 0, 0 } };
-
-	must(conn_open(stack_of(n, s), STACK_UDP, 1, s->host + 1, &s->c),
-	     "open");
-	must(conn_bind(stack_of(n, s), s->c, &any, f->port,
-		       f->v6 ? STACK_INET6 : 0),
-	     "bind");
-	must(conn_set(stack_of(n, s), s->c, CONN_RCVBUF, STACK_BUFFER_MAX),
-	     "rcvbuf");
-	must(conn_open(stack_of(n, c), STACK_UDP, 1, c->host + 1, &c->c),
-	     "open");
-	must(conn_connect(stack_of(n, c), c->c, &to, f->port), "connect");
-	c->tx_total = between(r, 1, 200); /* datagrams */
-	c->wake_ns = n->now_ns;
-	s->wake_ns = n->now_ns + 300 * NSEC_PER_SEC; /* the end */
-}
-
-void flow_start(struct testnet *n, struct flow *f, enum flow_kind kind,
-		uint32_t a, uint32_t b, uint16_t port, uint64_t *r)
-{
-	struct end *c = &f->end[0], *s = &f->end[1];
-	struct ip_addr any = { .d = { 0, 0 } }, to;
-
-	memset(f, 0, sizeof(*f));
-	f->kind = kind;
-	f->port = port;
-	f->v6 = chance(r, 300000);
-	c->host = a;
-	s->host = b;
-	plan(f, r);
-	if (kind == FLOW_CROSS && a != b) {
-		start_cross(n, f, r);
-		return;
-	}
-	if (kind == FLOW_DATAGRAM) {
-		start_datagram(n, f, r);
-		return;
-	}
-	must(conn_open(stack_of(n, s), STACK_TCP, 1, b + 1, &f->listener),
-	     "open");
-	must(conn_bind(stack_of(n, s), f->listener, &any, port, STACK_INET6),
-	     "bind");
-	if (kind == FLOW_SLOW)
-		conn_set(stack_of(n, s), f->listener, CONN_RCVBUF,
-			 (int)between(r, 2304, 30000));
-	must(tcp_listen(stack_of(n, s), f->listener, kind != FLOW_CROWD),
-	     "listen");
-	must(conn_open(stack_of(n, c), STACK_TCP, 1, a + 1, &c->c), "open");
-	options(n, f, c, r);
-	to = address(f, b);
-	must(conn_connect(stack_of(n, c), c->c, &to, port), "connect");
-	f->pending = true;
-	if (kind == FLOW_CROWD) {
-		f->accept_ns = n->now_ns + between(r, 1, 5000) * NSEC_PER_MSEC;
-		s->wake_ns = f->accept_ns;
-	}
 }
 
 /* --- acting
@@ -301,6 +114,14 @@ static void read_all(struct testnet *n, struct end *e, const struct end *peer,
 	if (e->wake_ns > n->now_ns)
 		return;
 	e->wake_ns = 0;
+	if (chance(r, 300000)) {
+		/* The urgent byte, if there is one: a copy, the stream has it.
+		 */
+		uint8_t byte;
+
+		tcp_at_mark(st, e->c);
+		tcp_urgent(st, e->c, &byte, chance(r, 500000));
+	}
 	while (read_some(n, e, peer, r)) {
 		tcp_consumed(st, e->c);
 		if (e->pause_ms) {
@@ -327,7 +148,11 @@ static int write_all(struct testnet *n, struct flow *f, struct end *e,
 		got = tcp_append(st, e->c, stream_at(e->salt, e->tx_done),
 				 want);
 		e->tx_done += got;
-		tcp_push(st, e->c, false);
+		if (got && e->urgent && chance(r, 50000))
+			tcp_send_urgent(st, e->c);
+		tcp_push(st, e->c, e->corks && chance(r, 100000));
+		if (e->corks && chance(r, 300000))
+			conn_set(st, e->c, CONN_CORK, (int)between(r, 0, 1));
 		if (got < want)
 			break;
 	}
@@ -518,7 +343,7 @@ void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
 		s->c = tcp_accept(stack_of(n, s), f->listener);
 		if (s->c) {
 			conn_own(stack_of(n, s), s->c, 1, s->host + 1);
-			options(n, f, s, r);
+			flow_options(n, f, s, r);
 			if (f->may_fail)
 				flow_keep(n, s);
 			f->pending = false;

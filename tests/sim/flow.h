@@ -33,6 +33,8 @@ struct end {
 	uint32_t write_max, read_max;
 	uint32_t ask, answer; /* FLOW_REQUEST: bytes of each */
 	bool client;
+	bool corks;  /* CORK off and on between writes */
+	bool urgent; /* some bytes of its stream */
 	bool shut, eof, closed, broken;
 	bool rst_wanted; /* this end aborts when rx_done reaches tx_total / 2 */
 };
@@ -53,6 +55,10 @@ struct flow {
 /* flow_start - opens the flow's sockets; the plan comes from @random */
 void flow_start(struct testnet *n, struct flow *f, enum flow_kind kind,
 		uint32_t a, uint32_t b, uint16_t port, uint64_t *random);
+
+/* flow_start_stream - @bytes from host 0 to host 1 over one connection */
+void flow_start_stream(struct testnet *n, struct flow *f, uint32_t bytes,
+		       uint16_t port, uint64_t *random);
 
 /* flow_run - lets both ends do what they can */
 void flow_run(struct testnet *n, struct flow *f, uint64_t *random);

@@ -117,8 +117,9 @@ static bool same_end(const struct known *k, int i, const uint8_t *addr,
 /* The connection of @s, and which end has sent it; NULL: none is known. */
 static struct known *find(struct oracle *o, const struct seg *s, int *from)
 {
-	for (uint32_t i = o->conns; i-- > 0;) {
-		struct known *k = &o->conn[i];
+	/* The youngest first. */
+	for (uint32_t i = 1; i <= o->conns; i++) {
+		struct known *k = &o->conn[(o->slots - i) % ORACLE_CONNS];
 
 		if (k->v6 != s->v6)
 			continue;
@@ -160,11 +161,10 @@ static struct known *begin(struct oracle *o, const struct seg *s,
 	struct known *k = again;
 
 	if (!k) {
-		if (o->conns == ORACLE_CONNS) {
-			oracle_complain(o, ORACLE_FULL, s, NULL, "connections");
-			return NULL;
-		}
-		k = &o->conn[o->conns++];
+		/* The oldest is forgotten: nobody looks at it any more. */
+		if (o->conns < ORACLE_CONNS)
+			o->conns++;
+		k = &o->conn[o->slots++ % ORACLE_CONNS];
 	}
 	o->connections++;
 	k->v6 = s->v6;
@@ -216,6 +216,8 @@ void oracle_sent(struct oracle *o, const struct frame *f, uint64_t now_ns,
 
 	bad = oracle_read(o->arena, f, &s, &tcp);
 	s.now = now_ns;
+	if (!bad && tcp && !s.hops)
+		bad = ORACLE_LENGTH;
 	if (!bad && bytes > mtu && (wire || !f->gso_type))
 		bad = ORACLE_MTU;
 	if (!bad && wire && ++o->frames % SUM_EVERY == 0 &&

@@ -31,6 +31,7 @@ struct seg {
 	uint64_t now;
 	bool v6;
 	uint8_t src[16], dst[16];
+	uint8_t hops; /* 0 may be heard (RFC 8200, 3), never sent */
 	uint8_t ecn;
 	uint8_t flags;
 	uint16_t sport, dport;
@@ -123,6 +124,7 @@ struct oracle {
 	FILE *trace;
 	struct known conn[ORACLE_CONNS];
 	uint32_t conns;
+	uint64_t slots; /* of conn[], ever begun; the last `conns` are known */
 	struct stream_known stream[ORACLE_STREAMS];
 	uint32_t streams;
 	bool excused[ORACLE_RULES_END];

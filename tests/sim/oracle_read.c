@@ -98,11 +98,12 @@ static enum oracle_rule read_ip(const struct frame *f, struct seg *s,
 	if (!s->v6) {
 		uint32_t ihl = (ip[0] & 15u) * 4;
 
-		if (bytes < 20 || ip[0] >> 4 != 4 || ihl < 20 || !ip[8] ||
+		if (bytes < 20 || ip[0] >> 4 != 4 || ihl < 20 ||
 		    two(ip + 2) != bytes)
 			return ORACLE_LENGTH;
 		frag = two(ip + 6);
 		s->ecn = ip[1] & 3;
+		s->hops = ip[8];
 		memcpy(s->src + 12, ip + 12, 4);
 		memcpy(s->dst + 12, ip + 16, 4);
 		*at = ETHERNET + ihl;
@@ -116,10 +117,10 @@ static enum oracle_rule read_ip(const struct frame *f, struct seg *s,
 		}
 		return ORACLE_NONE;
 	}
-	if (bytes < 40 || ip[0] >> 4 != 6 || !ip[7] ||
-	    two(ip + 4) + 40 != bytes)
+	if (bytes < 40 || ip[0] >> 4 != 6 || two(ip + 4) + 40 != bytes)
 		return ORACLE_LENGTH;
 	s->ecn = ip[1] >> 4 & 3;
+	s->hops = ip[7];
 	memcpy(s->src, ip + 8, 16);
 	memcpy(s->dst, ip + 24, 16);
 	*at = ETHERNET + 40;

@@ -37,13 +37,16 @@ void oracle_acked(struct half *h, uint64_t now)
 	while (h->xmit_first < h->xmit_end) {
 		struct xmit *x = &h->xmit[h->xmit_first];
 
+		if (!before(x->start, h->una))
+			break;
+		/* A SYN sent again may be timed all the same: both open. */
+		if ((!x->again || x->start == h->isn) &&
+		    now - x->at < h->min_rtt)
+			h->min_rtt = now - x->at;
 		if (!upto(x->end, h->una)) {
-			if (before(x->start, h->una))
-				x->start = h->una;
+			x->start = h->una;
 			break;
 		}
-		if (x->end == h->una && !x->again && now - x->at < h->min_rtt)
-			h->min_rtt = now - x->at;
 		h->xmit_first++;
 	}
 }
@@ -115,8 +118,9 @@ static void silent(struct oracle *o, struct half *h, const struct seg *s,
 	bool rto = head && (!tail || h->silents || (s->flags & F_SYN));
 	uint64_t least = PROBE_LEAST, twice;
 
+	/* Two round trips, if it knows one; else RFC 6298's second. */
 	if (h->min_rtt != UINT64_MAX && h->min_rtt > least + MS)
-		least = h->min_rtt - MS;
+		least = h->min_rtt < SYN_LEAST ? h->min_rtt - MS : SYN_LEAST;
 	/* The timer may have been set anew since, but not a second time. */
 	if (rto)
 		least = s->flags & F_SYN ? SYN_LEAST

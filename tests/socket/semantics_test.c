@@ -21,10 +21,13 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "fabric/wake.h"
+#include "socket/work.h"
 
 #define A_LAST 2
 #define B_LAST 3
@@ -967,10 +970,96 @@ static void wakes_others_without_a_descriptor_left(void **state)
 		; /* no hole below it */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	assert_int_equal(dup(fd), -1);
-	wake_send(&pa.fabric, 12345);
+	wake_send(&pa.fabric, a.self, 12345);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(poll(&p, 1, 0), 1);
 	close(fd);
+}
+
+/* As a sandbox has it: not even the hard limit leaves room for one. */
+static void wakes_others_with_no_descriptor_allowed(void **state)
+{
+	int fd = wake_open(&pa.fabric, 12345), status = 0;
+	int x = sf_tcp(&a);
+	struct pollfd p = { fd, POLLIN, 0 };
+	pid_t pid;
+
+	(void)state;
+	assert_true(fd >= 0 && x >= 0);
+	pid = fork();
+	if (!pid) {
+		struct rlimit none = { 0, 0 };
+
+		if (setrlimit(RLIMIT_NOFILE, &none))
+			_exit(1);
+		wake_send(&pa.fabric, a.self, 12345);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	close(fd);
+}
+
+/* Both kinds are waited for, and no wake socket is to be had. */
+static void waits_without_a_descriptor_left(void **state)
+{
+	int x, y, pipes[2], status = 0;
+	pid_t pid;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(pipe(pipes), 0);
+	pid = fork();
+	if (!pid) {
+		struct rlimit none = { 1, 1 };
+		struct pollfd p[2] = { { pipes[0], POLLIN, 0 },
+				       { y, POLLIN, 0 } };
+		struct timespec now, end;
+
+		if (setrlimit(RLIMIT_NOFILE, &none))
+			_exit(1);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (SF(&b, SYS_poll, p, 2, 40, 0, 0, 0) != 0)
+			_exit(2);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		if ((end.tv_sec - now.tv_sec) * 1000 +
+			    (end.tv_nsec - now.tv_nsec) / 1000000 <
+		    39)
+			_exit(3);
+		if (SF(&b, SYS_poll, p, 2, 10000, 0, 0, 0) != 1 ||
+		    p[1].revents != POLLIN)
+			_exit(4);
+		_exit(0);
+	}
+	usleep(100000);
+	sf_write(&a, x, "a", 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* A thread holds a lock inside, and another of its process calls exec. */
+static void an_exec_leaves_no_lock_behind(void **state)
+{
+	struct socket_thread other;
+	struct socket_reaped r;
+	struct work w;
+	int x, y, ghost;
+	char c;
+
+	(void)state;
+	pair(&x, &y);
+	socket_thread_init(&other, &pa);
+	assert_int_equal(socket_ghost(&sf.thread, a.self), 0);
+	assert_int_equal(work_begin(&w, &other, pa.host), 0);
+	ghost = socket_ghost(&sf.thread, a.self);
+	assert_true(ghost > 0);
+	assert_int_equal(socket_reap(&sf.thread, (proc_ix)ghost, &r), 0);
+	/* Its sockets are the new program's. */
+	assert_int_equal(sf_write(&a, x, "a", 1), 1);
+	assert_int_equal(sf_read(&b, y, &c, 1), 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
@@ -1014,6 +1103,9 @@ int main(void)
 		TEST(close_lingers_while_data_waits),
 		TEST(a_closed_epoll_ends_nobody_elses),
 		TEST(wakes_others_without_a_descriptor_left),
+		TEST(wakes_others_with_no_descriptor_allowed),
+		TEST(waits_without_a_descriptor_left),
+		TEST(an_exec_leaves_no_lock_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

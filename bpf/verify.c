@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Follows every way through a program.
+ *
+ * Depth first: at a condition one side waits on a list, the other is followed.
+ * Where several ways meet, the state is noted (a *place*); a way that comes by
+ * with a state that a noted one covers ends there. Loops are followed round by
+ * round until their condition is known to fail, so a loop must be bounded by
+ * what its numbers are known to be. A round that leaves everything as it was
+ * would go on for ever, and is refused; so is a program that takes more than
+ * BPF_STEPS_MAX steps to follow.
+ *
+ * A place that ways from it have not all been followed to their end must not
+ * end another: that may be one of them, a round later. `ways` counts them.
+ */
+#include "bpf/verify_internal.h"
+#include "bpf/cost.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLACES_MAX 60000
+
+int refuse(struct verifier *v, const char *format, ...)
+{
+	va_list args;
+
+	v->fault->insn = v->pc;
+	va_start(args, format);
+	vsnprintf(v->fault->why, sizeof(v->fault->why), format, args);
+	va_end(args);
+	return -EACCES;
+}
+
+/* --- places ------------------------------------------------------------------
+ */
+
+static struct place *place_new(struct verifier *v)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	if (state_save(&p->state, &v->cur)) {
+		free(p);
+		return NULL;
+	}
+	p->pc = v->pc;
+	p->parent = v->path;
+	return p;
+}
+
+static void place_free(struct place *p)
+{
+	state_fini(&p->state);
+	free(p);
+}
+
+static void free_list(struct place *p)
+{
+	while (p) {
+		struct place *next = p->next;
+
+		place_free(p);
+		p = next;
+	}
+}
+
+/* A way from v->path has come to its end. */
+static void end_way(struct verifier *v)
+{
+	for (struct place *p = v->path; p; p = p->parent)
+		if (--p->ways)
+			break;
+	v->path = NULL;
+}
+
+/* A place that was compared often and seldom ended a way only costs time. */
+static bool is_useless(const struct place *p)
+{
+	return p->misses > 3 * p->hits + 16 && !p->ways;
+}
+
+static void drop_place(struct verifier *v, struct place **link)
+{
+	struct place *p = *link;
+
+	/* Nobody comes back to it: whatever has it for a parent has ended. */
+	*link = p->next;
+	place_free(p);
+	v->places--;
+}
+
+/*
+ * Notes where the way is. Returns 1: a noted place covers it, the way ends
+ * here; 0: go on; -EACCES.
+ */
+static int note_place(struct verifier *v)
+{
+	struct place **link = &v->at[v->pc], *p;
+
+	while ((p = *link)) {
+		if (p->ways) {
+			if (state_covers(v, &p->state, &v->cur, v->pc, true))
+				return refuse(v,
+					      "a loop that never ends: a round "
+					      "leaves everything as it was");
+		} else if (state_covers(v, &p->state, &v->cur, v->pc, false)) {
+			p->hits++;
+			return 1;
+		}
+		p->misses++;
+		if (is_useless(p))
+			drop_place(v, link);
+		else
+			link = &p->next;
+	}
+	if (v->places == PLACES_MAX)
+		return refuse(v, "too many ways through the program");
+	p = place_new(v);
+	if (!p)
+		return refuse(v, "out of memory");
+	v->places++;
+	p->ways = 1;
+	p->next = v->at[v->pc];
+	v->at[v->pc] = p;
+	v->path = p;
+	return 0;
+}
+
+/* --- following ---------------------------------------------------------------
+ */
+
+/* The side of a condition that is not followed now waits, as v->cur is. */
+static int wait_here(struct verifier *v, uint32_t pc)
+{
+	struct place *p = place_new(v);
+
+	if (!p)
+		return -ENOMEM;
+	p->pc = pc;
+	if (p->parent)
+		p->parent->ways++;
+	p->next = v->waiting;
+	v->waiting = p;
+	return 0;
+}
+
+static int follow_condition(struct verifier *v, const struct bpf_insn *i)
+{
+	uint32_t next = v->pc + 1;
+	uint32_t to = (uint32_t)((int64_t)next + bpf_insn_jump(i));
+	struct state before = { 0 };
+	int straight, taken, err;
+
+	err = state_save(&before, &v->cur);
+	if (err)
+		return refuse(v, "out of memory");
+	taken = verify_condition(v, &v->cur, i, true);
+	if (taken == 1) {
+		err = wait_here(v, to);
+	} else if (taken < 0) {
+		err = taken;
+	}
+	if (!err)
+		err = state_load(&v->cur, &before);
+	state_fini(&before);
+	if (err)
+		return err == -ENOMEM ? refuse(v, "out of memory") : err;
+	straight = verify_condition(v, &v->cur, i, false);
+	if (straight < 0)
+		return straight;
+	if (straight) {
+		v->pc = next;
+		return 0;
+	}
+	end_way(v);
+	return 1;
+}
+
+static int leave_function(struct verifier *v)
+{
+	struct frame_state *top = state_top(&v->cur), *to;
+	struct reg *r0 = &top->reg[0];
+
+	if (v->cur.frames == 1) {
+		r0 = reg_read(v, 0);
+		if (!r0)
+			return -EACCES;
+		if (r0->kind != KIND_NUMBER)
+			return refuse(v, "returns %s", kind_name(r0));
+		end_way(v);
+		return 1;
+	}
+	if (r0->kind == KIND_STACK && r0->frame == v->cur.frames - 1)
+		return refuse(v, "returns a pointer to its own stack");
+	to = v->cur.frame[v->cur.frames - 2];
+	to->reg[0] = *r0;
+	v->pc = top->return_to;
+	v->cur.frames--;
+	return 0;
+}
+
+/* One instruction. Returns 0: go on at v->pc; 1: the way has ended; refused. */
+static int step(struct verifier *v)
+{
+	const struct bpf_insn *i = &v->insns[v->pc];
+	int err;
+
+	v->report->seen[v->pc] = true;
+	switch (BPF_CLASS(i->code)) {
+	case BPF_ALU:
+	case BPF_ALU64:
+		err = verify_alu(v, i);
+		break;
+	case BPF_LD:
+		v->report->seen[v->pc + 1] = true;
+		err = verify_constant(v, i);
+		v->pc += !err;
+		break;
+	case BPF_LDX:
+		err = verify_load(v, i);
+		break;
+	case BPF_ST:
+		err = verify_store(v, i);
+		break;
+	case BPF_STX:
+		err = BPF_MODE(i->code) == BPF_ATOMIC ? verify_atomic(v, i)
+						      : verify_store(v, i);
+		break;
+	default:
+		if (bpf_insn_is_exit(i))
+			return leave_function(v);
+		if (bpf_insn_is_local_call(i))
+			return verify_local_call(v, i);
+		if (bpf_insn_is_ja(i)) {
+			v->pc = (uint32_t)((int64_t)v->pc + 1 +
+					   bpf_insn_jump(i));
+			return 0;
+		}
+		if (!bpf_insn_is_helper(i))
+			return follow_condition(v, i);
+		err = verify_helper(v, i);
+	}
+	if (err)
+		return -EACCES;
+	v->pc++;
+	return 0;
+}
+
+/* Follows one way to its end. */
+static int follow(struct verifier *v)
+{
+	uint32_t since = 0;
+	int end = 0;
+
+	while (!end) {
+		/* The far side of a jump; rarely worth a note right after one.
+		 */
+		if (v->target[v->pc] && (v->head[v->pc] || since >= 6)) {
+			end = note_place(v);
+			if (end == 1)
+				end_way(v);
+			if (end)
+				break;
+			since = 0;
+		}
+		since++;
+		if (++v->report->steps > BPF_STEPS_MAX)
+			return refuse(v,
+				      "too complex: more than %d steps to "
+				      "follow every way",
+				      BPF_STEPS_MAX);
+		end = step(v);
+	}
+	return end < 0 ? end : 0;
+}
+
+static int follow_all(struct verifier *v)
+{
+	int err = state_push_frame(&v->cur, 0);
+	struct reg *r1;
+
+	if (err)
+		return refuse(v, "out of memory");
+	v->cur.window = WINDOW_MIN;
+	r1 = &state_top(&v->cur)->reg[1];
+	reg_const(r1, 0);
+	r1->kind = KIND_CONTEXT;
+	v->pc = 0;
+	for (;;) {
+		struct place *p;
+
+		err = follow(v);
+		p = v->waiting;
+		if (err || !p)
+			return err;
+		v->waiting = p->next;
+		v->pc = p->pc;
+		v->path = p->parent;
+		err = state_load(&v->cur, &p->state);
+		place_free(p);
+		if (err)
+			return refuse(v, "out of memory");
+	}
+}
+
+int bpf_verify(const struct bpf_insn *insns, uint32_t count,
+	       const struct bpf_map_def *maps, uint32_t map_count,
+	       struct bpf_report *report, struct bpf_fault *fault)
+{
+	struct verifier *v = calloc(1, sizeof(*v));
+	int err;
+
+	memset(report, 0, sizeof(*report));
+	memset(fault, 0, sizeof(*fault));
+	if (!v)
+		return -ENOMEM;
+	v->insns = insns;
+	v->count = count;
+	v->maps = maps;
+	v->map_count = map_count;
+	v->report = report;
+	v->fault = fault;
+	err = verify_shape(v);
+	if (!err && bpf_cost(insns, count, report))
+		err = refuse(v, "functions call each other in a circle");
+	if (!err && report->entry_cost > BPF_RUN_BUDGET)
+		err = refuse(v, "a run may take %u steps: %u is the limit",
+			     report->entry_cost, BPF_RUN_BUDGET);
+	if (!err)
+		err = follow_all(v);
+	for (uint32_t pc = 0; pc < BPF_INSNS_MAX; pc++)
+		free_list(v->at[pc]);
+	free_list(v->waiting);
+	state_fini(&v->cur);
+	free(v);
+	return err;
+}

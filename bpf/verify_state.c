@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * States: copies, and when one covers another.
+ *
+ * A state stands for a set of concrete ones. Where everything in the set of
+ * @cur is in that of @old, and @old was followed to its end, @cur need not be.
+ */
+#include "bpf/verify_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t frame_bytes(const struct frame_state *f)
+{
+	return offsetof(struct frame_state, slot) +
+	       f->slots * sizeof(struct slot);
+}
+
+int state_save(struct state *to, const struct state *from)
+{
+	*to = (struct state){ .window = from->window };
+	for (uint32_t n = 0; n < from->frames; n++) {
+		size_t bytes = frame_bytes(from->frame[n]);
+
+		to->frame[n] = malloc(bytes);
+		if (!to->frame[n]) {
+			state_fini(to);
+			return -ENOMEM;
+		}
+		memcpy(to->frame[n], from->frame[n], bytes);
+		to->frames++;
+	}
+	return 0;
+}
+
+void state_fini(struct state *s)
+{
+	for (uint32_t n = 0; n < BPF_FRAMES_MAX; n++)
+		free(s->frame[n]);
+	*s = (struct state){ 0 };
+}
+
+static int need_frame(struct state *s, uint32_t n)
+{
+	if (!s->frame[n])
+		s->frame[n] = malloc(sizeof(struct frame_state));
+	return s->frame[n] ? 0 : -ENOMEM;
+}
+
+int state_load(struct state *to, const struct state *from)
+{
+	to->window = from->window;
+	to->frames = from->frames;
+	for (uint32_t n = 0; n < from->frames; n++) {
+		if (need_frame(to, n))
+			return -ENOMEM;
+		memcpy(to->frame[n], from->frame[n],
+		       frame_bytes(from->frame[n]));
+	}
+	return 0;
+}
+
+int state_push_frame(struct state *s, uint32_t return_to)
+{
+	struct frame_state *f;
+
+	if (need_frame(s, s->frames))
+		return -ENOMEM;
+	f = s->frame[s->frames];
+	memset(f, 0, offsetof(struct frame_state, slot));
+	f->return_to = return_to;
+	reg_const(&f->reg[BPF_FP], 0);
+	f->reg[BPF_FP].kind = KIND_STACK;
+	f->reg[BPF_FP].frame = (uint8_t)s->frames;
+	s->frames++;
+	return 0;
+}
+
+void state_each(struct state *s, void (*fn)(struct reg *r, void *arg),
+		void *arg)
+{
+	for (uint32_t n = 0; n < s->frames; n++) {
+		struct frame_state *f = s->frame[n];
+
+		for (int r = 0; r < BPF_REGS; r++)
+			fn(&f->reg[r], arg);
+		for (uint32_t i = 0; i < f->slots; i++)
+			if (f->slot[i].byte[0] == BYTE_SPILL)
+				fn(&f->slot[i].spill, arg);
+	}
+}
+
+struct proven {
+	uint32_t id;
+	int32_t range;
+};
+
+static void learn_window(struct reg *r, void *arg)
+{
+	const struct proven *p = arg;
+	int64_t umax = WINDOW_MAX - p->range;
+
+	if (r->id != p->id ||
+	    (r->kind != KIND_NUMBER && r->kind != KIND_PACKET))
+		return;
+	if (r->range < p->range)
+		r->range = p->range;
+	/* Bounds of a number are those of base + off. */
+	if (r->kind == KIND_NUMBER)
+		umax += r->off;
+	if (umax >= 0 && (uint64_t)umax < r->umax &&
+	    (uint64_t)umax >= r->umin) {
+		r->umax = (uint64_t)umax;
+		reg_settle(r);
+	}
+}
+
+void state_window(struct state *s, uint32_t id, int64_t range)
+{
+	struct proven p = { id, (int32_t)range };
+
+	if (range <= 0 || range > INT32_MAX / 2)
+		return;
+	if (id)
+		state_each(s, learn_window, &p);
+	else if (s->window < p.range)
+		s->window = p.range;
+}
+
+/* --- comparison --------------------------------------------------------------
+ */
+
+#define IDS 192
+
+struct ids {
+	uint32_t count;
+	struct {
+		uint32_t old, cur;
+	} pair[IDS];
+};
+
+/* What @old's id is to the old state, @cur's must be to the other. */
+static bool same_id(struct ids *ids, uint32_t old, uint32_t cur)
+{
+	if (!old || !cur)
+		return old == cur;
+	for (uint32_t n = 0; n < ids->count; n++)
+		if (ids->pair[n].old == old)
+			return ids->pair[n].cur == cur;
+	if (ids->count == IDS)
+		return false;
+	ids->pair[ids->count].old = old;
+	ids->pair[ids->count++].cur = cur;
+	return true;
+}
+
+static bool same_bounds(const struct reg *a, const struct reg *b)
+{
+	return a->umin == b->umin && a->umax == b->umax && a->smin == b->smin &&
+	       a->smax == b->smax && a->bits.value == b->bits.value &&
+	       a->bits.mask == b->bits.mask;
+}
+
+static bool within(const struct reg *old, const struct reg *cur)
+{
+	return old->umin <= cur->umin && old->umax >= cur->umax &&
+	       old->smin <= cur->smin && old->smax >= cur->smax &&
+	       tnum_within(old->bits, cur->bits);
+}
+
+static bool covers(const struct reg *old, const struct reg *cur,
+		   struct ids *ids, bool exact)
+{
+	if (old->kind == KIND_NONE)
+		return !exact || cur->kind == KIND_NONE;
+	if (old->kind != cur->kind || old->map != cur->map ||
+	    old->frame != cur->frame)
+		return false;
+	if (exact ? !same_bounds(old, cur) || old->range != cur->range
+		  : !within(old, cur) || old->range > cur->range)
+		return false;
+	if (old->kind == KIND_NUMBER && !old->id && !old->is_size)
+		return true;
+	return old->off == cur->off && old->is_size == cur->is_size &&
+	       same_id(ids, old->id, cur->id);
+}
+
+static bool slot_covers(const struct slot *old, const struct slot *cur,
+			struct ids *ids, bool exact)
+{
+	static const struct slot none;
+
+	if (!cur)
+		cur = &none;
+	if (old->byte[0] == BYTE_SPILL)
+		return cur->byte[0] == BYTE_SPILL &&
+		       covers(&old->spill, &cur->spill, ids, exact);
+	if (exact)
+		return !memcmp(old->byte, cur->byte, sizeof(old->byte));
+	for (int b = 0; b < 8; b++) {
+		uint8_t o = old->byte[b], c = cur->byte[b];
+
+		if (o == BYTE_NONE || o == c)
+			continue;
+		if (o == BYTE_ZERO || c == BYTE_NONE ||
+		    (c == BYTE_SPILL && cur->spill.kind != KIND_NUMBER))
+			return false;
+	}
+	return true;
+}
+
+static bool frame_covers(const struct frame_state *old,
+			 const struct frame_state *cur, uint16_t live,
+			 struct ids *ids, bool exact)
+{
+	if (old->return_to != cur->return_to)
+		return false;
+	for (int r = 0; r < BPF_REGS; r++)
+		if (live >> r & 1 &&
+		    !covers(&old->reg[r], &cur->reg[r], ids, exact))
+			return false;
+	if (exact && old->slots != cur->slots)
+		return false;
+	for (uint32_t n = 0; n < old->slots; n++)
+		if (!slot_covers(&old->slot[n],
+				 n < cur->slots ? &cur->slot[n] : NULL, ids,
+				 exact))
+			return false;
+	return true;
+}
+
+bool state_covers(const struct verifier *v, const struct state *old,
+		  const struct state *cur, uint32_t pc, bool exact)
+{
+	struct ids ids;
+
+	ids.count = 0;
+	if (old->frames != cur->frames ||
+	    (exact ? old->window != cur->window : old->window > cur->window))
+		return false;
+	/* The innermost first: that is where states differ. */
+	for (uint32_t n = old->frames; n-- > 0;) {
+		if (!frame_covers(old->frame[n], cur->frame[n], v->live[pc],
+				  &ids, exact))
+			return false;
+		pc = old->frame[n]->return_to;
+	}
+	return true;
+}

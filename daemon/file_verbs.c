@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* save, load and mv; docs/protocol.md. */
+#include "daemon/call.h"
+#include "daemon/hosts.h"
+#include "daemon/script.h"
+#include "daemon/vif_json.h"
+
+#include <stdlib.h>
+
+json_t *do_save(struct call *c)
+{
+	bool bad = false;
+	const char *path = call_text(c, "path", &bad);
+	json_t *result = NULL;
+	vif_ix top;
+	char *text;
+
+	if (bad)
+		return NULL;
+	top = hosts_find(c->daemon, path ? path : "/", c->why);
+	if (!top)
+		return NULL;
+	text = script_save(c->daemon, top);
+	if (text)
+		result = json_pack("{s:s}", "text", text);
+	free(text);
+	if (!result)
+		refuse(c->why, "internal", EX_OSERR, "out of memory");
+	return result;
+}
+
+static json_t *diff(struct call *c, const char *text)
+{
+	json_t *changes = json_array();
+
+	if (!script_diff(c->daemon, text, changes, c->why))
+		return json_pack("{s:o}", "changes", changes);
+	json_decref(changes);
+	return NULL;
+}
+
+json_t *do_load(struct call *c)
+{
+	bool bad = false;
+	const char *text = call_text(c, "text", &bad);
+	struct transaction t;
+	json_t *result = NULL;
+	int err;
+
+	if (!text) {
+		if (!bad)
+			refuse(c->why, "bad-request", EX_USAGE,
+			       "the request lacks the text to load");
+		return NULL;
+	}
+	if (call_flag(c, "diff"))
+		return diff(c, text);
+	transaction_init(&t, c->daemon, c->peer);
+	err = script_run(&t, text, c->why);
+	if (!err)
+		err = transaction_commit(&t, c->why);
+	if (err < 0)
+		transaction_undo(&t);
+	else if (!err)
+		result = json_pack("{s:I, s:I, s:I, s:I, s:I}", "made",
+				   (json_int_t)t.made, "changed",
+				   (json_int_t)t.changed, "moved",
+				   (json_int_t)t.moved, "removed",
+				   (json_int_t)t.removals, "same",
+				   (json_int_t)t.same);
+	transaction_fini(&t);
+	return result;
+}
+
+json_t *do_vif_mv(struct call *c)
+{
+	bool bad = false;
+	const char *path = call_path(c), *to = call_text(c, "to", &bad);
+	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+
+	if (!ix || bad)
+		return NULL;
+	if (!to) {
+		refuse(c->why, "bad-request", EX_USAGE,
+		       "the request lacks where VIF %.64s is to go", path);
+		return NULL;
+	}
+	if (hosts_move(c->daemon, ix, to, c->peer, c->why))
+		return NULL;
+	return vif_json(c->daemon, ix);
+}

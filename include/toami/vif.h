@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tree of virtual interfaces (VIFs), for programs: what `toami vif` and its
+ * neighbours do, each verb a call. toami/control.h opens the connection and
+ * explains what is returned: 0, or a positive exit code of sysexits.h with a
+ * sentence in toami_control_text().
+ *
+ * Properties travel as words, as on the command line: "rate=100mbit",
+ * "loss=0.1%", "min=none"; toami(1) lists them.
+ *
+ *	struct toami_control *c;
+ *	const char *const set[] = { "rate=100mbit", "weight=2", NULL };
+ *
+ *	if (toami_control_open(NULL, 1, &c) ||
+ *	    toami_vif_add(c, "/web", NULL, set, NULL))
+ *		errx(1, "%s", toami_control_text(c));
+ */
+#ifndef TOAMI_VIF_H
+#define TOAMI_VIF_H
+
+#include "toami/control.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes, with the final zero. */
+#define TOAMI_VIF_PATH 256
+#define TOAMI_VIF_WORD 4096
+
+/* What has passed in one direction. */
+struct toami_vif_count {
+	uint64_t packets, bytes, drops;
+};
+
+/* A VIF. Strings are never NULL; "" where there is none. */
+struct toami_vif {
+	char path[TOAMI_VIF_PATH];
+	char address[64];
+	char address6[64];
+	char lane_of[TOAMI_VIF_PATH]; /* path of the VIF whose address it shares
+				       */
+	uint32_t uid;		      /* who made it */
+	uint32_t programs;
+	struct toami_vif_count tx; /* what left it */
+	struct toami_vif_count rx; /* what entered it */
+};
+
+/**
+ * toami_vif_add - makes the VIF at @path and its missing ancestors
+ * @address: an address of the fabric, "auto", "none", or NULL: "auto" for a VIF
+ * directly below the root, else "none"
+ * @set:     properties, the last one NULL; may be NULL
+ * @vif:     gets what has been made; may be NULL
+ */
+int toami_vif_add(struct toami_control *control, const char *path,
+		  const char *address, const char *const *set,
+		  struct toami_vif *vif);
+
+/* toami_vif_set - changes properties: all that are given, or none */
+int toami_vif_set(struct toami_control *control, const char *path,
+		  const char *const *set);
+
+/**
+ * toami_vif_get - the value of one property, as a word: "100mbit", "none"
+ * @size: bytes at @word; TOAMI_VIF_WORD are always enough
+ */
+int toami_vif_get(struct toami_control *control, const char *path,
+		  const char *name, char *word, size_t size);
+
+/* toami_vif_show - one VIF: addresses and counters */
+int toami_vif_show(struct toami_control *control, const char *path,
+		   struct toami_vif *vif);
+
+/* toami_vif_list - @path (NULL: the root) and all below it, depth first; *vifs
+ * is for free() */
+int toami_vif_list(struct toami_control *control, const char *path,
+		   struct toami_vif **vifs, size_t *count);
+
+/* toami_vif_remove - @recursive: with all below it */
+int toami_vif_remove(struct toami_control *control, const char *path,
+		     int recursive);
+
+/* toami_vif_move - to the path @to, with all below it; nothing that flows is
+ * disturbed */
+int toami_vif_move(struct toami_control *control, const char *path,
+		   const char *to);
+
+/* What an attach has done. */
+struct toami_vif_attached {
+	uint64_t moved; /* sockets that are on the VIF now */
+	uint64_t kept;	/* that have another address and stay where they are */
+};
+
+/**
+ * toami_vif_attach - process @pid, a program on the fabric, is on @path from
+ * now on; what it starts later, too
+ * @attached: may be NULL
+ *
+ * Its open sockets move along where the VIF has, or shares, the address that
+ * they have; others stay, and only new ones are there.
+ */
+int toami_vif_attach(struct toami_control *control, const char *path, pid_t pid,
+		     struct toami_vif_attached *attached);
+
+/* toami_vif_detach - process @pid goes to the VIF whose address it has */
+int toami_vif_detach(struct toami_control *control, pid_t pid,
+		     struct toami_vif_attached *attached);
+
+/**
+ * toami_vif_attach_socket - one socket of this process goes to the VIF at
+ * @path, at or below the process's own, that shares its address; NULL: back
+ *
+ * The same as setsockopt(SO_BINDTODEVICE). Returns 0 or a negative errno:
+ * ENODEV, EPERM: not below; EXDEV: the VIF has another address.
+ */
+int toami_vif_attach_socket(int fd, const char *path);
+
+/* toami_vif_save - the tree at and below @path (NULL: the root) as text that
+ * toami_vif_load() takes; *text is for free() */
+int toami_vif_save(struct toami_control *control, const char *path,
+		   char **text);
+
+/* What a load has done, in VIFs. */
+struct toami_vif_loaded {
+	uint64_t made, changed, moved, removed, same;
+};
+
+/**
+ * toami_vif_load - all lines of @text, or none
+ * @loaded: may be NULL
+ */
+int toami_vif_load(struct toami_control *control, const char *text,
+		   struct toami_vif_loaded *loaded);
+
+/* toami_vif_diff - what toami_vif_load() would change, a line each; *changes is
+ * for free() */
+int toami_vif_diff(struct toami_control *control, const char *text,
+		   char **changes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Delegation: another user rules below a VIF that was given to him, and nowhere else.
+. "$(dirname "$0")/../apps/lib.sh"
+need setpriv nc python3
+if [ "$(id -u)" != 0 ]; then
+	echo "skipped: only root can become another user"
+	exit 77
+fi
+as() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups -- env "TOAMI_DIR=$TOAMI_DIR" "$@"
+}
+if ! as test -x "$toami"; then
+	echo "skipped: user 65534 cannot reach $toami"
+	exit 77
+fi
+# refuses CODE 'words of the sentence' VERB...: as the other user
+refuses() {
+	wanted=$1
+	words=$2
+	shift 2
+	status=0
+	as "$toami" "$@" >"$work/out" 2>"$work/err" || status=$?
+	expect "$wanted" $status "toami $*"
+	if ! grep -q "$words" "$work/err"; then
+		echo "FAIL: not a word of '$words' in: $(cat "$work/err")"
+		exit 1
+	fi
+}
+
+# As a system's daemon makes its own.
+chmod 711 "$TOAMI_DIR"
+"$toami" vif add /alice rate=100mbit >/dev/null
+"$toami" vif add /srv >/dev/null
+
+# Nothing is his yet.
+refuses 77 'belongs to user 0, not to user 65534' vif ls
+refuses 77 'belongs to user 0, not to user 65534' run -v /alice true
+
+"$toami" vif set /alice owner=65534 quota=children:4,depth:2,queue:100kb
+refuses 77 'VIF /alice is not for user 65534 to change' vif set /alice rate=1gbit
+refuses 77 'VIF /alice is not for user 65534 to change' vif rm /alice
+refuses 77 'VIF /alice is not for user 65534 to change' vif mv /alice /bob
+refuses 77 "VIF / is not user 65534's" vif add /mine
+refuses 77 "VIF /srv is not user 65534's" vif add /srv/mine
+refuses 77 "VIF /srv is not user 65534's" run -v /srv true
+refuses 77 'only user 0 and root may' down
+as "$toami" vif add /alice/web weight=2 limit=60kb >/dev/null
+as "$toami" vif add /alice/db/x >/dev/null
+as "$toami" vif set /alice/db prio=1
+as "$toami" vif mv /alice/db /alice/base
+expect 2 "$("$toami" vif show --json /alice/web | sed -n 's/.*"weight": \([0-9]*\).*/\1/p')" "he rules below"
+refuses 77 'no more than 2 levels deep' vif add /alice/base/x/y
+refuses 77 'would hold 110kb, more than its quota of 100kb' vif set /alice/base limit=50kb
+as "$toami" vif add /alice/four >/dev/null
+refuses 77 'no more than 4 VIFs below it, and has 4' vif add /alice/five
+refuses 77 "VIF / is not user 65534's" vif mv /alice/four /four
+as "$toami" vif rm /alice/four
+# A file is refused as a whole.
+printf 'vif set /alice/web weight=7\nvif set /alice rate=1gbit\n' >"$work/file"
+chmod 755 "$work"
+chmod 644 "$work/file"
+refuses 77 'line 2: VIF /alice is not for user 65534' load "$work/file"
+expect 2 "$("$toami" vif show --json /alice/web | sed -n 's/.*"weight": \([0-9]*\).*/\1/p')" "nothing of it was done"
+
+# His programs join there, talk to others, and are his to move.
+start /srv nc -lk -p 7000
+as "$toami" run -v /alice/web -- nc -lk -p 7001 >"$work/his.log" 2>&1 &
+started="$started $!"
+until_ok on /srv nc -z alice 7001
+echo "ok: a server of his answers"
+until_ok as "$toami" run -v /alice -- nc -z srv 7000
+echo "ok: he reaches others"
+pid=$("$toami" vif show --json /alice/web | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
+as "$toami" vif attach /alice/base/x "$pid" >/dev/null
+refuses 77 "VIF /srv is not user 65534's" vif attach /srv "$pid"
+other=$("$toami" vif show --json /srv | sed -n 's/.*"pid": \([0-9]*\).*/\1/p' | head -n 1)
+refuses 77 "VIF /srv is not user 65534's" vif attach /alice/web "$other"
+# Root moves whom it wants.
+"$toami" vif attach /srv "$pid" >/dev/null
+
+# What was given is taken back.
+"$toami" vif set /alice owner=none
+refuses 77 'belongs to user 0' vif add /alice/more

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# toami run --stack kernel: programs that are not hooked, with the same network.
+. "$(dirname "$0")/lib.sh"
+need curl
+if ! command -v gcc >/dev/null; then
+	echo "skipped: gcc is not installed"
+	exit 77
+fi
+
+kernel() {
+	vif=$1
+	shift
+	"$toami" run --stack kernel -v "$vif" -- "$@"
+}
+
+port_gone() {
+	until_ok sh -c "[ \"\$('$toami' port ls -j)\" = '[]' ]"
+}
+
+expect "lo toami0" "$(kernel /k ls /proc/sys/net/ipv4/conf | grep -v -e all -e default | xargs)" \
+	"its only interface"
+port_gone
+expect "nameserver 10.77.0.1" "$(kernel /k head -n 1 /etc/resolv.conf)" "its resolver"
+expect 3 "$(kernel /k sh -c 'exit 3' || echo $?)" "its exit code"
+port_gone
+
+# Both directions, by name.
+start /web python3 -m http.server --bind :: 8000
+until_ok on /c curl -s -o /dev/null http://web:8000/
+expect 200 "$(kernel /k curl -s -o /dev/null -w '%{http_code}' http://web:8000/)" \
+	"the kernel's curl asks a hooked server"
+expect 200 "$(kernel /k curl -6 -s -o /dev/null -w '%{http_code}' http://web:8000/)" \
+	"likewise over IPv6"
+log=$work/server.log
+"$toami" run --stack kernel -v /k -- python3 -m http.server --bind :: 8001 >"$log" 2>&1 &
+started="$started $!"
+until_ok on /c curl -s -o /dev/null http://k:8001/
+expect 200 "$(on /c curl -s -o /dev/null -w '%{http_code}' http://k:8001/)" \
+	"a hooked curl asks the kernel's server"
+expect 200 "$(kernel /k curl -s -o /dev/null -w '%{http_code}' http://localhost:8001/)" \
+	"a second program joins the first"
+expect "[toami0]" "$("$toami" vif ls /k | awk 'END { print $3 }')" "vif ls shows the port"
+kill $!
+wait $! 2>/dev/null || true
+port_gone
+
+# A daemon that outlives the program that was started keeps its network.
+kernel /k sh -c 'sleep 3 >/dev/null 2>&1 & exit 0'
+expect toami0 "$("$toami" port ls -j | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["name"])')" \
+	"the port stays for a child"
+port_gone
+echo "ok: and goes with it"
+
+# A static program, which cannot be hooked.
+cat >"$work/client.c" <<'EOF'
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(8000) };
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	char text[16] = "";
+
+	to.sin_addr.s_addr = inet_addr(argv[argc - 1]);
+	if (connect(s, (struct sockaddr *)&to, sizeof(to)) ||
+	    write(s, "GET / HTTP/1.0\r\n\r\n", 18) != 18 || read(s, text, 12) != 12)
+		return 1;
+	puts(text);
+	return 0;
+}
+EOF
+gcc -static -o "$work/client" "$work/client.c"
+expect 126 "$(on /k "$work/client" 10.77.0.3 2>/dev/null || echo $?)" "a static program, hooked"
+expect "HTTP/1.0 200" "$(kernel /k "$work/client" "$(vif_field /web address)")" "and here"
+port_gone
+
+expect ok "$(on /sh sh -c "'$toami' run --stack kernel -v /k -- sh -c 'curl -s -o /dev/null http://web:8000/ && echo ok'")" \
+	"from a shell that is hooked"
+expect 64 "$("$toami" run --stack none true 2>/dev/null || echo $?)" "a stack that is none"
+expect_nothing_left
