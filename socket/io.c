@@ -3,6 +3,7 @@
  * io.h. */
 #include "socket/io.h"
 #include "base/sys.h"
+#include "socket/errqueue.h"
 #include "socket/open.h"
 #include "socket/wait.h"
 
@@ -32,6 +33,7 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	     struct io_note *note)
 {
 	struct sock *s = sock_peek(t, fd);
+	long n;
 
 	if (!s)
 		return SOCKET_PASS;
@@ -45,7 +47,10 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			if (err)
 				return err;
 		}
-		return tcp_io_send(t, fd, c, flags);
+		n = tcp_io_send(t, fd, c, flags);
+		if (n > 0 && (flags & MSG_ZEROCOPY))
+			errqueue_sent(t, fd);
+		return n;
 	}
 	return udp_io_send(t, fd, c, flags, note);
 }
@@ -55,16 +60,22 @@ long io_recvmsg(struct socket_thread *t, long fd, struct msghdr *msg,
 {
 	struct io_note note = { .name = msg->msg_name,
 				.namelen = &msg->msg_namelen };
+	struct sock *s = sock_peek(t, fd);
 	struct cursor c;
 	int err = cursor_many(&c, msg->msg_iov, msg->msg_iovlen);
 	long n;
 
 	if (err)
 		return err;
+	if (s && (flags & MSG_ERRQUEUE) && s->proto == STACK_TCP)
+		return errqueue_recv(t, fd, msg);
 	n = io_recv(t, fd, &c, flags, &note);
 	if (n >= 0) {
 		msg->msg_flags = note.flags;
-		msg->msg_controllen = 0;
+		if (s->inq)
+			errqueue_inq(t, fd, msg);
+		else
+			msg->msg_controllen = 0;
 	}
 	return n;
 }

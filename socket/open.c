@@ -184,6 +184,7 @@ static int adopt(struct work *w, struct socket_thread *t,
 	s->recv_timeout_ns = listener->recv_timeout_ns;
 	s->send_timeout_ns = listener->send_timeout_ns;
 	s->linger_s = listener->linger_s;
+	s->zerocopy = listener->zerocopy;
 	atomic_store(&s->nonblock, nonblock);
 	conn_own(&w->stack, c, ix, s->vif);
 	work_refresh(w, s);

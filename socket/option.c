@@ -61,7 +61,7 @@ static bool harmless(long level, long name)
 		       name == SO_BUSY_POLL || name == SO_OOBINLINE ||
 		       name == SO_MARK || name == SO_RCVBUFFORCE ||
 		       name == SO_SNDBUFFORCE || name == SO_DONTROUTE ||
-		       name == SO_TIMESTAMP || name == SO_ZEROCOPY;
+		       name == SO_TIMESTAMP;
 	case IPPROTO_TCP:
 		return name == TCP_WINDOW_CLAMP ||
 		       name == TCP_THIN_LINEAR_TIMEOUTS;
@@ -152,6 +152,12 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 	}
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(w, s, val, len);
+	if (level == IPPROTO_TCP && name == TCP_INQ) {
+		if (v != 0 && v != 1)
+			return -EINVAL;
+		s->inq = v;
+		return 0;
+	}
 	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
 		return set_fastopen_key(w, s, val, len);
 	if (level != SOL_SOCKET)
@@ -164,6 +170,11 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 		return 0;
 	case SO_REUSEPORT:
 		s->reuseport = v;
+		return 0;
+	case SO_ZEROCOPY:
+		if (v != 0 && v != 1)
+			return -EINVAL;
+		s->zerocopy = v;
 		return 0;
 	case SO_RCVTIMEO:
 	case SO_SNDTIMEO:
@@ -301,6 +312,9 @@ static long get_socket(struct work *w, struct sock *s, long name,
 	case SO_REUSEPORT:
 		u->v = s->reuseport;
 		return sizeof(int);
+	case SO_ZEROCOPY:
+		u->v = s->zerocopy;
+		return sizeof(int);
 	case SO_RCVTIMEO:
 		u->tv = ns_timeval(s->recv_timeout_ns);
 		return sizeof(u->tv);
@@ -332,6 +346,10 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 	}
 	if (level == IPPROTO_TCP && name == TCP_INFO)
 		return tcp_info(&w->stack, s->conn, u->info, sizeof(u->info));
+	if (level == IPPROTO_TCP && name == TCP_INQ) {
+		u->v = s->inq;
+		return sizeof(int);
+	}
 	/* Neither CUBIC nor NewReno has any. */
 	if (level == IPPROTO_TCP && name == TCP_CC_INFO)
 		return GET_NOTHING;

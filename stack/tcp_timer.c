@@ -100,6 +100,7 @@ static bool persist_timer(struct stack *st, struct conn *c)
 	if (room) {
 		/* Silly or corked: it has waited long enough. */
 		c->flags |= CONN_PUSH_ALL;
+		c->snd_push = c->snd_end;
 		tcp_output(st, c, false);
 		if (c->snd_nxt == c->snd_una && unsent) {
 			int n = tcp_send_data(
