@@ -310,7 +310,9 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		addr = s->inet6 && !ip_is_v4(&addr)
 			       ? (struct ip_addr){ .b = { [15] = 1 } }
 			       : ip_from_v4(be32(INADDR_LOOPBACK));
-	if (s->connecting) {
+	if (tcp_deferred(&w.stack, s->conn)) {
+		err = -EISCONN;
+	} else if (s->connecting) {
 		uint32_t ready = conn_ready(&w.stack, s->conn);
 
 		if (!(ready & (STACK_OUT | STACK_ERR | STACK_HUP))) {

@@ -277,7 +277,7 @@ static chunk_ix fill_chunks(struct arena *a, struct cursor *c, size_t bytes,
  * error.
  */
 static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
-		      struct cursor *c, uint32_t room, bool more)
+		      struct cursor *c, uint32_t room, long flags)
 {
 	uint32_t entry = descriptor_get(t, fd);
 	struct cursor begin = *c;
@@ -299,7 +299,9 @@ static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
 	if (err)
 		goto undo;
 	tcp_append_chunks(&w.stack, s->conn, chunks);
-	tcp_push(&w.stack, s->conn, more || c->left);
+	if (unlikely(flags & MSG_EOR) && !c->left)
+		tcp_end_record(&w.stack, s->conn);
+	tcp_push(&w.stack, s->conn, (flags & MSG_MORE) || c->left);
 	work_refresh(&w, s);
 	work_end(&w);
 	return (long)got;
@@ -312,7 +314,7 @@ undo:
 
 /* Copies under the lock. Returns the bytes, or an error. */
 static long send_little(struct socket_thread *t, long fd, struct cursor *c,
-			bool more, bool urgent)
+			long flags)
 {
 	struct work w;
 	struct sock *s;
@@ -335,9 +337,11 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 			if (got < n)
 				break;
 		}
-		if (urgent && !c->left)
+		if (unlikely(flags & MSG_OOB) && !c->left)
 			tcp_send_urgent(&w.stack, s->conn);
-		tcp_push(&w.stack, s->conn, more);
+		if (unlikely(flags & MSG_EOR) && !c->left)
+			tcp_end_record(&w.stack, s->conn);
+		tcp_push(&w.stack, s->conn, flags & MSG_MORE);
 	}
 	work_refresh(&w, s);
 	work_end(&w);
@@ -381,9 +385,9 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 
 		if (c->left >= BULK_MIN && room >= BULK_MIN &&
 		    !(flags & MSG_OOB))
-			n = send_bulk(t, fd, s, c, room, more);
+			n = send_bulk(t, fd, s, c, room, flags);
 		if (!n)
-			n = send_little(t, fd, c, more, flags & MSG_OOB);
+			n = send_little(t, fd, c, flags);
 		if (n < 0 && n != -EAGAIN)
 			return done ? (long)done : broken_pipe(flags, n);
 		if (n > 0)

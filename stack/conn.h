@@ -219,6 +219,7 @@ struct conn {
 	uint32_t rcv_adv;    /* right edge of the window as told */
 	uint32_t rcv_queued; /* bytes readable */
 	uint32_t rcvbuf;
+	uint32_t rcv_most; /* window told at most so far: grows with data */
 	frame_ix rcv_first, rcv_last;
 	frame_ix ooo_first, ooo_last;
 	uint32_t ooo_frames;

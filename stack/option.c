@@ -90,6 +90,9 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 		return 0;
 	case CONN_RCVBUF:
 		c->rcvbuf = buffer_bytes(v);
+		/* Asked for: no need to learn what the peer sends. */
+		if (c->proto == STACK_TCP && c->rcv_most)
+			c->rcv_most = c->rcvbuf;
 		c->locked |= BUFFER_RECV;
 		return 0;
 	case CONN_RCVLOWAT:

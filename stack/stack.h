@@ -298,6 +298,9 @@ void tcp_append_chunks(struct stack *st, conn_ix c, chunk_ix first);
  * congestion and Nagle allow. @more: MSG_MORE */
 void tcp_push(struct stack *st, conn_ix c, bool more);
 
+/* tcp_end_record - what follows shares no segment with what is queued */
+void tcp_end_record(struct stack *st, conn_ix c);
+
 /* tcp_send_urgent - marks the last byte appended as urgent (RFC 6093) */
 void tcp_send_urgent(struct stack *st, conn_ix c);
 

@@ -150,7 +150,10 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 		amiss |= duplicate(st, c, in, moved);
 	if (likely(c->recovery == TCP_OPEN) && acked) {
 		c->dupacks = 0;
-		tcp_cc_acked(st, c, acked, h.rtt_us);
+		/* What was reported earlier has counted for nothing yet, and
+		 * does not now: Linux. */
+		tcp_cc_acked(st, c, h.delivered ? h.delivered : acked,
+			     h.rtt_us);
 		if (unlikely(c->cwnd > c->sndbuf / 2))
 			tcp_sndbuf_grow(st, c);
 	}

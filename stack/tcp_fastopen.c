@@ -175,7 +175,11 @@ void tcp_fastopen_established(struct stack *st, struct conn *c,
 	left = min_u32(left, c->snd_wnd);
 	n = left ? tcp_send_data(st, c, c->snd_nxt, left, false) : 0;
 	if (n > 0) {
+		uint32_t small = c->snd_small;
+
 		tcp_sent(st, c, (uint32_t)n, false);
+		/* It is no reason for Nagle to hold others back. */
+		c->snd_small = small;
 		c->total_retrans++;
 	}
 }

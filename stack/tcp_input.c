@@ -335,6 +335,7 @@ static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 		return false;
 	c->state = CONN_ESTABLISHED;
 	count(st, Tcp_CurrEstab);
+	c->delivered = 1;
 	c->snd_una = in->ack;
 	/* A SYN's window is never scaled, not even when both opened at once. */
 	c->snd_wnd = in->window << (in->flags & TCP_SYN ? 0 : c->snd_wscale);
@@ -408,7 +409,7 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 		if ((c->flags & CONN_ORPHAN) && in->bytes &&
 		    seq_gt(in->seq + in->bytes, c->rcv_nxt)) {
 			count(st, TcpExt_TCPAbortOnData);
-			tcp_send_reset(st, c);
+			tcp_reply_reset(st, p, in);
 			tcp_done(st, c);
 			goto drop;
 		}

@@ -147,9 +147,15 @@ static void note_use(struct conn *c)
 	}
 }
 
+static bool invites(const struct conn *c, uint32_t times)
+{
+	return (uint64_t)(c->snd_end - c->snd_nxt) * times < c->notsent_lowat;
+}
+
 void tcp_output(struct stack *st, struct conn *c, bool more)
 {
-	bool fin;
+	/* Too much was unsent for a writer (TCP_NOTSENT_LOWAT)? */
+	bool fin, waiting = !invites(c, 2);
 	int n;
 
 	if (unlikely(c->fastopen & FO_DEFER)) {
@@ -196,6 +202,8 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	if (c->snd_nxt == c->snd_end)
 		c->flags &= ~CONN_PUSH_ALL;
 	note_use(c);
+	if (unlikely(waiting) && invites(c, 2))
+		conn_event(st, c, STACK_OUT);
 	if (c->rtx_at || tcp_fin_sent(c))
 		return;
 	if (c->snd_nxt != c->snd_una) {

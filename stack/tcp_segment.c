@@ -143,6 +143,7 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 		window = min_u32(c->rcv_adv - c->rcv_nxt, 65535);
 	else
 		c->rcv_adv = c->rcv_nxt + window;
+	c->rcv_most = max_u32(window, c->rcv_most);
 	if (answer)
 		ack_told(c);
 	flags = tcp_ecn_syn_flags(st, c, answer);
@@ -200,7 +201,8 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		f->gso_bytes = (uint16_t)mss;
 	}
 	/* Linux tells the reader at the end of each super-segment, too. */
-	if (got && (seq + got == c->snd_push || got > c->mss))
+	if (got && (seq + got == c->snd_push || got < bytes ||
+		    (got > c->mss && seq == c->snd_nxt)))
 		flags |= TCP_PSH;
 	if (fin)
 		flags |= TCP_FIN;

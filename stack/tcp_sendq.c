@@ -16,6 +16,20 @@
 #include "stack/undo.h"
 #include "base/mem.h"
 
+/*
+ * In chunk.batch, which means nothing while a chunk lives: a record ends with
+ * the chunk (MSG_EOR), and no segment goes beyond.
+ */
+#define END_OF_RECORD 1u
+
+void tcp_end_record(struct stack *st, conn_ix ix)
+{
+	struct conn *c = conn_at(st, ix);
+
+	if (c->snd_tail)
+		chunk_at(st->arena, c->snd_tail)->batch = END_OF_RECORD;
+}
+
 uint32_t tcp_room(const struct conn *c)
 {
 	uint32_t queued = load_u32(&c->snd_queued);
@@ -52,6 +66,7 @@ static void link_chunk(struct stack *st, struct conn *c, chunk_ix k)
 	else
 		c->snd_head = k;
 	c->snd_tail = k;
+	chunk_at(st->arena, k)->batch = 0;
 	if (!c->cur) {
 		c->cur = k;
 		c->cur_off = chunk_at(st->arena, k)->start;
@@ -74,7 +89,7 @@ uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
 
 		if (c->snd_tail)
 			k = chunk_at(st->arena, c->snd_tail);
-		if (!k || k->end == CHUNK_BYTES) {
+		if (!k || k->end == CHUNK_BYTES || k->batch == END_OF_RECORD) {
 			chunk_ix fresh = chunk_alloc(st->arena);
 
 			if (!fresh)
@@ -166,6 +181,9 @@ uint32_t tcp_sendq_attach(struct stack *st, struct conn *c, uint32_t seq,
 			break;
 		}
 		done += n;
+		if (unlikely(h->batch == END_OF_RECORD) && n &&
+		    off + n == h->end)
+			break;
 		k = h->next;
 		if (k)
 			off = chunk_at(st->arena, k)->start;

@@ -53,6 +53,7 @@ static void start_over(struct stack *st, struct conn *c)
 		  CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK | CONN_TS |
 		  CONN_SACK | CONN_WSCALE);
 	c->watch = 0;
+	c->rcv_most = 0;
 	c->delivered = 0;
 	c->backoff = 0;
 	c->retries = 0;
