@@ -143,7 +143,7 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 		window = min_u32(c->rcv_adv - c->rcv_nxt, 65535);
 	else
 		c->rcv_adv = c->rcv_nxt + window;
-	c->rcv_most = max_u32(window, c->rcv_most);
+	c->rcv_most = max_u32(window + 2u * tcp_advertised_mss(c), c->rcv_most);
 	if (answer)
 		ack_told(c);
 	flags = tcp_ecn_syn_flags(st, c, answer);
