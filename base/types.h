@@ -101,4 +101,11 @@ static inline struct ip_addr ip_from_v4(uint32_t addr)
 	return a;
 }
 
+static inline bool ip_is_loopback(const struct ip_addr *a)
+{
+	if (ip_is_v4(a))
+		return a->b[12] == 127;
+	return !a->d[0] && a->w[2] == 0 && a->w[3] == be32(1);
+}
+
 #endif

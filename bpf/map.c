@@ -90,9 +90,9 @@ void *bpf_map_find(const struct bpf_maps *m, struct bpf_map *map,
 	case TOAMI_ARRAY:
 		return array_value(m, map, array_index(key));
 	case TOAMI_HASH:
-		return hash_find(m, map, key);
+		return map_hash_find(m, map, key);
 	default:
-		return lpm_find(m, map, key);
+		return map_lpm_find(m, map, key);
 	}
 }
 
@@ -113,9 +113,9 @@ long bpf_map_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
 		mem_copy(to, value, map->value_bytes);
 		return 0;
 	case TOAMI_HASH:
-		return hash_set(m, map, key, value, flags);
+		return map_hash_set(m, map, key, value, flags);
 	default:
-		return lpm_set(m, map, key, value, flags);
+		return map_lpm_set(m, map, key, value, flags);
 	}
 }
 
@@ -126,9 +126,9 @@ long bpf_map_delete(const struct bpf_maps *m, struct bpf_map *map,
 	case TOAMI_ARRAY:
 		return -EINVAL;
 	case TOAMI_HASH:
-		return hash_delete(m, map, key);
+		return map_hash_delete(m, map, key);
 	default:
-		return lpm_delete(m, map, key);
+		return map_lpm_delete(m, map, key);
 	}
 }
 
@@ -138,12 +138,12 @@ void *bpf_map_next(const struct bpf_maps *m, struct bpf_map *map,
 	*key = NULL;
 	if (map->type == TOAMI_ARRAY)
 		return array_value(m, map, (*cursor)++);
-	return hash_next(m, map, cursor, key);
+	return map_hash_next(m, map, cursor, key);
 }
 
 void bpf_map_repair(const struct bpf_maps *m, struct bpf_map *map)
 {
 	if (map->type != TOAMI_ARRAY && atomic_load(&map->writers))
-		hash_repair(m, map);
+		map_hash_repair(m, map);
 	atomic_store(&map->writers, 0);
 }

@@ -102,8 +102,8 @@ static uint32_t walk(const struct bpf_maps *m, const struct bpf_map *map,
 	return 0;
 }
 
-void *hash_find(const struct bpf_maps *m, const struct bpf_map *map,
-		const void *key)
+void *map_hash_find(const struct bpf_maps *m, const struct bpf_map *map,
+		    const void *key)
 {
 	uint32_t hash = hash_of(map, key), before;
 	const struct bucket *b = bucket_of(m, map, hash);
@@ -173,8 +173,8 @@ static long insert(const struct bpf_maps *m, struct bpf_map *map,
 	return 0;
 }
 
-long hash_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
-	      const void *value, uint64_t flags)
+long map_hash_set(const struct bpf_maps *m, struct bpf_map *map,
+		  const void *key, const void *value, uint64_t flags)
 {
 	uint32_t hash = hash_of(map, key), ix, before;
 	struct bucket *b = bucket_of(m, map, hash);
@@ -200,7 +200,8 @@ long hash_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
 	return err;
 }
 
-long hash_delete(const struct bpf_maps *m, struct bpf_map *map, const void *key)
+long map_hash_delete(const struct bpf_maps *m, struct bpf_map *map,
+		     const void *key)
 {
 	struct slot_table pool = pool_of(m, map);
 	uint32_t hash = hash_of(map, key), ix, before, next;
@@ -226,8 +227,8 @@ long hash_delete(const struct bpf_maps *m, struct bpf_map *map, const void *key)
 	return ix ? 0 : -ENOENT;
 }
 
-void *hash_next(const struct bpf_maps *m, const struct bpf_map *map,
-		uint32_t *cursor, const void **key)
+void *map_hash_next(const struct bpf_maps *m, const struct bpf_map *map,
+		    uint32_t *cursor, const void **key)
 {
 	struct slot_table pool = pool_of(m, map);
 	uint32_t end = slot_end(&pool);
@@ -280,7 +281,7 @@ static bool element_live(void *arg, uint32_t ix)
  * Chains are whole at any instruction: an element has its hash before it is
  * linked, and loses it after. What is in no chain was in the hands of the dead.
  */
-void hash_repair(const struct bpf_maps *m, struct bpf_map *map)
+void map_hash_repair(const struct bpf_maps *m, struct bpf_map *map)
 {
 	struct slot_table pool = pool_of(m, map);
 	struct repair r = { m, map };

@@ -26,20 +26,21 @@ struct element {
 	unsigned char key[];
 };
 
-void *hash_find(const struct bpf_maps *m, const struct bpf_map *map,
-		const void *key);
-long hash_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
-	      const void *value, uint64_t flags);
-long hash_delete(const struct bpf_maps *m, struct bpf_map *map,
-		 const void *key);
-void *hash_next(const struct bpf_maps *m, const struct bpf_map *map,
-		uint32_t *cursor, const void **key);
-void hash_repair(const struct bpf_maps *m, struct bpf_map *map);
+void *map_hash_find(const struct bpf_maps *m, const struct bpf_map *map,
+		    const void *key);
+long map_hash_set(const struct bpf_maps *m, struct bpf_map *map,
+		  const void *key, const void *value, uint64_t flags);
+long map_hash_delete(const struct bpf_maps *m, struct bpf_map *map,
+		     const void *key);
+void *map_hash_next(const struct bpf_maps *m, const struct bpf_map *map,
+		    uint32_t *cursor, const void **key);
+void map_hash_repair(const struct bpf_maps *m, struct bpf_map *map);
 
-void *lpm_find(const struct bpf_maps *m, const struct bpf_map *map,
-	       const void *key);
-long lpm_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
-	     const void *value, uint64_t flags);
-long lpm_delete(const struct bpf_maps *m, struct bpf_map *map, const void *key);
+void *map_lpm_find(const struct bpf_maps *m, const struct bpf_map *map,
+		   const void *key);
+long map_lpm_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
+		 const void *value, uint64_t flags);
+long map_lpm_delete(const struct bpf_maps *m, struct bpf_map *map,
+		    const void *key);
 
 #endif

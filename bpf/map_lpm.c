@@ -37,8 +37,8 @@ static uint32_t bits_of(const void *key)
 	return ((const struct word32 *)key)->v;
 }
 
-void *lpm_find(const struct bpf_maps *m, const struct bpf_map *map,
-	       const void *key)
+void *map_lpm_find(const struct bpf_maps *m, const struct bpf_map *map,
+		   const void *key)
 {
 	uint32_t most = min_u32(bits_of(key), bits_max(map));
 	struct toami_prefix6 copy;
@@ -55,7 +55,7 @@ void *lpm_find(const struct bpf_maps *m, const struct bpf_map *map,
 
 			set &= ~(UINT64_C(1) << top);
 			cut(map, key, 64 * (uint32_t)word + top, &copy);
-			value = hash_find(m, map, &copy);
+			value = map_hash_find(m, map, &copy);
 			if (value)
 				return value;
 		}
@@ -63,8 +63,8 @@ void *lpm_find(const struct bpf_maps *m, const struct bpf_map *map,
 	return NULL;
 }
 
-long lpm_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
-	     const void *value, uint64_t flags)
+long map_lpm_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
+		 const void *value, uint64_t flags)
 {
 	uint32_t bits = bits_of(key);
 	struct toami_prefix6 copy;
@@ -74,15 +74,16 @@ long lpm_set(const struct bpf_maps *m, struct bpf_map *map, const void *key,
 	cut(map, key, bits, &copy);
 	/* Before the key: a length too many does no harm. */
 	atomic_fetch_or(&map->lengths[bits / 64], UINT64_C(1) << bits % 64);
-	return hash_set(m, map, &copy, value, flags);
+	return map_hash_set(m, map, &copy, value, flags);
 }
 
-long lpm_delete(const struct bpf_maps *m, struct bpf_map *map, const void *key)
+long map_lpm_delete(const struct bpf_maps *m, struct bpf_map *map,
+		    const void *key)
 {
 	struct toami_prefix6 copy;
 
 	if (bits_of(key) > bits_max(map))
 		return -EINVAL;
 	cut(map, key, bits_of(key), &copy);
-	return hash_delete(m, map, &copy);
+	return map_hash_delete(m, map, &copy);
 }

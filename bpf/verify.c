@@ -24,7 +24,13 @@
 
 #define PLACES_MAX 60000
 
-int refuse(struct verifier *v, const char *format, ...)
+/*
+ * A round is compared with so many before it, to see whether the loop goes on
+ * for ever. One with a longer period is found out by the steps it takes.
+ */
+#define ROUNDS_MAX 64
+
+int verify_refuse(struct verifier *v, const char *format, ...)
 {
 	va_list args;
 
@@ -81,7 +87,7 @@ static void end_way(struct verifier *v)
 /* A place that was compared often and seldom ended a way only costs time. */
 static bool is_useless(const struct place *p)
 {
-	return p->misses > 3 * p->hits + 16 && !p->ways;
+	return p->misses > 8 * p->hits + 512 && !p->ways;
 }
 
 static void drop_place(struct verifier *v, struct place **link)
@@ -101,13 +107,18 @@ static void drop_place(struct verifier *v, struct place **link)
 static int note_place(struct verifier *v)
 {
 	struct place **link = &v->at[v->pc], *p;
+	int rounds = 0;
 
-	while ((p = *link)) {
+	state_bury(v, &v->cur, v->pc);
+	if (v->head[v->pc])
+		state_settle(&v->cur);
+	while ((p = *link) && rounds < ROUNDS_MAX) {
+		rounds += p->ways != 0;
 		if (p->ways) {
 			if (state_covers(v, &p->state, &v->cur, v->pc, true))
-				return refuse(v,
-					      "a loop that never ends: a round "
-					      "leaves everything as it was");
+				return verify_refuse(
+					v, "a loop that never ends: a round "
+					   "leaves everything as it was");
 		} else if (state_covers(v, &p->state, &v->cur, v->pc, false)) {
 			p->hits++;
 			return 1;
@@ -119,10 +130,10 @@ static int note_place(struct verifier *v)
 			link = &p->next;
 	}
 	if (v->places == PLACES_MAX)
-		return refuse(v, "too many ways through the program");
+		return verify_refuse(v, "too many ways through the program");
 	p = place_new(v);
 	if (!p)
-		return refuse(v, "out of memory");
+		return verify_refuse(v, "out of memory");
 	v->places++;
 	p->ways = 1;
 	p->next = v->at[v->pc];
@@ -158,7 +169,7 @@ static int follow_condition(struct verifier *v, const struct bpf_insn *i)
 
 	err = state_save(&before, &v->cur);
 	if (err)
-		return refuse(v, "out of memory");
+		return verify_refuse(v, "out of memory");
 	taken = verify_condition(v, &v->cur, i, true);
 	if (taken == 1) {
 		err = wait_here(v, to);
@@ -169,7 +180,7 @@ static int follow_condition(struct verifier *v, const struct bpf_insn *i)
 		err = state_load(&v->cur, &before);
 	state_fini(&before);
 	if (err)
-		return err == -ENOMEM ? refuse(v, "out of memory") : err;
+		return err == -ENOMEM ? verify_refuse(v, "out of memory") : err;
 	straight = verify_condition(v, &v->cur, i, false);
 	if (straight < 0)
 		return straight;
@@ -191,12 +202,12 @@ static int leave_function(struct verifier *v)
 		if (!r0)
 			return -EACCES;
 		if (r0->kind != KIND_NUMBER)
-			return refuse(v, "returns %s", kind_name(r0));
+			return verify_refuse(v, "returns %s", kind_name(r0));
 		end_way(v);
 		return 1;
 	}
 	if (r0->kind == KIND_STACK && r0->frame == v->cur.frames - 1)
-		return refuse(v, "returns a pointer to its own stack");
+		return verify_refuse(v, "returns a pointer to its own stack");
 	to = v->cur.frame[v->cur.frames - 2];
 	to->reg[0] = *r0;
 	v->pc = top->return_to;
@@ -270,10 +281,10 @@ static int follow(struct verifier *v)
 		}
 		since++;
 		if (++v->report->steps > BPF_STEPS_MAX)
-			return refuse(v,
-				      "too complex: more than %d steps to "
-				      "follow every way",
-				      BPF_STEPS_MAX);
+			return verify_refuse(v,
+					     "too complex: more than %d steps "
+					     "to follow every way",
+					     BPF_STEPS_MAX);
 		end = step(v);
 	}
 	return end < 0 ? end : 0;
@@ -285,7 +296,7 @@ static int follow_all(struct verifier *v)
 	struct reg *r1;
 
 	if (err)
-		return refuse(v, "out of memory");
+		return verify_refuse(v, "out of memory");
 	v->cur.window = WINDOW_MIN;
 	r1 = &state_top(&v->cur)->reg[1];
 	reg_const(r1, 0);
@@ -304,7 +315,7 @@ static int follow_all(struct verifier *v)
 		err = state_load(&v->cur, &p->state);
 		place_free(p);
 		if (err)
-			return refuse(v, "out of memory");
+			return verify_refuse(v, "out of memory");
 	}
 }
 
@@ -326,11 +337,14 @@ int bpf_verify(const struct bpf_insn *insns, uint32_t count,
 	v->report = report;
 	v->fault = fault;
 	err = verify_shape(v);
+	if (!err)
+		v->pc = 0;
 	if (!err && bpf_cost(insns, count, report))
-		err = refuse(v, "functions call each other in a circle");
+		err = verify_refuse(v, "functions call each other in a circle");
 	if (!err && report->entry_cost > BPF_RUN_BUDGET)
-		err = refuse(v, "a run may take %u steps: %u is the limit",
-			     report->entry_cost, BPF_RUN_BUDGET);
+		err = verify_refuse(v,
+				    "a run may take %u steps: %u is the limit",
+				    report->entry_cost, BPF_RUN_BUDGET);
 	if (!err)
 		err = follow_all(v);
 	for (uint32_t pc = 0; pc < BPF_INSNS_MAX; pc++)

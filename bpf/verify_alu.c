@@ -28,7 +28,7 @@ struct reg *reg_read(struct verifier *v, uint8_t number)
 	struct reg *r = &state_top(&v->cur)->reg[number];
 
 	if (r->kind == KIND_NONE) {
-		refuse(v, "r%u has no value here", number);
+		verify_refuse(v, "r%u has no value here", number);
 		return NULL;
 	}
 	return r;
@@ -92,8 +92,9 @@ static int move(struct verifier *v, const struct bpf_insn *i)
 		return -1;
 	if (reg_is_pointer(src)) {
 		if (!wide || i->off)
-			return refuse(v, "r%u is %s: a part of it is no number",
-				      i->src, kind_name(src));
+			return verify_refuse(
+				v, "r%u is %s: a part of it is no number",
+				i->src, kind_name(src));
 		*dst = *src;
 		return 0;
 	}
@@ -153,6 +154,25 @@ static bool keeps_relation(const struct reg *r, bool wide, int64_t by)
 	return wide || sum <= UINT32_MAX;
 }
 
+/* A number that fits into 32 bits is the same after << 32 and >> 32. */
+static void keep_shifted(struct reg *dst, const struct reg *from, uint8_t op,
+			 bool wide, const struct reg *by)
+{
+	if (!wide || !reg_is_const(by) || by->umin != 32)
+		return;
+	if (op == BPF_LSH && from->umax <= UINT32_MAX) {
+		dst->shifted.id = from->id;
+		dst->shifted.off = from->off;
+		dst->shifted.range = from->range;
+		dst->shifted.is_size = from->is_size;
+	} else if (op == BPF_RSH) {
+		dst->id = from->shifted.id;
+		dst->off = from->shifted.off;
+		dst->range = from->shifted.range;
+		dst->is_size = from->shifted.is_size;
+	}
+}
+
 static void compute(struct reg *dst, const struct bpf_insn *i,
 		    const struct reg *src)
 {
@@ -173,6 +193,7 @@ static void compute(struct reg *dst, const struct bpf_insn *i,
 		keep = keeps_relation(&from, wide, by);
 	}
 	reg_alu(op, wide, i->off == 1, dst, src);
+	keep_shifted(dst, &from, op, wide, src);
 	if (keep) {
 		dst->id = from.id;
 		dst->off = (int32_t)(from.off + by);
@@ -204,8 +225,8 @@ static int shift_pointer(struct verifier *v, struct reg *p, int64_t by)
 
 	if (by < -OFFSET_MAX || by > OFFSET_MAX || off < -OFFSET_MAX ||
 	    off > OFFSET_MAX)
-		return refuse(v, "moves %s by %lld", kind_name(p),
-			      (long long)by);
+		return verify_refuse(v, "moves %s by %lld", kind_name(p),
+				     (long long)by);
 	p->off = (int32_t)off;
 	return 0;
 }
@@ -230,12 +251,12 @@ static int add_variable(struct verifier *v, struct reg *p, struct reg *n,
 	struct reg part = *p, base;
 
 	if (p->kind == KIND_CONTEXT)
-		return refuse(v, "moves the program's argument");
+		return verify_refuse(v, "moves the program's argument");
 	if (n->smin < -OFFSET_MAX || n->smax > OFFSET_MAX)
-		return refuse(v,
-			      "moves %s by a number that is not bounded: "
-			      "compare it first",
-			      kind_name(p));
+		return verify_refuse(v,
+				     "moves %s by a number that is not "
+				     "bounded: compare it first",
+				     kind_name(p));
 	if (op == BPF_ADD && p->kind == KIND_PACKET && !has_variable(p) &&
 	    n->smin >= 0 && !n->is_size) {
 		need_id(v, n);
@@ -248,7 +269,7 @@ static int add_variable(struct verifier *v, struct reg *p, struct reg *n,
 	part.kind = KIND_NUMBER;
 	reg_alu(op, true, false, &part, n);
 	if (part.smin < -OFFSET_MAX || part.smax > OFFSET_MAX)
-		return refuse(v, "moves %s too far", kind_name(p));
+		return verify_refuse(v, "moves %s too far", kind_name(p));
 	set_variable(p, &part);
 	if (p->kind == KIND_PACKET) {
 		p->id = ++v->next_id;
@@ -267,17 +288,17 @@ static int move_pointer(struct verifier *v, struct reg *p, struct reg *n,
 	case KIND_VALUE:
 		break;
 	case KIND_VALUE_OR_NULL:
-		return refuse(v, "moves %s: compare it with NULL first",
-			      kind_name(p));
+		return verify_refuse(v, "moves %s: compare it with NULL first",
+				     kind_name(p));
 	default:
-		return refuse(v, "moves %s", kind_name(p));
+		return verify_refuse(v, "moves %s", kind_name(p));
 	}
 	if (reg_is_const(n)) {
 		int64_t by = (int64_t)n->umin;
 
 		if (by < -OFFSET_MAX || by > OFFSET_MAX)
-			return refuse(v, "moves %s by %lld", kind_name(p),
-				      (long long)by);
+			return verify_refuse(v, "moves %s by %lld",
+					     kind_name(p), (long long)by);
 		return shift_pointer(v, p, op == BPF_ADD ? by : -by);
 	}
 	return add_variable(v, p, n, op);
@@ -314,8 +335,8 @@ static int distance(struct verifier *v, struct reg *dst, const struct reg *src)
 		}
 	} else if (dst->kind != src->kind ||
 		   (dst->kind != KIND_VALUE && dst->kind != KIND_STACK)) {
-		return refuse(v, "subtracts %s from %s", kind_name(src),
-			      kind_name(dst));
+		return verify_refuse(v, "subtracts %s from %s", kind_name(src),
+				     kind_name(dst));
 	}
 	*dst = d;
 	return 0;
@@ -329,17 +350,19 @@ static int pointer_alu(struct verifier *v, const struct bpf_insn *i,
 	struct reg copy;
 
 	if (!wide || (op != BPF_ADD && op != BPF_SUB))
-		return refuse(v, "computes with %s as if it were a number",
-			      kind_name(reg_is_pointer(dst) ? dst : src));
+		return verify_refuse(
+			v, "computes with %s as if it were a number",
+			kind_name(reg_is_pointer(dst) ? dst : src));
 	if (reg_is_pointer(dst) && reg_is_pointer(src)) {
 		if (op == BPF_ADD)
-			return refuse(v, "adds two pointers");
+			return verify_refuse(v, "adds two pointers");
 		return distance(v, dst, src);
 	}
 	if (reg_is_pointer(dst))
 		return move_pointer(v, dst, src, op);
 	if (op == BPF_SUB)
-		return refuse(v, "subtracts %s from a number", kind_name(src));
+		return verify_refuse(v, "subtracts %s from a number",
+				     kind_name(src));
 	/* A number plus a pointer: the result is in the number's place. */
 	copy = *src;
 	{
@@ -364,9 +387,9 @@ int verify_alu(struct verifier *v, const struct bpf_insn *i)
 		return -1;
 	if (op == BPF_NEG || op == BPF_END) {
 		if (reg_is_pointer(dst))
-			return refuse(v,
-				      "computes with %s as if it were a number",
-				      kind_name(dst));
+			return verify_refuse(
+				v, "computes with %s as if it were a number",
+				kind_name(dst));
 		if (op == BPF_END) {
 			byte_order(dst, i);
 			return 0;

@@ -8,12 +8,13 @@ static int check_size(struct verifier *v, const struct reg *memory,
 		      const struct reg *size, bool write)
 {
 	if (size->kind != KIND_NUMBER)
-		return refuse(v, "a size is %s", kind_name(size));
+		return verify_refuse(v, "a size is %s", kind_name(size));
 	if (size->umax > BPF_COPY_MAX)
-		return refuse(v,
-			      "a size may be as large as %llu: %d is the "
-			      "limit; compare it first",
-			      (unsigned long long)size->umax, BPF_COPY_MAX);
+		return verify_refuse(v,
+				     "a size may be as large as %llu: %d is "
+				     "the limit; compare it first",
+				     (unsigned long long)size->umax,
+				     BPF_COPY_MAX);
 	if (!write || reg_is_const(size))
 		return verify_bytes(v, memory, size->umax, write);
 	/* All of it must be ours; what is surely written is readable after. */
@@ -24,8 +25,9 @@ static int check_size(struct verifier *v, const struct reg *memory,
 		last.smax += (int64_t)size->umax;
 		last.umax = UINT64_MAX;
 		if (last.smax + last.off > 0)
-			return refuse(v, "%llu bytes reach beyond the stack",
-				      (unsigned long long)size->umax);
+			return verify_refuse(
+				v, "%llu bytes reach beyond the stack",
+				(unsigned long long)size->umax);
 		last.smax -= 1;
 		err = size->umax ? verify_bytes(v, &last, 1, true) : 0;
 		if (err || !size->umin)
@@ -51,30 +53,31 @@ static int check_argument(struct verifier *v, const struct bpf_prototype *p,
 	switch ((enum bpf_arg)p->arg[n]) {
 	case BPF_ARG_PACKET:
 		if (r->kind != KIND_CONTEXT || r->off)
-			return refuse(v,
-				      "argument %d of %s is %s, not the "
-				      "program's argument",
-				      n + 1, p->name, kind_name(r));
+			return verify_refuse(v,
+					     "argument %d of %s is %s, not the "
+					     "program's argument",
+					     n + 1, p->name, kind_name(r));
 		return 0;
 	case BPF_ARG_MAP:
 		if (r->kind != KIND_MAP)
-			return refuse(v, "argument %d of %s is %s, not a map",
-				      n + 1, p->name, kind_name(r));
+			return verify_refuse(
+				v, "argument %d of %s is %s, not a map", n + 1,
+				p->name, kind_name(r));
 		*map = r;
 		return 0;
 	case BPF_ARG_KEY:
 		return verify_bytes(v, r, m->key_bytes, false);
 	case BPF_ARG_VALUE:
 		if (m->read_only)
-			return refuse(v, "writes to %s, which is constant",
-				      m->name);
+			return verify_refuse(
+				v, "writes to %s, which is constant", m->name);
 		return verify_bytes(v, r, m->value_bytes, false);
 	case BPF_ARG_NUMBER:
 	case BPF_ARG_SIZE:
 		if (r->kind != KIND_NUMBER)
-			return refuse(v,
-				      "argument %d of %s is %s, not a number",
-				      n + 1, p->name, kind_name(r));
+			return verify_refuse(
+				v, "argument %d of %s is %s, not a number",
+				n + 1, p->name, kind_name(r));
 		return 0;
 	case BPF_ARG_FROM:
 	case BPF_ARG_TO: {
@@ -122,10 +125,11 @@ int verify_local_call(struct verifier *v, const struct bpf_insn *i)
 	struct frame_state *from = state_top(&v->cur), *to;
 
 	if (v->cur.frames == BPF_FRAMES_MAX)
-		return refuse(v, "functions call each other more than %d deep",
-			      BPF_FRAMES_MAX);
+		return verify_refuse(
+			v, "functions call each other more than %d deep",
+			BPF_FRAMES_MAX);
 	if (state_push_frame(&v->cur, v->pc + 1))
-		return refuse(v, "out of memory");
+		return verify_refuse(v, "out of memory");
 	to = state_top(&v->cur);
 	for (int r = 1; r <= 5; r++)
 		to->reg[r] = from->reg[r];

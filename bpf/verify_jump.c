@@ -261,6 +261,41 @@ static void size_condition(struct state *s, uint8_t op, const struct reg *a,
 	}
 }
 
+/* Can a pointer into the packet, and its end, be as @op has them? */
+static bool size_possible(const struct state *s, uint8_t op,
+			  const struct reg *a, const struct reg *b)
+{
+	int64_t proven;
+
+	if (a->kind == KIND_PACKET_END) {
+		const struct reg *t = a;
+
+		a = b;
+		b = t;
+		op = mirror(op);
+	}
+	if (a->kind != KIND_PACKET || b->kind != KIND_PACKET_END || a->smin < 0)
+		return true;
+	/* 0: nothing is. */
+	proven = a->range;
+	if (!a->id)
+		proven = tnum_is_const(a->bits) && !a->bits.value ? s->window
+								  : 0;
+	switch (op) {
+	case BPF_JLE:
+	case BPF_JEQ:
+		return a->smin + a->off <= WINDOW_MAX;
+	case BPF_JLT:
+		return a->smin + a->off < WINDOW_MAX;
+	case BPF_JGT:
+		return !proven || a->off > proven;
+	case BPF_JGE:
+		return !proven || a->off >= proven;
+	default:
+		return true;
+	}
+}
+
 struct resolved {
 	uint32_t id;
 	bool null;
@@ -292,8 +327,8 @@ static int pointer_condition(struct verifier *v, struct state *s, uint8_t op,
 	bool equality = op == BPF_JEQ || op == BPF_JNE;
 
 	if (!wide)
-		return refuse(v, "compares a part of %s",
-			      kind_name(reg_is_pointer(a) ? a : b));
+		return verify_refuse(v, "compares a part of %s",
+				     kind_name(reg_is_pointer(a) ? a : b));
 	if (equality && (is_zero(a) || is_zero(b))) {
 		const struct reg *p = is_zero(a) ? b : a;
 		struct resolved x = { p->id, op == BPF_JEQ };
@@ -305,12 +340,15 @@ static int pointer_condition(struct verifier *v, struct state *s, uint8_t op,
 	}
 	if ((a->kind == KIND_PACKET || a->kind == KIND_PACKET_END) &&
 	    (b->kind == KIND_PACKET || b->kind == KIND_PACKET_END)) {
+		if (!size_possible(s, op, a, b))
+			return 0;
 		size_condition(s, op, a, b);
 		return 1;
 	}
 	if (a->kind == b->kind && a->kind != KIND_VALUE_OR_NULL)
 		return 1;
-	return refuse(v, "compares %s with %s", kind_name(a), kind_name(b));
+	return verify_refuse(v, "compares %s with %s", kind_name(a),
+			     kind_name(b));
 }
 
 int verify_condition(struct verifier *v, struct state *s,
@@ -328,12 +366,13 @@ int verify_condition(struct verifier *v, struct state *s,
 		reg_const(&constant,
 			  wide ? (uint64_t)(int64_t)i->imm : (uint32_t)i->imm);
 	if (a->kind == KIND_NONE || b->kind == KIND_NONE)
-		return refuse(v, "r%u has no value here",
-			      a->kind == KIND_NONE ? i->dst : i->src);
+		return verify_refuse(v, "r%u has no value here",
+				     a->kind == KIND_NONE ? i->dst : i->src);
 	if (reg_is_pointer(a) || reg_is_pointer(b)) {
 		if (op == BPF_JSET)
-			return refuse(v, "compares bits of %s",
-				      kind_name(reg_is_pointer(a) ? a : b));
+			return verify_refuse(v, "compares bits of %s",
+					     kind_name(reg_is_pointer(a) ? a
+									 : b));
 		return pointer_condition(v, s, taken ? op : inverse(op), wide,
 					 a, b);
 	}

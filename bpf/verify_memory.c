@@ -67,7 +67,7 @@ static int load_context(struct verifier *v, const struct reg *r,
 		reg_truncate(to, bytes);
 		return 0;
 	}
-	return refuse(
+	return verify_refuse(
 		v,
 		"reads %u bytes at offset %lld of its argument: no such field",
 		bytes, (long long)at);
@@ -90,13 +90,13 @@ static uint32_t byte_of(int64_t off)
 static int check_stack(struct verifier *v, struct extent e, uint64_t bytes)
 {
 	if (e.min < -BPF_STACK_BYTES || e.max + (int64_t)bytes > 0)
-		return refuse(v,
-			      "%llu bytes at %lld of the stack: it has %d, "
-			      "below its end",
-			      (unsigned long long)bytes,
-			      (long long)(e.min < -BPF_STACK_BYTES ? e.min
-								   : e.max),
-			      BPF_STACK_BYTES);
+		return verify_refuse(
+			v,
+			"%llu bytes at %lld of the stack: it has %d, below its "
+			"end",
+			(unsigned long long)bytes,
+			(long long)(e.min < -BPF_STACK_BYTES ? e.min : e.max),
+			BPF_STACK_BYTES);
 	return 0;
 }
 
@@ -161,15 +161,15 @@ static int check_written(struct verifier *v, const struct frame_state *f,
 						       : BYTE_NONE;
 
 		if (kind == BYTE_NONE)
-			return refuse(v,
-				      "reads the stack at %lld, which was "
-				      "never written",
-				      (long long)off);
+			return verify_refuse(v,
+					     "reads the stack at %lld, which "
+					     "was never written",
+					     (long long)off);
 		if (kind == BYTE_SPILL && s->spill.kind != KIND_NUMBER)
-			return refuse(v,
-				      "reads a saved pointer at %lld of the "
-				      "stack as bytes",
-				      (long long)off);
+			return verify_refuse(v,
+					     "reads a saved pointer at %lld of "
+					     "the stack as bytes",
+					     (long long)off);
 		if (kind != BYTE_ZERO)
 			*zero = false;
 	}
@@ -218,8 +218,9 @@ static int store_stack(struct verifier *v, const struct reg *r,
 		struct slot *s;
 
 		if (value->kind == KIND_STACK && value->frame > r->frame)
-			return refuse(v, "keeps a pointer to a function's "
-					 "stack beyond its end");
+			return verify_refuse(v,
+					     "keeps a pointer to a function's "
+					     "stack beyond its end");
 		grow(f, e.min);
 		s = &f->slot[slot_of(e.min)];
 		if (reg_is_const(value) && !value->umin) {
@@ -234,10 +235,10 @@ static int store_stack(struct verifier *v, const struct reg *r,
 		return 0;
 	}
 	if (reg_is_pointer(value))
-		return refuse(v,
-			      "saves %s at %lld of the stack: eight bytes at a "
-			      "multiple of eight would do",
-			      kind_name(value), (long long)e.min);
+		return verify_refuse(v,
+				     "saves %s at %lld of the stack: eight "
+				     "bytes at a multiple of eight would do",
+				     kind_name(value), (long long)e.min);
 	if (e.min == e.max)
 		mark_bytes(f, e.min, bytes,
 			   reg_is_const(value) && !value->umin ? BYTE_ZERO
@@ -260,15 +261,16 @@ static int check_packet(struct verifier *v, const struct reg *r, int64_t off,
 	if (!r->id)
 		proven = variable ? 0 : v->cur.window;
 	if (r->smin < 0 || r->smin + first < 0)
-		return refuse(v, "%llu bytes before the packet",
-			      (unsigned long long)bytes);
+		return verify_refuse(v, "%llu bytes before the packet",
+				     (unsigned long long)bytes);
 	if (behind > proven)
-		return refuse(v,
-			      "%llu bytes at offset %s%lld of the packet: only "
-			      "%lld are known to be there; compare with "
-			      "data_end or window first",
-			      (unsigned long long)bytes, variable ? "n + " : "",
-			      (long long)first, (long long)proven);
+		return verify_refuse(v,
+				     "%llu bytes at offset %s%lld of the "
+				     "packet: only %lld are known to be there; "
+				     "compare with data_end or window first",
+				     (unsigned long long)bytes,
+				     variable ? "n + " : "", (long long)first,
+				     (long long)proven);
 	return 0;
 }
 
@@ -279,14 +281,15 @@ static int check_value(struct verifier *v, const struct reg *r, int64_t off,
 	struct extent e = extent_of(r, off);
 
 	if (write && m->read_only)
-		return refuse(v, "writes to %s, which is constant", m->name);
+		return verify_refuse(v, "writes to %s, which is constant",
+				     m->name);
 	if (e.min < 0 || e.max + (int64_t)bytes > m->value_bytes)
-		return refuse(v,
-			      "%llu bytes at offset %lld of a value of %s, "
-			      "which has %u",
-			      (unsigned long long)bytes,
-			      (long long)(e.min < 0 ? e.min : e.max), m->name,
-			      m->value_bytes);
+		return verify_refuse(v,
+				     "%llu bytes at offset %lld of a value of "
+				     "%s, which has %u",
+				     (unsigned long long)bytes,
+				     (long long)(e.min < 0 ? e.min : e.max),
+				     m->name, m->value_bytes);
 	return 0;
 }
 
@@ -300,11 +303,11 @@ static int check_object(struct verifier *v, const struct reg *r, int64_t off,
 	case KIND_VALUE:
 		return check_value(v, r, off, bytes, write);
 	case KIND_VALUE_OR_NULL:
-		return refuse(v, "uses %s: compare it with NULL first",
-			      kind_name(r));
+		return verify_refuse(v, "uses %s: compare it with NULL first",
+				     kind_name(r));
 	default:
-		return refuse(v, "%s through %s", write ? "writes" : "reads",
-			      kind_name(r));
+		return verify_refuse(v, "%s through %s",
+				     write ? "writes" : "reads", kind_name(r));
 	}
 }
 
@@ -382,13 +385,13 @@ int verify_store(struct verifier *v, const struct bpf_insn *i)
 	if (dst->kind == KIND_STACK)
 		return store_stack(v, dst, i, value);
 	if (reg_is_pointer(value))
-		return refuse(v, "stores %s where others would read it",
-			      kind_name(value));
+		return verify_refuse(v, "stores %s where others would read it",
+				     kind_name(value));
 	if (dst->kind == KIND_CONTEXT) {
 		if (dst->off + i->off != offsetof(struct toami_packet, mark) ||
 		    bytes != 4)
-			return refuse(v, "writes to its argument: only mark "
-					 "may be written");
+			return verify_refuse(v, "writes to its argument: only "
+						"mark may be written");
 		return 0;
 	}
 	return check_object(v, dst, i->off, bytes, true);
@@ -411,24 +414,25 @@ int verify_atomic(struct verifier *v, const struct bpf_insn *i)
 	if (!dst || !src)
 		return -1;
 	if (src->kind != KIND_NUMBER)
-		return refuse(v, "atomic operation with %s", kind_name(src));
+		return verify_refuse(v, "atomic operation with %s",
+				     kind_name(src));
 	if (i->imm == BPF_CMPXCHG) {
 		struct reg *r0 = reg_read(v, 0);
 
 		if (!r0)
 			return -1;
 		if (r0->kind != KIND_NUMBER)
-			return refuse(v, "atomic operation with %s",
-				      kind_name(r0));
+			return verify_refuse(v, "atomic operation with %s",
+					     kind_name(r0));
 	}
 	if (dst->kind != KIND_STACK && dst->kind != KIND_VALUE)
-		return refuse(v,
-			      "atomic operation through %s: only values of "
-			      "maps and the stack have them",
-			      kind_name(dst));
+		return verify_refuse(v,
+				     "atomic operation through %s: only values "
+				     "of maps and the stack have them",
+				     kind_name(dst));
 	if (!is_aligned(dst, i->off, bytes))
-		return refuse(v, "atomic operation on %u bytes not aligned",
-			      bytes);
+		return verify_refuse(
+			v, "atomic operation on %u bytes not aligned", bytes);
 	if (dst->kind == KIND_STACK) {
 		struct extent e = extent_of(dst, i->off);
 		struct frame_state *f = v->cur.frame[dst->frame];
@@ -468,8 +472,8 @@ int verify_constant(struct verifier *v, const struct bpf_insn *i)
 		if (v->maps[i->imm].type != TOAMI_ARRAY ||
 		    v->maps[i->imm].entries != 1 ||
 		    high >= v->maps[i->imm].value_bytes)
-			return refuse(v, "%s has no value at %u",
-				      v->maps[i->imm].name, high);
+			return verify_refuse(v, "%s has no value at %u",
+					     v->maps[i->imm].name, high);
 		reg_const(dst, 0);
 		dst->kind = KIND_VALUE;
 		dst->map = (uint8_t)i->imm;

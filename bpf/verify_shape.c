@@ -15,33 +15,35 @@ static int check_alu(struct verifier *v, const struct bpf_insn *i)
 	uint8_t op = BPF_OP(i->code);
 
 	if (op > BPF_END)
-		return refuse(v, "unknown instruction 0x%02x", i->code);
+		return verify_refuse(v, "unknown instruction 0x%02x", i->code);
 	if (op == BPF_END) {
 		if (i->imm != 16 && i->imm != 32 && i->imm != 64)
-			return refuse(v, "byte order of %d bits", i->imm);
+			return verify_refuse(v, "byte order of %d bits",
+					     i->imm);
 		if ((wide && by_reg) || i->src || i->off)
-			return refuse(v, "reserved fields are not zero");
+			return verify_refuse(v, "reserved fields are not zero");
 		return 0;
 	}
 	if (op == BPF_NEG) {
 		if (by_reg || i->src || i->off || i->imm)
-			return refuse(v, "reserved fields are not zero");
+			return verify_refuse(v, "reserved fields are not zero");
 		return 0;
 	}
 	if (by_reg ? i->imm : i->src)
-		return refuse(v, "reserved fields are not zero");
+		return verify_refuse(v, "reserved fields are not zero");
 	if (op == BPF_MOV && by_reg) {
 		if (i->off && i->off != 8 && i->off != 16 &&
 		    !(wide && i->off == 32))
-			return refuse(v, "sign extension from %d bits", i->off);
+			return verify_refuse(v, "sign extension from %d bits",
+					     i->off);
 	} else if (op == BPF_DIV || op == BPF_MOD) {
 		if (i->off != 0 && i->off != 1)
-			return refuse(v, "reserved fields are not zero");
+			return verify_refuse(v, "reserved fields are not zero");
 	} else if (i->off) {
-		return refuse(v, "reserved fields are not zero");
+		return verify_refuse(v, "reserved fields are not zero");
 	}
 	if ((op == BPF_DIV || op == BPF_MOD) && !by_reg && !i->imm)
-		return refuse(v, "division by zero");
+		return verify_refuse(v, "division by zero");
 	return 0;
 }
 
@@ -73,11 +75,12 @@ static int check_memory(struct verifier *v, const struct bpf_insn *i)
 		case BPF_CMPXCHG:
 			return 0;
 		default:
-			return refuse(v, "unknown atomic operation 0x%02x",
-				      (unsigned int)i->imm);
+			return verify_refuse(v,
+					     "unknown atomic operation 0x%02x",
+					     (unsigned int)i->imm);
 		}
 	}
-	return refuse(
+	return verify_refuse(
 		v,
 		"unknown instruction 0x%02x, or reserved fields are not zero",
 		i->code);
@@ -88,29 +91,30 @@ static int check_wide(struct verifier *v, const struct bpf_insn *i)
 	const struct bpf_insn *second = i + 1;
 
 	if (!bpf_insn_wide(i))
-		return refuse(v,
-			      BPF_MODE(i->code) == BPF_ABS ||
-					      BPF_MODE(i->code) == BPF_IND
-				      ? "loads of the classic kind (0x%02x) "
-					"are not supported: use pointers"
-				      : "unknown instruction 0x%02x",
-			      i->code);
+		return verify_refuse(
+			v,
+			BPF_MODE(i->code) == BPF_ABS ||
+					BPF_MODE(i->code) == BPF_IND
+				? "loads of the classic kind (0x%02x) are not "
+				  "supported: use pointers"
+				: "unknown instruction 0x%02x",
+			i->code);
 	if (v->pc + 1 == v->count || second->code || second->dst ||
 	    second->src || second->off || i->off)
-		return refuse(v, "half of a 64-bit constant is missing");
+		return verify_refuse(v, "half of a 64-bit constant is missing");
 	switch (i->src) {
 	case BPF_CONST:
 		return 0;
 	case BPF_MAP:
 	case BPF_MAP_VALUE:
 		if ((uint32_t)i->imm >= v->map_count)
-			return refuse(v, "there is no map %d", i->imm);
+			return verify_refuse(v, "there is no map %d", i->imm);
 		if (i->src == BPF_MAP && second->imm)
-			return refuse(v, "reserved fields are not zero");
+			return verify_refuse(v, "reserved fields are not zero");
 		return 0;
 	default:
-		return refuse(v, "constants of kind %u are not supported",
-			      i->src);
+		return verify_refuse(
+			v, "constants of kind %u are not supported", i->src);
 	}
 }
 
@@ -121,26 +125,29 @@ static int check_jump(struct verifier *v, const struct bpf_insn *i)
 	uint8_t op = BPF_OP(i->code);
 
 	if (op > BPF_JSLE)
-		return refuse(v, "unknown instruction 0x%02x", i->code);
+		return verify_refuse(v, "unknown instruction 0x%02x", i->code);
 	if (op == BPF_CALL || op == BPF_EXIT || op == BPF_JA) {
 		if (by_reg || i->dst || (op != BPF_JA && narrow))
-			return refuse(v, "unknown instruction 0x%02x", i->code);
+			return verify_refuse(v, "unknown instruction 0x%02x",
+					     i->code);
 		if (op == BPF_EXIT && (i->src || i->off || i->imm))
-			return refuse(v, "reserved fields are not zero");
+			return verify_refuse(v, "reserved fields are not zero");
 		if (op == BPF_JA && (i->src || (narrow ? i->off : i->imm)))
-			return refuse(v, "reserved fields are not zero");
+			return verify_refuse(v, "reserved fields are not zero");
 		if (op == BPF_CALL && i->off)
-			return refuse(v, "reserved fields are not zero");
+			return verify_refuse(v, "reserved fields are not zero");
 		if (op == BPF_CALL && i->src != BPF_CALL_HELPER &&
 		    i->src != BPF_CALL_LOCAL)
-			return refuse(v, "calls of kind %u are not supported",
-				      i->src);
+			return verify_refuse(
+				v, "calls of kind %u are not supported",
+				i->src);
 		if (bpf_insn_is_helper(i) && !bpf_prototype(i->imm))
-			return refuse(v, "there is no helper %d", i->imm);
+			return verify_refuse(v, "there is no helper %d",
+					     i->imm);
 		return 0;
 	}
 	if (by_reg ? i->imm : i->src)
-		return refuse(v, "reserved fields are not zero");
+		return verify_refuse(v, "reserved fields are not zero");
 	return 0;
 }
 
@@ -155,9 +162,9 @@ static bool writes_dst(const struct bpf_insn *i)
 static int check_insn(struct verifier *v, const struct bpf_insn *i)
 {
 	if (i->dst >= BPF_REGS || (i->src >= BPF_REGS && !bpf_insn_wide(i)))
-		return refuse(v, "there is no such register");
+		return verify_refuse(v, "there is no such register");
 	if (writes_dst(i) && i->dst == BPF_FP)
-		return refuse(v, "r10 is read only");
+		return verify_refuse(v, "r10 is read only");
 	switch (BPF_CLASS(i->code)) {
 	case BPF_ALU:
 	case BPF_ALU64:
@@ -193,8 +200,8 @@ static int find_functions(struct verifier *v, const bool *second)
 		if (second[v->pc] || !bpf_insn_is_local_call(&v->insns[v->pc]))
 			continue;
 		if (!find_target(v, v->pc, &to) || second[to])
-			return refuse(v,
-				      "calls a function outside the program");
+			return verify_refuse(
+				v, "calls a function outside the program");
 		begins[to] = true;
 	}
 	for (v->pc = 0; v->pc < v->count; v->pc++) {
@@ -217,9 +224,11 @@ static int find_targets(struct verifier *v, const bool *second)
 			next++;
 		if (bpf_insn_is_jump(i)) {
 			if (!find_target(v, v->pc, &to) || second[to])
-				return refuse(v, "jumps out of the program");
+				return verify_refuse(
+					v, "jumps out of the program");
 			if (v->function[to] != v->function[v->pc])
-				return refuse(v, "jumps into another function");
+				return verify_refuse(
+					v, "jumps into another function");
 			v->target[to] = true;
 			if (to <= v->pc)
 				v->head[to] = true;
@@ -227,7 +236,8 @@ static int find_targets(struct verifier *v, const bool *second)
 		if (bpf_insn_is_exit(i) || bpf_insn_is_ja(i))
 			continue;
 		if (next >= v->count || v->function[next] != v->function[v->pc])
-			return refuse(v, "runs off the end of a function");
+			return verify_refuse(v,
+					     "runs off the end of a function");
 	}
 	return 0;
 }
@@ -320,9 +330,10 @@ int verify_shape(struct verifier *v)
 
 	v->pc = 0;
 	if (!v->count)
-		return refuse(v, "the program is empty");
+		return verify_refuse(v, "the program is empty");
 	if (v->count > BPF_INSNS_MAX)
-		return refuse(v, "more than %d instructions", BPF_INSNS_MAX);
+		return verify_refuse(v, "more than %d instructions",
+				     BPF_INSNS_MAX);
 	for (v->pc = 0; v->pc < v->count; v->pc++) {
 		const struct bpf_insn *i = &v->insns[v->pc];
 

@@ -160,15 +160,20 @@ static int decide(struct applicant *a, struct attach_request *q, size_t bytes,
 			*c = '?';
 	if (daemon_admits(a->attach->listener.daemon, &a->peer, why))
 		return -EACCES;
+	/* No VIF: not to be a member, but to read what capturing members write.
+	 */
+	if (!*q->vif)
+		return 0;
 	return join(a, q, reply, why);
 }
 
 static void answer(struct applicant *a, const struct attach_reply *reply)
 {
 	struct daemon *d = a->attach->listener.daemon;
+	const int fds[2] = { d->memfd, d->code_fd };
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(2 * sizeof(int))];
 	} control = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)reply, sizeof(*reply) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -178,8 +183,8 @@ static void answer(struct applicant *a, const struct attach_reply *reply)
 		msg.msg_controllen = sizeof(control.space);
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &d->memfd, sizeof(int));
+		control.header.cmsg_len = CMSG_LEN(sizeof(fds));
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
 	}
 	/* One packet into an empty socket: it fits, or nobody is there any
 	 * more. */

@@ -17,6 +17,7 @@ struct call {
 	const struct peer *peer;
 	const json_t *request;
 	struct refusal *why;
+	struct session *session; /* session.h; may be NULL */
 	char *text; /* the result as text, where a verb has it so; owned */
 };
 
@@ -53,6 +54,15 @@ json_t *do_load(struct call *c);
 json_t *do_vif_mv(struct call *c);
 json_t *do_vif_attach(struct call *c);
 json_t *do_vif_detach(struct call *c);
+json_t *do_capture(struct call *c);
+json_t *do_watch(struct call *c);
+json_t *do_metrics(struct call *c);
 json_t *do_run_prepare(struct call *c);
+
+/* --- sockets_verb.c, counters_verb.c
+ * ------------------------------------------------------------
+ */
+json_t *do_ss(struct call *c);
+json_t *do_nstat(struct call *c);
 
 #endif

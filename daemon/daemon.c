@@ -12,6 +12,7 @@
  * closed: a client that has asked for the end and sees its connection close may
  * start a new daemon at once.
  */
+#include "daemon/programs.h"
 #include "daemon/daemon.h"
 #include "daemon/attach.h"
 #include "daemon/control.h"
@@ -19,6 +20,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
+#include "daemon/metrics.h"
 #include "daemon/ports.h"
 #include "daemon/settings.h"
 #include "daemon/transient.h"
@@ -133,6 +135,8 @@ static int open_loop(struct daemon *d, struct refusal *why)
 	signal(SIGPIPE, SIG_IGN);
 	/* Dates are meant: not 50 us later to save a wake-up. */
 	prctl(PR_SET_TIMERSLACK, 1);
+	/* Whoever keeps time for others goes before them, where it may. */
+	setpriority(PRIO_PROCESS, 0, -10);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
@@ -176,9 +180,12 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 		return NULL;
 	}
 	d->options = options;
-	d->lock_fd = d->memfd = d->signals.fd = d->loop.epfd = -1;
+	d->lock_fd = d->memfd = d->code_fd = d->signals.fd = d->loop.epfd = -1;
 	if (read_subnets(d, why) || take_dir(d, why) || make_fabric(d, why) ||
 	    open_loop(d, why) || hosts_gateway(d, why))
+		goto fail;
+	d->programs = programs_new(d, why);
+	if (!d->programs)
 		goto fail;
 	d->settings = settings_new(d);
 	d->transient = transient_new(d);
@@ -205,6 +212,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 	if (d->attach)
 		d->control = control_new(d, why);
 	if (d->control)
+		d->metrics = metrics_new(d, options->metrics, why);
+	if (d->metrics)
 		return d;
 fail:
 	daemon_free(d);
@@ -241,9 +250,11 @@ void daemon_free(struct daemon *d)
 			hosts_down(d);
 		socket_down(&d->thread);
 	}
+	metrics_free(d->metrics);
 	dns_service_free(d->dns);
 	members_free(d->members);
 	settings_free(d->settings);
+	programs_free(d->programs);
 	transient_free(d->transient);
 	loop_close(&d->loop, &d->signals);
 	if (d->lock_fd >= 0)
@@ -252,6 +263,8 @@ void daemon_free(struct daemon *d)
 	loop_fini(&d->loop);
 	if (d->memfd >= 0)
 		close(d->memfd);
+	if (d->code_fd >= 0)
+		close(d->code_fd);
 	fabric_unmap(f);
 	free(d);
 }

@@ -114,6 +114,12 @@ const struct prop prop_table[PROPS] = {
 				 "/etc/toami/count.o",
 				 1,
 				 { TEXT_PART } },
+	[PROP_ID_FLOW] = { "flow",
+			   "of what the VIF above sends, what belongs here: a "
+			   "pcap expression",
+			   "'tcp port 443'",
+			   1,
+			   { TEXT_PART } },
 	[PROP_ID_SAMPLE] = { "sample",
 			     "one frame of so many is reported",
 			     "1000",

@@ -60,6 +60,21 @@ static void answers_bad_requests(void **state)
 	ask(state, "{\"verb\":\"vif.ls\",\"protocol\":2}",
 	    "{\"error\":{\"code\":\"version\",*}}");
 	ask(state, "{\"verb\":\"version\",\"protocol\":2}", "{\"result\":*}");
+	ask(state, "{\"verb\":\"ss\",\"path\":\"/none\"}", "*unknown-vif*");
+	ask(state, "{\"verb\":\"nstat\",\"path\":7}", "*must be a string*");
+}
+
+/* The gateway's own are there from the start. */
+static void lists_sockets_and_counters(void **state)
+{
+	ask(state, "{\"verb\":\"ss\"}",
+	    "{\"result\":{\"sockets\":[[]*\"state\":\"LISTEN\"*\"left_out\":0}"
+	    "}");
+	ask(state, "{\"verb\":\"nstat\"}",
+	    "{\"result\":{\"hosts\":[[][]],\"counters\":{\"Ip\":{"
+	    "\"InReceives\":*");
+	ask(state, "{\"verb\":\"nstat\",\"each\":true}",
+	    "{\"result\":{\"hosts\":[[]{\"vif\":\"/\",*");
 }
 
 static void hands_out_addresses(void **state)
@@ -286,6 +301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_bad_requests, make,
 						drop),
+		cmocka_unit_test_setup_teardown(lists_sockets_and_counters,
+						make, drop),
 		cmocka_unit_test_setup_teardown(hands_out_addresses, make,
 						drop),
 		cmocka_unit_test_setup_teardown(lanes_share, make, drop),

@@ -5,8 +5,8 @@
  *
  * The daemon learns who asks from SO_PEERCRED, never from the request. A
  * process that is a member already (it has called exec) gets its slot back,
- * whatever VIF it names. The reply to success carries the segment's memfd
- * (SCM_RIGHTS).
+ * whatever VIF it names. The reply to success carries the segment's memfd and
+ * that of the programs' code (SCM_RIGHTS).
  */
 #ifndef TOAMI_FABRIC_ATTACH_H
 #define TOAMI_FABRIC_ATTACH_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Making, sealing and mapping the segment; see segment.h. */
 #include "fabric/segment.h"
+#include "fabric/code.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/sys.h"
@@ -178,6 +179,7 @@ void fabric_unmap(struct fabric *f)
 		return;
 	sys_call(SYS_munmap, f->header, f->header->size);
 	f->header = NULL;
+	fabric_code_unmap(f);
 }
 
 host_ix fabric_host_alloc(struct fabric *f, vif_ix vif)

@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   7			  /* moves with any layout change */
+#define FABRIC_ABI   8			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -40,6 +40,9 @@
 enum fabric_table {
 	FABRIC_TABLE_VIF,	 /* struct vif */
 	FABRIC_TABLE_CONTROL,	 /* struct vif_control */
+	FABRIC_TABLE_PROGRAM,	 /* struct bpf_program */
+	FABRIC_TABLE_MAP,	 /* struct bpf_map */
+	FABRIC_TABLE_MAP_MEMORY, /* what maps hold, in pages */
 	FABRIC_TABLE_SCHED,	 /* struct sched: slot 1 */
 	FABRIC_TABLE_CLASS,	 /* struct sched_class: two a VIF */
 	FABRIC_TABLE_NODE,	 /* struct sched_node */
@@ -50,6 +53,7 @@ enum fabric_table {
 	FABRIC_TABLE_SOCK,	 /* struct sock */
 	FABRIC_TABLE_PSET,	 /* struct pset */
 	FABRIC_TABLE_WATCH,	 /* struct watch */
+	FABRIC_TABLE_CAPTURE,	 /* struct capture */
 	FABRIC_TABLES,
 };
 
@@ -178,6 +182,7 @@ struct fabric_header {
 	/* The gate: closed while the daemon puts the fabric in order. A futex.
 	 */
 	_Alignas(CACHE_LINE) _Atomic uint32_t gate;
+	_Atomic uint32_t captures;	/* that are on; vif/capture.h */
 	_Atomic uint32_t ctx_end;	/* one above the highest context used */
 	_Atomic uint32_t host_end;	/* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */
@@ -205,7 +210,8 @@ struct fabric {
 	struct fabric_host *hosts;
 	struct fabric_addr *addrs;
 	struct slot_table table[FABRIC_TABLES];
-	struct arena arena; /* without a cache */
+	struct arena arena;	   /* without a cache */
+	const unsigned char *code; /* of programs, fabric/code.h; or NULL */
 };
 
 /**

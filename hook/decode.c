@@ -143,6 +143,7 @@ static int immediate_size(const struct instruction *in)
 
 bool hook_decode(const uint8_t *p, struct instruction *in)
 {
+	const uint8_t *end = p + INSTRUCTION_MAX;
 	int n;
 
 	*in = (struct instruction){ .index = 4 };
@@ -152,6 +153,9 @@ bool hook_decode(const uint8_t *p, struct instruction *in)
 	else if (!(in->two ? plain2[in->op] : plain1[in->op]))
 		return false;
 	n = immediate_size(in);
+	/* Longer than any: the processor would not take it either. */
+	if (end - p < n)
+		return false;
 	in->imm = number(p, n > 4 ? 4 : n);
 	in->next = p + n;
 	return true;

@@ -47,7 +47,6 @@ static const uint8_t classes[CALLS] = {
 	FD(preadv2),
 	FD(pwritev2),
 	FD(close),
-	FD(ioctl),
 	FD(fcntl),
 	FD(dup),
 	FD(shutdown),
@@ -68,6 +67,7 @@ static const uint8_t classes[CALLS] = {
 	FD(epoll_wait),
 	FD(lseek),
 
+	OFFER(ioctl),
 	OFFER(socket),
 	OFFER(socketpair),
 	OFFER(poll),

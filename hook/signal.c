@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "hook/hook.h"
 
 #ifndef SA_RESTORER
@@ -325,6 +326,11 @@ void hook_signal(int sig, siginfo_t *info, void *context)
 	if (at >= hook_copy_begin && at < hook_copy_end &&
 	    is_fault(sig, info)) {
 		g[REG_RIP] = (greg_t)hook_copy_fault;
+		return;
+	}
+	if (at >= user_copy_begin && at < user_copy_end &&
+	    is_fault(sig, info)) {
+		g[REG_RIP] = (greg_t)user_copy_fault;
 		return;
 	}
 	if (t->inside) {

@@ -2,9 +2,11 @@
 /* socket_call(): from a system call's number and arguments to what carries it
  * out. */
 #include "base/sys.h"
+#include "base/user.h"
 #include "socket/descriptor.h"
 #include "socket/epoll.h"
 #include "socket/io.h"
+#include "socket/netlink.h"
 #include "socket/open.h"
 #include "socket/option.h"
 #include "socket/poll.h"
@@ -139,7 +141,9 @@ static long call_plain(struct socket_thread *t, const long a[6], bool write)
 	struct cursor c;
 
 	if (!sock_peek(t, a[0]))
-		return SOCKET_PASS;
+		return write && is_route(t, a[0])
+			       ? netlink_call(t, SYS_write, a)
+			       : SOCKET_PASS;
 	/* Unlike recv() of nothing, which waits for something: net/socket.c. */
 	if (!write && !a[2])
 		return 0;
@@ -155,7 +159,11 @@ static long call_vector(struct socket_thread *t, const long a[6], bool write)
 	int err;
 
 	if (!sock_peek(t, a[0]))
-		return SOCKET_PASS;
+		return write && is_route(t, a[0])
+			       ? netlink_call(t, SYS_writev, a)
+			       : SOCKET_PASS;
+	if (a[2] && user_touch((void *)a[1]))
+		return -EFAULT;
 	err = cursor_many(&c, (void *)a[1], (size_t)a[2]);
 	if (err)
 		return err;
@@ -168,8 +176,10 @@ static long call_vector(struct socket_thread *t, const long a[6], bool write)
 /* Calls whose first argument is a socket, when it is one of ours. */
 static long call_socket(struct socket_thread *t, long nr, const long a[6])
 {
+	if (nr == SYS_ioctl && unlikely(netlink_is_ioctl((uint32_t)a[1])))
+		return netlink_ioctl(t, (uint32_t)a[1], (void *)a[2]);
 	if (!sock_peek(t, a[0]))
-		return SOCKET_PASS;
+		return is_route(t, a[0]) ? netlink_call(t, nr, a) : SOCKET_PASS;
 	switch (nr) {
 	case SYS_bind:
 		return open_bind(t, a[0], (void *)a[1], (socklen_t)a[2]);
@@ -228,7 +238,7 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 	case SYS_epoll_wait:
 	case SYS_epoll_pwait:
 		return epoll_wait_until(
-			t, a[0], (void *)a[1], a[2], date_ms(t, (int)a[3]),
+			t, a[0], (void *)a[1], (int)a[2], date_ms(t, (int)a[3]),
 			nr == SYS_epoll_pwait ? (void *)a[4] : NULL, a[5]);
 	case SYS_epoll_pwait2:
 		return epoll_wait_until(t, a[0], (void *)a[1], a[2],

@@ -92,7 +92,7 @@ bool descriptor_ref(struct work *w, proc_ix proc, long fd, uint32_t entry,
 	_Atomic uint32_t *refs;
 	uint32_t n;
 
-	if (!entry || entry == FD_HIDDEN)
+	if (!is_counted(entry))
 		return true;
 	refs = refs_of(w->fabric, entry);
 	n = atomic_load(refs);
@@ -129,7 +129,7 @@ int descriptor_unref(struct socket_thread *t, uint32_t entry)
 	struct work w;
 	int err;
 
-	if (!entry || entry == FD_HIDDEN)
+	if (!is_counted(entry))
 		return 0;
 	if (entry & FABRIC_FD_PSET)
 		return pset_put(t, entry & ~FABRIC_FD_PSET);
@@ -157,9 +157,11 @@ static int change(struct work *w, struct socket_thread *t, long fd,
 		*owed = new;
 		return 1;
 	}
+	if (!is_counted(old))
+		return 0;
 	if (old & FABRIC_FD_PSET)
 		*last = pset_unref(w, old & ~FABRIC_FD_PSET);
-	else if (old)
+	else
 		sock_put(w, sock_at(w->fabric, old));
 	return 0;
 }
@@ -173,7 +175,7 @@ static int change(struct work *w, struct socket_thread *t, long fd,
 static int replace(struct socket_thread *t, long fd, uint32_t new, long from)
 {
 	for (;;) {
-		uint32_t old = descriptor_get(t, fd), owed = 0;
+		uint32_t old = descriptor_raw(t, fd), owed = 0;
 		bool last = false;
 		struct work w;
 		struct sock *s;
@@ -260,7 +262,7 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
 	atomic_store(entry, 0);
 	if (is_sock)
 		sock_put(&w, sock_at(f, e));
-	else if (e && e != FD_HIDDEN)
+	else if (is_counted(e))
 		last = pset_unref(&w, e & ~FABRIC_FD_PSET);
 	work_end(&w);
 	if (last)
@@ -269,7 +271,7 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
 
 long descriptor_close(struct socket_thread *t, long fd)
 {
-	uint32_t entry = descriptor_get(t, fd);
+	uint32_t entry = descriptor_raw(t, fd);
 	int err;
 
 	if (!entry)
@@ -327,7 +329,7 @@ static long copied(struct socket_thread *t, long fd, uint32_t entry, long n)
 
 long descriptor_dup(struct socket_thread *t, long fd)
 {
-	uint32_t entry = descriptor_get(t, fd);
+	uint32_t entry = descriptor_raw(t, fd);
 
 	if (!entry)
 		return SOCKET_PASS;
@@ -339,8 +341,8 @@ long descriptor_dup(struct socket_thread *t, long fd)
 long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 		     long flags)
 {
-	uint32_t entry = descriptor_get(t, from);
-	uint32_t old = descriptor_get(t, to);
+	uint32_t entry = descriptor_raw(t, from);
+	uint32_t old = descriptor_raw(t, to);
 	long n;
 
 	if (!entry && !old)
@@ -366,7 +368,7 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 
 long descriptor_fcntl(struct socket_thread *t, long fd, long cmd, long arg)
 {
-	uint32_t entry = descriptor_get(t, fd);
+	uint32_t entry = descriptor_raw(t, fd);
 	struct sock *s;
 
 	if (!entry)

@@ -14,14 +14,35 @@
 
 /* Entries beside a sock_ix and FABRIC_FD_PSET | pset_ix. */
 #define FD_HIDDEN FABRIC_FD_HIDDEN
+#define FD_ROUTE  (FABRIC_FD_HIDDEN - 1) /* the kernel's, but see netlink.h */
 
-/* descriptor_get - the entry of @fd, 0: the kernel's */
-static inline uint32_t descriptor_get(const struct socket_thread *t, long fd)
+/* is_counted - an entry that stands for a slot with references */
+static inline bool is_counted(uint32_t entry)
+{
+	return entry && entry < FD_ROUTE;
+}
+
+/* descriptor_raw - the entry of @fd as it is */
+static inline uint32_t descriptor_raw(const struct socket_thread *t, long fd)
 {
 	if ((unsigned long)fd >= FABRIC_FD_MAX)
 		return 0;
 	return atomic_load_explicit(&t->process->fabric.procs[t->self].fd[fd],
 				    memory_order_relaxed);
+}
+
+/* is_route - @fd is a NETLINK_ROUTE socket's */
+static inline bool is_route(const struct socket_thread *t, long fd)
+{
+	return descriptor_raw(t, fd) == FD_ROUTE;
+}
+
+/* descriptor_get - the entry of @fd, 0: the kernel's, also to wait on */
+static inline uint32_t descriptor_get(const struct socket_thread *t, long fd)
+{
+	uint32_t e = descriptor_raw(t, fd);
+
+	return unlikely(e == FD_ROUTE) ? 0 : e;
 }
 
 /* descriptor_set - @fd stands for @entry (0: nothing) from now on */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See errqueue.h. */
 #include "socket/errqueue.h"
-#include "base/mem.h"
+#include "socket/control.h"
+#include "socket/io.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
 
@@ -27,31 +28,7 @@ void errqueue_sent(struct socket_thread *t, long fd)
 	work_end(&w);
 }
 
-/* One control message into @msg, whose room it is all for; cut off if short. */
-static void put_control(struct msghdr *msg, int level, int type,
-			const void *data, size_t bytes)
-{
-	struct cmsghdr h = { .cmsg_len = CMSG_LEN(bytes),
-			     .cmsg_level = level,
-			     .cmsg_type = type };
-	size_t room = msg->msg_control ? msg->msg_controllen : 0;
-
-	if (room < sizeof(h)) {
-		msg->msg_flags |= MSG_CTRUNC;
-		msg->msg_controllen = 0;
-		return;
-	}
-	if (h.cmsg_len > room) {
-		msg->msg_flags |= MSG_CTRUNC;
-		h.cmsg_len = room;
-	}
-	mem_copy(msg->msg_control, &h, sizeof(h));
-	mem_copy((uint8_t *)msg->msg_control + CMSG_LEN(0), data,
-		 h.cmsg_len - CMSG_LEN(0));
-	msg->msg_controllen = min_u64(room, CMSG_SPACE(bytes));
-}
-
-long errqueue_recv(struct socket_thread *t, long fd, struct msghdr *msg)
+long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io)
 {
 	struct {
 		struct sock_extended_err err;
@@ -78,14 +55,12 @@ long errqueue_recv(struct socket_thread *t, long fd, struct msghdr *msg)
 		return err;
 	if (inet6)
 		bytes = sizeof(note);
-	msg->msg_flags = MSG_ERRQUEUE;
-	msg->msg_namelen = 0;
-	put_control(msg, inet6 ? SOL_IPV6 : SOL_IP,
-		    inet6 ? IPV6_RECVERR : IP_RECVERR, &note, bytes);
-	return 0;
+	io->flags = MSG_ERRQUEUE;
+	return control_put(&io->control, inet6 ? SOL_IPV6 : SOL_IP,
+			   inet6 ? IPV6_RECVERR : IP_RECVERR, &note, bytes);
 }
 
-void errqueue_inq(struct socket_thread *t, long fd, struct msghdr *msg)
+void errqueue_inq(struct socket_thread *t, long fd, struct control *control)
 {
 	const struct conn *c;
 	struct work w;
@@ -100,5 +75,5 @@ void errqueue_inq(struct socket_thread *t, long fd, struct msghdr *msg)
 	if (!left && (c->flags & CONN_FIN_RCVD))
 		left = 1;
 	work_end(&w);
-	put_control(msg, SOL_TCP, TCP_CM_INQ, &left, sizeof(left));
+	control_put(control, SOL_TCP, TCP_CM_INQ, &left, sizeof(left));
 }

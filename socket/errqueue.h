@@ -10,9 +10,10 @@
 #ifndef TOAMI_SOCKET_ERRQUEUE_H
 #define TOAMI_SOCKET_ERRQUEUE_H
 
-#include <sys/socket.h>
-
 #include "socket/work.h"
+
+struct control;
+struct io_note;
 
 /* In sock.ready: a note waits. Programs see EPOLLERR; no call fails for it. */
 #define SOCK_NOTE 0x10000u
@@ -25,10 +26,10 @@ static inline uint32_t errqueue_ready(const struct sock *s)
 /* errqueue_sent - a send with MSG_ZEROCOPY has been accepted */
 void errqueue_sent(struct socket_thread *t, long fd);
 
-/* errqueue_recv - recvmsg(MSG_ERRQUEUE): 0, or -EAGAIN */
-long errqueue_recv(struct socket_thread *t, long fd, struct msghdr *msg);
+/* errqueue_recv - a stream's recvmsg(MSG_ERRQUEUE): 0, -EAGAIN or -EFAULT */
+long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io);
 
-/* errqueue_inq - after @msg has got data: TCP_CM_INQ, where it is wanted */
-void errqueue_inq(struct socket_thread *t, long fd, struct msghdr *msg);
+/* errqueue_inq - TCP_CM_INQ, after data has been received */
+void errqueue_inq(struct socket_thread *t, long fd, struct control *control);
 
 #endif

@@ -9,14 +9,19 @@
 /* Bytes that pass before those whose frames they were are let send more. */
 #define BUDGET (128u << 10)
 
-/* How long one frame may keep a link busy, and how much of a socket waits. */
+/*
+ * How long one frame may keep a link busy, and how much of a socket waits. TCP
+ * goes on in whatever thread lets its frames go; a program that sends datagrams
+ * has to be woken, on a core that may be busy.
+ */
 #define UNIT_NS	    (2 * NSEC_PER_MSEC)
 #define TCP_HELD_NS (6 * NSEC_PER_MSEC)
-#define UDP_HELD_NS (20 * NSEC_PER_MSEC)
+#define UDP_HELD_NS (50 * NSEC_PER_MSEC)
 
-#define UNIT_MAX 65536
-#define HELD_MIN 4096 /* two full frames: one leaves, one is there */
-#define HELD_MAX (4u << 20)
+#define UNIT_MAX     65536
+#define TCP_HELD_MIN 4096 /* two full frames: one leaves, one is there */
+#define UDP_HELD_MIN 8192
+#define HELD_MAX     (4u << 20)
 
 static const struct slot_table *paces(const struct work *w)
 {
@@ -95,18 +100,26 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 {
 	struct stack_pace *p = pace_at(paces(w), f->pace);
 	struct conn *c = conn_of(w, f->pace);
-	uint64_t bps, unit, limit;
+	struct sched_bounds b;
+	bool udp = c->proto == STACK_UDP;
+	uint64_t unit, limit, least, ns;
 
 	if (likely(p->generation == v->generation &&
 		   atomic_load_explicit(&c->paced, memory_order_relaxed)))
 		return;
-	bps = sched_bottleneck(v, path);
-	if (!bps)
+	b = sched_bounds(v, path);
+	if (!b.rate_bps)
 		return;
-	unit = min_u64(bytes_in(bps, UNIT_NS), UNIT_MAX);
-	limit = bytes_in(bps,
-			 c->proto == STACK_UDP ? UDP_HELD_NS : TCP_HELD_NS);
-	limit = limit < HELD_MIN ? HELD_MIN : min_u64(limit, HELD_MAX);
+	unit = min_u64(bytes_in(b.rate_bps, UNIT_NS), UNIT_MAX);
+	ns = udp ? UDP_HELD_NS : TCP_HELD_NS;
+	if (b.queue_ns)
+		ns = min_u64(ns, b.queue_ns / 2);
+	limit = bytes_in(b.rate_bps, ns);
+	/* Half of the queue, so that two of them do not overflow it. */
+	if (b.queue_bytes)
+		limit = min_u64(limit, b.queue_bytes / 2);
+	least = udp ? UDP_HELD_MIN : TCP_HELD_MIN;
+	limit = limit < least ? least : min_u64(limit, HELD_MAX);
 	atomic_store_explicit(&p->unit, (uint32_t)unit, memory_order_relaxed);
 	atomic_store_explicit(&p->limit, (uint32_t)limit, memory_order_relaxed);
 	p->generation = v->generation;
@@ -123,9 +136,13 @@ static void push_cut(struct work *w, struct sched_view *v, frame_ix ix,
 	uint32_t held = f->held;
 	struct frame_list list = { 0, 0 };
 
+	struct stack_pace *p = pace_at(paces(w), f->pace);
+
 	f->held = 0;
-	if (frame_segment(a, ix, false, &list) < 0)
+	if (frame_segment(a, ix, false, &list) < 0) {
+		pace_pass(p, held);
 		return;
+	}
 	frame_at(a, list.last)->held = held;
 	while ((ix = frame_list_pop(a, &list)))
 		sched_push(v, ix, path);
@@ -195,6 +212,20 @@ static bool pass_at_once(struct work *w, struct frame *f)
 	return true;
 }
 
+/* The lane below @to that it is for, if it has one. */
+static vif_ix lane_of(const struct work *w, const struct frame *f, vif_ix to)
+{
+	host_ix host = atomic_load_explicit(&vif_at(w->fabric, to)->host,
+					    memory_order_relaxed);
+	const struct stack st = {
+		.host = stack_host_at(w->fabric, host),
+		.conns = &w->fabric->table[FABRIC_TABLE_CONN],
+	};
+	vif_ix lane = host ? stack_lane(&st, f) : 0;
+
+	return lane && vif_below(w->fabric, lane, to) ? lane : to;
+}
+
 bool hold_take(struct work *w, frame_ix ix, vif_ix to)
 {
 	struct frame *f = frame_at(&w->in.arena, ix);
@@ -204,6 +235,8 @@ bool hold_take(struct work *w, frame_ix ix, vif_ix to)
 		return false;
 	}
 	f->rx_vif = to;
+	if (unlikely(vif_at(w->fabric, to)->first_child))
+		f->rx_vif = lane_of(w, f, to);
 	if (likely(!w->held.first) && pass_at_once(w, f))
 		return false;
 	frame_list_add(&w->in.arena, &w->held, ix);
@@ -358,6 +391,8 @@ void hold_mend(struct work *w, bool lost)
 	sched_visit(f, recount, w);
 	for (frame_ix ix = w->out.first; ix; ix = frame_at(&f->arena, ix)->next)
 		recount(w, ix);
+	/* What the dead left on the backlog has nobody else to bring it in. */
+	w->held_again = true;
 	/* Whoever waited to be kicked is kicked, room or not. */
 	for (conn_ix ix = 1; ix < conns; ix++) {
 		const struct conn *c = conn_of(w, ix);

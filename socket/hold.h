@@ -24,7 +24,7 @@ static inline bool hold_wants(const struct work *w, const struct frame *f,
 	uint32_t bits = (atomic_load_explicit(&a->sched, memory_order_relaxed) &
 			 VIF_SCHED_TX) |
 			(atomic_load_explicit(&b->sched, memory_order_relaxed) &
-			 VIF_SCHED_RX);
+			 (VIF_SCHED_RX | VIF_SCHED_LANES));
 
 	return bits | f->held;
 }

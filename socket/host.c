@@ -7,8 +7,10 @@
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "stack/host.h"
+#include "vif/capture.h"
 #include "stack/pace.h"
 #include "socket/hold.h"
+#include "vif/program.h"
 
 #include <errno.h>
 
@@ -24,6 +26,8 @@ void socket_params(struct fabric_params *params)
 					       sizeof(struct vif) },
 			[FABRIC_TABLE_CONTROL] = { VIF_CAPACITY,
 						   sizeof(struct vif_control) },
+			[FABRIC_TABLE_CAPTURE] = { CAPTURE_MAX,
+						   sizeof(struct capture) },
 			[FABRIC_TABLE_SCHED] = { 2, SCHED_BYTES },
 			[FABRIC_TABLE_CLASS] = { 2 * VIF_CAPACITY,
 						 SCHED_CLASS_BYTES },
@@ -42,6 +46,7 @@ void socket_params(struct fabric_params *params)
 		},
 		.cores = 1,
 	};
+	vif_program_params(params);
 }
 
 int socket_host_up(struct socket_thread *t, vif_ix vif,

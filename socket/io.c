@@ -3,29 +3,45 @@
  * io.h. */
 #include "socket/io.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "socket/errqueue.h"
 #include "socket/open.h"
 #include "socket/wait.h"
 
+#include <errno.h>
 #include <time.h>
 
 /* sendfile's bounce: in L1, and small on a program's stack. */
 #define BOUNCE 16384
 
+/* A first look at the program's buffers, while nothing has been done yet. */
+static int touch(const struct cursor *c)
+{
+	for (size_t i = 0; i < c->count && i < 16; i++)
+		if (c->iov[i].iov_len && user_touch(c->iov[i].iov_base))
+			return -EFAULT;
+	return 0;
+}
+
 long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	     struct io_note *note)
 {
 	struct sock *s = sock_peek(t, fd);
+	socklen_t none = 0;
 
 	if (!s)
 		return SOCKET_PASS;
-	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+	if (!(flags & MSG_TRUNC) && touch(c))
+		return -EFAULT;
 	if (s->proto != STACK_TCP)
-		return udp_io_recv(t, fd, c, flags, note);
+		return flags & MSG_ERRQUEUE
+			       ? udp_io_recv_error(t, fd, c, flags, note)
+			       : udp_io_recv(t, fd, c, flags, note);
+	if (flags & MSG_ERRQUEUE)
+		return errqueue_recv(t, fd, note);
 	/* A stream's peer is known: no address comes with the data. */
-	if (note->namelen)
-		*note->namelen = 0;
+	if (note->namelen && user_copy(note->namelen, &none, sizeof(none)))
+		return -EFAULT;
 	return tcp_io_recv(t, fd, c, flags);
 }
 
@@ -37,6 +53,8 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 
 	if (!s)
 		return SOCKET_PASS;
+	if (touch(c))
+		return -EFAULT;
 	if (s->proto == STACK_TCP) {
 		if ((flags & MSG_FASTOPEN) || !c->left) {
 			const void *name =
@@ -55,40 +73,85 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	return udp_io_send(t, fd, c, flags, note);
 }
 
+/* The array of a message's buffers: in @iov if it has room, else in place. */
+static int message_in(struct msghdr *m, const struct msghdr *msg,
+		      struct iovec *iov, size_t room, struct cursor *c)
+{
+	if (user_copy(m, msg, sizeof(*m)))
+		return -EFAULT;
+	if ((int)m->msg_namelen < 0)
+		return -EINVAL;
+	if (m->msg_iovlen > CURSOR_IOV_MAX)
+		return -EMSGSIZE;
+	if (m->msg_iovlen <= room) {
+		if (user_copy(iov, m->msg_iov, m->msg_iovlen * sizeof(*iov)))
+			return -EFAULT;
+		m->msg_iov = iov;
+	} else if (user_touch(m->msg_iov)) {
+		return -EFAULT;
+	}
+	return cursor_many(c, m->msg_iov, m->msg_iovlen);
+}
+
+#define IOV_FAST 16
+
 long io_recvmsg(struct socket_thread *t, long fd, struct msghdr *msg,
 		long flags)
 {
-	struct io_note note = { .name = msg->msg_name,
-				.namelen = &msg->msg_namelen };
+	struct iovec iov[IOV_FAST];
+	struct io_note note = { 0 };
 	struct sock *s = sock_peek(t, fd);
 	struct cursor c;
-	int err = cursor_many(&c, msg->msg_iov, msg->msg_iovlen);
+	struct msghdr m;
+	int err = message_in(&m, msg, iov, IOV_FAST, &c);
 	long n;
 
 	if (err)
 		return err;
-	if (s && (flags & MSG_ERRQUEUE) && s->proto == STACK_TCP)
-		return errqueue_recv(t, fd, msg);
+	note.name = m.msg_name;
+	note.namelen = &m.msg_namelen;
+	note.control.at = m.msg_control;
+	note.control.room = m.msg_controllen;
 	n = io_recv(t, fd, &c, flags, &note);
-	if (n >= 0) {
-		msg->msg_flags = note.flags;
-		if (s->inq)
-			errqueue_inq(t, fd, msg);
-		else
-			msg->msg_controllen = 0;
-	}
+	if (n < 0)
+		return n;
+	if (!(flags & MSG_ERRQUEUE) && s->inq)
+		errqueue_inq(t, fd, &note.control);
+	m.msg_flags = note.flags | note.control.flags |
+		      (int)(flags & MSG_CMSG_CLOEXEC);
+	if (user_copy(&msg->msg_flags, &m.msg_flags, sizeof(m.msg_flags)) ||
+	    user_copy(&msg->msg_controllen, &note.control.used,
+		      sizeof(note.control.used)) ||
+	    (m.msg_name && user_copy(&msg->msg_namelen, &m.msg_namelen,
+				     sizeof(m.msg_namelen))))
+		return -EFAULT;
 	return n;
 }
 
 long io_sendmsg(struct socket_thread *t, long fd, const struct msghdr *msg,
 		long flags)
 {
-	struct io_note note = { .name = msg->msg_name,
-				.tolen = msg->msg_namelen };
+	const struct sock *s = sock_peek(t, fd);
+	struct iovec iov[IOV_FAST];
+	struct io_note note = { 0 };
+	struct udp_how how;
 	struct cursor c;
-	int err = cursor_many(&c, msg->msg_iov, msg->msg_iovlen);
+	struct msghdr m;
+	int err = message_in(&m, msg, iov, IOV_FAST, &c);
 
-	return err ? err : io_send(t, fd, &c, flags, &note);
+	if (err)
+		return err;
+	if (!s)
+		return SOCKET_PASS;
+	note.name = m.msg_name;
+	note.tolen = m.msg_namelen;
+	if (m.msg_control && m.msg_controllen) {
+		err = control_read(s, &m, &how);
+		if (err)
+			return err;
+		note.how = &how;
+	}
+	return io_send(t, fd, &c, flags, &note);
 }
 
 long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
@@ -96,22 +159,31 @@ long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 		 const struct timespec *timeout)
 {
 	uint64_t until = WAIT_FOREVER;
+	struct timespec ts;
 	unsigned long i;
 
 	if (!sock_peek(t, fd))
 		return SOCKET_PASS;
-	if (timeout)
+	if (timeout) {
+		if (user_copy(&ts, timeout, sizeof(ts)))
+			return -EFAULT;
+		if (ts.tv_sec < 0 || ts.tv_nsec < 0 ||
+		    ts.tv_nsec >= (long)NSEC_PER_SEC)
+			return -EINVAL;
 		until = fabric_now(&t->process->fabric) +
-			(uint64_t)timeout->tv_sec * NSEC_PER_SEC +
-			(uint64_t)timeout->tv_nsec;
+			(uint64_t)ts.tv_sec * NSEC_PER_SEC +
+			(uint64_t)ts.tv_nsec;
+	}
 	for (i = 0; i < count; i++) {
 		/* The kernel looks at the time between messages only, too. */
 		long n = io_recvmsg(t, fd, &vec[i].msg_hdr,
 				    flags & ~(long)MSG_WAITFORONE);
+		unsigned int len = (unsigned int)n;
 
+		if (n >= 0 && user_copy(&vec[i].msg_len, &len, sizeof(len)))
+			n = -EFAULT;
 		if (n < 0)
 			return i ? (long)i : n;
-		vec[i].msg_len = (unsigned int)n;
 		if (flags & MSG_WAITFORONE)
 			flags |= MSG_DONTWAIT;
 		if (until != WAIT_FOREVER &&
@@ -128,12 +200,16 @@ long io_sendmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 
 	if (!sock_peek(t, fd))
 		return SOCKET_PASS;
+	if (count > CURSOR_IOV_MAX)
+		count = CURSOR_IOV_MAX;
 	for (i = 0; i < count; i++) {
 		long n = io_sendmsg(t, fd, &vec[i].msg_hdr, flags);
+		unsigned int len = (unsigned int)n;
 
+		if (n >= 0 && user_copy(&vec[i].msg_len, &len, sizeof(len)))
+			n = -EFAULT;
 		if (n < 0)
 			return i ? (long)i : n;
-		vec[i].msg_len = (unsigned int)n;
 	}
 	return (long)i;
 }

@@ -8,15 +8,18 @@
 
 #include <sys/socket.h>
 
+#include "socket/control.h"
 #include "socket/cursor.h"
 #include "socket/work.h"
 
 struct io_note {
 	void *name; /* peer's address: in for sending, out for receiving; NULL
 		     */
-	socklen_t *namelen; /* of receiving */
-	socklen_t tolen;    /* of sending */
-	int flags;	    /* out: MSG_TRUNC */
+	socklen_t *namelen;	   /* of receiving */
+	socklen_t tolen;	   /* of sending */
+	int flags;		   /* out: MSG_TRUNC */
+	struct control control;	   /* of receiving: filled; `at` NULL: none */
+	const struct udp_how *how; /* of sending; NULL: as ever */
 };
 
 long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
@@ -45,6 +48,9 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c,
 		 long flags);
 long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 struct io_note *note);
+/* MSG_ERRQUEUE: see stack/stack.h, udp_take_error() */
+long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
+		       long flags, struct io_note *note);
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 const struct io_note *note);
 

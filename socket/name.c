@@ -2,6 +2,7 @@
 /* See name.h. */
 #include "socket/name.h"
 #include "base/mem.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,7 +19,8 @@ int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 
 	if (!sa || len < sizeof(family))
 		return -EINVAL;
-	mem_copy(&family, sa, sizeof(family));
+	if (user_copy(&family, sa, sizeof(family)))
+		return -EFAULT;
 	*addr = (struct ip_addr){ .d = { 0, 0 } };
 	*port = 0;
 	if (unspec)
@@ -30,7 +32,8 @@ int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 			return -EAFNOSUPPORT;
 		if (len < SIN6_SHORT)
 			return -EINVAL;
-		mem_copy(&in6, sa, SIN6_SHORT);
+		if (user_copy(&in6, sa, SIN6_SHORT))
+			return -EFAULT;
 		mem_copy(addr->b, in6.sin6_addr.s6_addr, 16);
 		*port = be16(in6.sin6_port);
 		return 0;
@@ -41,20 +44,21 @@ int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 		return -EAFNOSUPPORT;
 	if (len < sizeof(in))
 		return -EINVAL;
-	mem_copy(&in, sa, sizeof(in));
+	if (user_copy(&in, sa, sizeof(in)))
+		return -EFAULT;
 	*addr = ip_from_v4(in.sin_addr.s_addr);
 	*port = be16(in.sin_port);
 	return 0;
 }
 
-void name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
-	      uint16_t port)
+int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
+	     uint16_t port)
 {
 	union {
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 	} u;
-	socklen_t full;
+	socklen_t full, room;
 
 	mem_zero(&u, sizeof(u));
 	if (inet6) {
@@ -69,7 +73,13 @@ void name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
 		full = sizeof(u.in);
 	}
 	if (!sa || !len)
-		return;
-	mem_copy(sa, &u, *len < full ? *len : full);
-	*len = full;
+		return 0;
+	if (user_copy(&room, len, sizeof(room)))
+		return -EFAULT;
+	if ((int)room < 0)
+		return -EINVAL;
+	if (user_copy(sa, &u, room < full ? room : full) ||
+	    user_copy(len, &full, sizeof(full)))
+		return -EFAULT;
+	return 0;
 }

@@ -12,15 +12,15 @@
  * name_in - reads @sa of @len bytes, as a socket of family AF_INET6 (@inet6) or
  * AF_INET
  *
- * Returns 0, -EINVAL: too short; -EAFNOSUPPORT. AF_UNSPEC gives an "any"
- * address and *unspec = true where @unspec is wanted.
+ * Returns 0, -EINVAL: too short; -EFAULT; -EAFNOSUPPORT. AF_UNSPEC gives an
+ * "any" address and *unspec = true where @unspec is wanted.
  */
 int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 	    uint16_t *port, bool *unspec);
 
 /* name_out - writes it as the kernel would: cut at *len, which gets the full
- * length */
-void name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
-	      uint16_t port);
+ * length; 0, -EFAULT, or -EINVAL: *len is negative */
+int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
+	     uint16_t port);
 
 #endif

@@ -6,10 +6,12 @@
 #include "socket/descriptor.h"
 #include "socket/move.h"
 #include "socket/name.h"
+#include "socket/netlink.h"
 #include "socket/wait.h"
+#include "stack/conn.h"
 
 #include <errno.h>
-#include <linux/if_ether.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 
 /* An empty sock for @fd in slot *ix, its host locked by @w. 0 or -ENOBUFS. */
@@ -37,8 +39,25 @@ static void sock_drop(struct work *w, sock_ix ix)
 	slot_free(&w->fabric->table[FABRIC_TABLE_SOCK], ix);
 }
 
+static int datagrams(long domain, long protocol)
+{
+	switch (protocol) {
+	case 0:
+	case IPPROTO_UDP:
+		return STACK_UDP;
+	case IPPROTO_UDPLITE:
+		return STACK_UDPLITE;
+	case IPPROTO_ICMP:
+		return domain == AF_INET ? STACK_ICMP : -EPROTONOSUPPORT;
+	case IPPROTO_ICMPV6:
+		return domain == AF_INET6 ? STACK_ICMP6 : -EPROTONOSUPPORT;
+	default:
+		return -EPROTONOSUPPORT;
+	}
+}
+
 /* Which transport, or a negative errno as Linux has it. */
-static int transport(long type, long protocol)
+static int transport(long domain, long type, long protocol)
 {
 	switch (type & 0xf) {
 	case SOCK_STREAM:
@@ -46,9 +65,7 @@ static int transport(long type, long protocol)
 			       ? STACK_TCP
 			       : -EPROTONOSUPPORT;
 	case SOCK_DGRAM:
-		return protocol == 0 || protocol == IPPROTO_UDP
-			       ? STACK_UDP
-			       : -EPROTONOSUPPORT;
+		return datagrams(domain, protocol);
 	case SOCK_RAW:
 		return -EPERM;
 	default:
@@ -67,9 +84,15 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 	 * network. */
 	if (domain == AF_PACKET)
 		return -EPERM;
+	if (domain == AF_NETLINK && protocol == NETLINK_ROUTE)
+		return netlink_open(t, type);
 	if (domain != AF_INET && domain != AF_INET6)
 		return SOCKET_PASS;
-	proto = transport(type, protocol);
+	if (type & ~(long)(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	if (protocol < 0 || protocol >= IPPROTO_MAX)
+		return -EINVAL;
+	proto = transport(domain, type, protocol);
 	if (proto < 0)
 		return proto;
 	fd = descriptor_placeholder(type & SOCK_CLOEXEC);
@@ -198,6 +221,9 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 	struct work w;
 	struct sock *s;
 	uint64_t until = 0;
+	struct ip_addr name = { .d = { 0, 0 } };
+	uint16_t number = 0;
+	bool inet6 = false;
 	int place, err;
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
@@ -236,13 +262,20 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 			/* Reset while it waited? Its error is read later. */
 			tcp_peer(&w.stack, c, &peer, &port);
 			err = adopt(&w, t, s, c, place, flags & SOCK_NONBLOCK);
-			if (!err && sa)
-				name_out(sa, len, s->inet6, &peer, port);
+			inet6 = s->inet6;
+			name = peer;
+			number = port;
 		}
 		work_refresh(&w, s);
 		work_end(&w);
-		if (c && !err)
-			return place;
+		if (c && !err) {
+			/* As the kernel: a connection that cannot be named is
+			 * lost. */
+			err = name_out(sa, len, inet6, &name, number);
+			if (!err)
+				return place;
+			descriptor_drop(t, place);
+		}
 		sys_call(SYS_close, place);
 		if (err)
 			return err;
@@ -279,6 +312,39 @@ static long wait_connected(struct socket_thread *t, long fd, struct sock *s)
 	return err;
 }
 
+/*
+ * AF_UNSPEC: the stream ends by reset, and the socket begins anew with the
+ * options it had. An address that was bound explicitly stays.
+ */
+static int disconnect(struct work *w, struct sock *s)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+	const struct conn *old = slot_at(conns, s->conn);
+	sock_ix ix = slot_ix(&w->fabric->table[FABRIC_TABLE_SOCK], s);
+	struct ip_addr local = old->local;
+	uint16_t port = old->flags & CONN_BOUND ? old->lport : 0;
+	conn_ix was = s->conn, c;
+	int err;
+
+	if (old->state == CONN_CLOSED && !s->connecting)
+		return 0;
+	err = conn_open(&w->stack, STACK_TCP, ix, s->vif, &c);
+	if (err)
+		return err;
+	for (int opt = CONN_NODELAY; opt <= CONN_CONGESTION; opt++) {
+		int v;
+
+		if (opt != CONN_MAXSEG &&
+		    !conn_get(&w->stack, was, (enum conn_option)opt, &v))
+			conn_set(&w->stack, c, (enum conn_option)opt, v);
+	}
+	s->conn = c;
+	s->connecting = false;
+	s->listening = false;
+	conn_abort(&w->stack, was);
+	return port ? conn_bind(&w->stack, c, &local, port, bind_flags(s)) : 0;
+}
+
 long open_connect(struct socket_thread *t, long fd, const void *sa,
 		  socklen_t len)
 {
@@ -298,15 +364,19 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		err = -ENETUNREACH;
 		goto out;
 	}
-	if (s->proto == STACK_UDP) {
+	if (s->proto != STACK_TCP) {
 		if (!unspec)
 			err = open_bind_inet6(&w, s);
 		if (!err)
 			err = conn_connect(&w.stack, s->conn, &addr, port);
 		goto out;
 	}
+	if (unspec) {
+		err = disconnect(&w, s);
+		goto out;
+	}
 	/* "Any" as a destination means this host, as on Linux. */
-	if (!unspec && ip_is_any(&addr))
+	if (ip_is_any(&addr))
 		addr = s->inet6 && !ip_is_v4(&addr)
 			       ? (struct ip_addr){ .b = { [15] = 1 } }
 			       : ip_from_v4(be32(INADDR_LOOPBACK));
@@ -440,7 +510,5 @@ long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 	else
 		err = conn_names(&w.stack, s->conn, &addr, &port, NULL, NULL);
 	work_end(&w);
-	if (!err)
-		name_out(sa, len, inet6, &addr, port);
-	return err;
+	return err ? err : name_out(sa, len, inet6, &addr, port);
 }

@@ -2,13 +2,17 @@
 /*
  * See option.h. Options of the stack are a table from (level, name) to
  * conn_option; options of the sock itself are handled here; what has no meaning
- * on a fabric but does no harm (SO_PRIORITY, SO_RCVBUFFORCE by root) is
- * accepted; what is unknown is ENOPROTOOPT.
+ * on a fabric but does no harm (SO_PRIORITY, IP_FREEBIND) is kept for who asks;
+ * what is unknown is ENOPROTOOPT.
  */
 #include "socket/option.h"
 #include "socket/move.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/user.h"
+#include "socket/control.h"
+#include "socket/netlink.h"
+#include "stack/conn.h"
 #include "vif/vif.h"
 
 #include <asm/ioctls.h>
@@ -16,7 +20,12 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/time.h>
+
+/* linux/udp.h, which the C library's header excludes. */
+#define UDPLITE_SEND_CSCOV 10
+#define UDPLITE_RECV_CSCOV 11
 
 struct mapping {
 	int level;
@@ -50,31 +59,80 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, CONN_MULTICAST_LOOP },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, CONN_TTL },
 	{ IPPROTO_IPV6, IPV6_TCLASS, CONN_TOS },
+	{ IPPROTO_UDPLITE, UDPLITE_SEND_CSCOV, CONN_SEND_COVERAGE },
+	{ IPPROTO_UDPLITE, UDPLITE_RECV_CSCOV, CONN_RECV_COVERAGE },
 };
 
-/* Accepted and without effect: they steer what a fabric does not have. */
-static bool harmless(long level, long name)
+/*
+ * Options that steer what a fabric does not have, or that only those see who
+ * set them: kept, and told to who asks. By their places in sock.kept[].
+ */
+static const struct kept {
+	int level;
+	int name;
+	int begin; /* as a new socket has it */
+} kepts[] = {
+	{ SOL_SOCKET, SO_PRIORITY, 0 },
+	{ SOL_SOCKET, SO_INCOMING_CPU, 0 },
+	{ SOL_SOCKET, SO_BUSY_POLL, 0 },
+	{ SOL_SOCKET, SO_OOBINLINE, 0 },
+	{ SOL_SOCKET, SO_MARK, 0 },
+	{ SOL_SOCKET, SO_DONTROUTE, 0 },
+	{ SOL_SOCKET, SO_RXQ_OVFL, 0 },
+	{ SOL_SOCKET, SO_NO_CHECK, 0 },
+	{ SOL_SOCKET, SO_DEBUG, 0 },
+	{ SOL_SOCKET, SO_PASSCRED, 0 },
+	{ IPPROTO_TCP, TCP_WINDOW_CLAMP, 0 },
+	{ IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 0 },
+	{ IPPROTO_TCP, TCP_LINGER2, 60 },
+	{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT },
+	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0 },
+	{ IPPROTO_IP, IP_FREEBIND, 0 },
+	{ IPPROTO_IP, IP_TRANSPARENT, 0 },
+	{ IPPROTO_IP, IP_MULTICAST_ALL, 1 },
+	{ IPPROTO_IP, IP_RECVOPTS, 0 },
+	{ IPPROTO_IP, IP_RETOPTS, 0 },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT },
+	{ IPPROTO_IPV6, IPV6_DONTFRAG, 0 },
+	{ IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 1 },
+	{ IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, 2 },
+	{ IPPROTO_IPV6, IPV6_FREEBIND, 0 },
+	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0 },
+};
+static_assert(ARRAY_SIZE(kepts) <= SOCK_KEPT, "sock.kept[] is too short");
+
+static int kept_at(long level, long name)
 {
-	switch (level) {
-	case SOL_SOCKET:
-		return name == SO_PRIORITY || name == SO_INCOMING_CPU ||
-		       name == SO_BUSY_POLL || name == SO_OOBINLINE ||
-		       name == SO_MARK || name == SO_RCVBUFFORCE ||
-		       name == SO_SNDBUFFORCE || name == SO_DONTROUTE ||
-		       name == SO_TIMESTAMP;
-	case IPPROTO_TCP:
-		return name == TCP_WINDOW_CLAMP ||
-		       name == TCP_THIN_LINEAR_TIMEOUTS;
-	case IPPROTO_IP:
-		return name == IP_MTU_DISCOVER || name == IP_RECVERR ||
-		       name == IP_BIND_ADDRESS_NO_PORT || name == IP_FREEBIND ||
-		       name == IP_RECVTTL || name == IP_RECVTOS;
-	case IPPROTO_IPV6:
-		return name == IPV6_MTU_DISCOVER || name == IPV6_RECVERR ||
-		       name == IPV6_RECVTCLASS || name == IPV6_RECVHOPLIMIT;
-	default:
-		return false;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(kepts); i++)
+		if (kepts[i].level == level && kepts[i].name == name)
+			return (int)i;
+	return -1;
+}
+
+/* What is told beside each datagram: control.h. */
+static uint32_t note_of(long level, long name)
+{
+	static const struct {
+		int level, name;
+		uint32_t note;
+	} notes[] = {
+		{ IPPROTO_IP, IP_PKTINFO, NOTE_PKTINFO },
+		{ IPPROTO_IP, IP_RECVTTL, NOTE_TTL },
+		{ IPPROTO_IP, IP_RECVTOS, NOTE_TOS },
+		{ IPPROTO_IP, IP_RECVERR, NOTE_RECVERR },
+		{ IPPROTO_IPV6, IPV6_RECVPKTINFO, NOTE_PKTINFO6 },
+		{ IPPROTO_IPV6, IPV6_2292PKTINFO, NOTE_PKTINFO6 },
+		{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, NOTE_HOPLIMIT },
+		{ IPPROTO_IPV6, IPV6_RECVTCLASS, NOTE_TCLASS },
+		{ IPPROTO_IPV6, IPV6_RECVERR, NOTE_RECVERR6 },
+		{ SOL_SOCKET, SO_TIMESTAMP, NOTE_TIMESTAMP },
+		{ SOL_SOCKET, SO_TIMESTAMPNS, NOTE_TIMESTAMPNS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
+		if (notes[i].level == level && notes[i].name == name)
+			return notes[i].note;
+	return 0;
 }
 
 static const struct mapping *find(long level, long name)
@@ -132,26 +190,37 @@ static int set_fastopen_key(struct work *w, struct sock *s, const void *val,
 	return tcp_fastopen_key(&w->stack, s->conn, key);
 }
 
+static int set_note(struct work *w, struct sock *s, uint32_t note, int on)
+{
+	const uint32_t times = NOTE_TIMESTAMP | NOTE_TIMESTAMPNS;
+	const uint32_t errors = NOTE_RECVERR | NOTE_RECVERR6;
+
+	/* One of the forms of time at a time. */
+	if (on && (note & times))
+		s->notes &= ~times;
+	s->notes = on ? s->notes | note : s->notes & ~note;
+	if (note & errors)
+		return conn_set(&w->stack, s->conn, CONN_RECVERR,
+				(s->notes & errors) != 0);
+	return 0;
+}
+
 /* Options kept in the sock. Returns 1: not one of these. */
-static int set_own(struct work *w, struct sock *s, long level, long name,
+static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		   const void *val, socklen_t len)
 {
 	struct linger li;
 	struct timeval tv;
-	int v = 0;
 
-	if (len >= sizeof(v))
-		mem_copy(&v, val, sizeof(v));
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
 		s->v6only = v;
 		return 0;
 	}
-	if (level == IPPROTO_IP && name == IP_PKTINFO) {
-		s->pktinfo = v;
-		return 0;
-	}
+	if (note_of(level, name))
+		return set_note(w, s, note_of(level, name), v);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
-		return set_congestion(w, s, val, len);
+		return s->proto == STACK_TCP ? set_congestion(w, s, val, len)
+					     : -ENOPROTOOPT;
 	if (level == IPPROTO_TCP && name == TCP_INQ) {
 		if (v != 0 && v != 1)
 			return -EINVAL;
@@ -163,8 +232,15 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 	if (level != SOL_SOCKET)
 		return 1;
 	switch (name) {
-	case SO_BINDTODEVICE: /* a VIF's path */
-		return socket_move_one(w, s, val, len);
+	case SO_BINDTODEVICE: /* a VIF's path, or the interface it is shown as
+			       */
+		return netlink_is_device(val, len)
+			       ? 0
+			       : socket_move_one(w, s, val, len);
+	case SO_RCVBUFFORCE:
+		return conn_set(&w->stack, s->conn, CONN_RCVBUF, v);
+	case SO_SNDBUFFORCE:
+		return conn_set(&w->stack, s->conn, CONN_SNDBUF, v);
 	case SO_REUSEADDR:
 		s->reuseaddr = v;
 		return 0;
@@ -172,6 +248,8 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 		s->reuseport = v;
 		return 0;
 	case SO_ZEROCOPY:
+		if (s->proto != STACK_TCP)
+			return -EOPNOTSUPP; /* nobody would be told */
 		if (v != 0 && v != 1)
 			return -EINVAL;
 		s->zerocopy = v;
@@ -202,38 +280,46 @@ static int set_own(struct work *w, struct sock *s, long level, long name,
 	}
 }
 
+/* The longest value that is looked at: struct group_source_req's. */
+#define VALUE_MAX 264
+
 long option_set(struct socket_thread *t, long fd, long level, long name,
-		const void *val, socklen_t len)
+		const void *user, socklen_t len)
 {
 	const struct mapping *m = find(level, name);
+	int kept = kept_at(level, name);
+	uint8_t val[VALUE_MAX] = { 0 };
 	struct work w;
 	struct sock *s;
-	int v = 0, err = sock_lock(&w, t, fd, &s);
+	int v = 0, err;
 
+	if ((int)len < 0 || (!len && name != SO_BINDTODEVICE))
+		return -EINVAL;
+	if (user_copy(val, user, min_u64(len, sizeof(val))))
+		return -EFAULT;
+	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err;
-	if (len > 65536 || (!len && name != SO_BINDTODEVICE)) {
+	if (len >= sizeof(v))
+		mem_copy(&v, val, sizeof(v));
+	else if (level != SOL_SOCKET && level != IPPROTO_TCP)
+		v = val[0]; /* IP options may be bytes */
+	else if (m || kept >= 0 || note_of(level, name)) {
 		err = -EINVAL;
 		goto out;
 	}
-	err = set_own(&w, s, level, name, val, len);
+	err = set_own(&w, s, level, name, v, val, len);
 	if (err != 1)
 		goto out;
-	if (!m) {
-		err = harmless(level, name) ? 0 : -ENOPROTOOPT;
-		goto out;
+	err = -ENOPROTOOPT;
+	if (kept >= 0) {
+		s->kept[kept] = v - kepts[kept].begin;
+		err = 0;
+	} else if (m && (s->proto == STACK_TCP || level != IPPROTO_TCP)) {
+		/* Linux doubles the value of a buffer for its book-keeping; the
+		 * payload is what was asked. */
+		err = conn_set(&w.stack, s->conn, m->opt, v);
 	}
-	if (len >= sizeof(v)) {
-		mem_copy(&v, val, sizeof(v));
-	} else if (level != SOL_SOCKET && level != IPPROTO_TCP) {
-		v = *(const uint8_t *)val; /* IP options may be bytes */
-	} else {
-		err = -EINVAL;
-		goto out;
-	}
-	/* Linux doubles the value for its book-keeping; the payload is what was
-	 * asked. */
-	err = conn_set(&w.stack, s->conn, m->opt, v);
 	work_refresh(&w, s);
 out:
 	work_end(&w);
@@ -248,6 +334,8 @@ union value {
 	struct timeval tv;
 	struct linger li;
 	char name[16];
+	uint64_t cookie;
+	char path[VIF_PATH_MAX];
 	uint8_t info[512];
 	uint32_t meminfo[9]; /* SK_MEMINFO_* */
 };
@@ -329,9 +417,30 @@ static long get_socket(struct work *w, struct sock *s, long name,
 		return sizeof(u->li);
 	case SO_MEMINFO:
 		return get_meminfo(w, s, u);
+	case SO_SNDLOWAT:
+		u->v = 1;
+		return sizeof(int);
+	case SO_BINDTOIFINDEX:
+		return sizeof(int);
+	case SO_COOKIE:
+		mem_zero(u, sizeof(u->cookie));
+		u->cookie = slot_ix(&w->fabric->table[FABRIC_TABLE_SOCK], s);
+		return sizeof(u->cookie);
 	default:
-		return harmless(SOL_SOCKET, name) ? (long)sizeof(int) : 0;
+		return 0;
 	}
+}
+
+/* Of a connected socket's path. */
+static long get_mtu(struct work *w, const struct sock *s, union value *u)
+{
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+
+	if (!c->pport)
+		return -ENOTCONN;
+	u->v = c->mtu;
+	return sizeof(int);
 }
 
 static long get_other(struct work *w, struct sock *s, long level, long name,
@@ -360,65 +469,97 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 			 sizeof(congestion[0]));
 		return sizeof(u->name);
 	}
-	return harmless(level, name) ? (long)sizeof(int) : 0;
+	if (level == IPPROTO_IP && name == IP_MTU)
+		return get_mtu(w, s, u);
+	if (level == IPPROTO_IPV6 && name == IPV6_MTU)
+		return get_mtu(w, s, u);
+	return 0;
 }
 
 /* The VIF's path; empty, as sshd looks for, where it is the process's own. */
-static long get_vif(struct work *w, const struct sock *s, void *val,
-		    socklen_t *len)
+static long get_vif(struct work *w, const struct sock *s, union value *u)
 {
-	char path[VIF_PATH_MAX];
-	size_t n = 0;
+	if (s->vif == w->fabric->procs[w->thread->self].vif)
+		return 0;
+	return (long)vif_path(w->fabric, s->vif, u->path) + 1;
+}
 
-	if (s->vif != w->fabric->procs[w->thread->self].vif)
-		n = vif_path(w->fabric, s->vif, path) + 1;
-	if (n > *len)
-		return -EINVAL;
-	mem_copy(val, path, n);
-	*len = (socklen_t)n;
-	return 0;
+/* Fills @u; returns its size, 0: no such option, or a negative errno. */
+static long get(struct work *w, struct sock *s, long level, long name,
+		union value *u)
+{
+	const struct mapping *m = find(level, name);
+	uint32_t note = note_of(level, name);
+	int kept = kept_at(level, name);
+	int err;
+
+	if (level == IPPROTO_TCP && s->proto != STACK_TCP)
+		return 0;
+	if (note) {
+		u->v = (s->notes & note) != 0;
+		return sizeof(int);
+	}
+	if (kept >= 0) {
+		u->v = s->kept[kept] + kepts[kept].begin;
+		return sizeof(int);
+	}
+	if (m) {
+		err = conn_get(&w->stack, s->conn, m->opt, &u->v);
+		/* As Linux reports it: doubled. */
+		if (!err && is_buffer(m))
+			u->v *= 2;
+		return err ? err : (long)sizeof(int);
+	}
+	return level == SOL_SOCKET ? get_socket(w, s, name, u)
+				   : get_other(w, s, level, name, u);
 }
 
 long option_get(struct socket_thread *t, long fd, long level, long name,
 		void *val, socklen_t *len)
 {
-	const struct mapping *m = find(level, name);
 	union value u;
 	struct work w;
 	struct sock *s;
-	long n = sock_lock(&w, t, fd, &s);
+	socklen_t room;
+	long n;
 
+	if (user_copy(&room, len, sizeof(room)))
+		return -EFAULT;
+	if ((int)room < 0)
+		return -EINVAL;
+	n = sock_lock(&w, t, fd, &s);
 	if (n)
 		return n;
-	if (level == SOL_SOCKET && name == SO_BINDTODEVICE) {
-		n = get_vif(&w, s, val, len);
-		work_end(&w);
-		return n;
-	}
-	if (m) {
-		n = conn_get(&w.stack, s->conn, m->opt, &u.v);
-		/* As Linux reports it: doubled. */
-		if (!n && is_buffer(m))
-			u.v *= 2;
-		if (!n)
-			n = sizeof(int);
-	} else if (level == SOL_SOCKET) {
-		n = get_socket(&w, s, name, &u);
-	} else {
-		n = get_other(&w, s, level, name, &u);
-	}
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
+		n = get_vif(&w, s, &u);
+	else
+		n = get(&w, s, level, name, &u);
 	work_end(&w);
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE && n <= (long)room) {
+		room = (socklen_t)n;
+		return user_copy(val, &u, room) ||
+				       user_copy(len, &room, sizeof(room))
+			       ? -EFAULT
+			       : 0;
+	}
 	if (!n)
-		return -ENOPROTOOPT;
+		return level == SOL_SOCKET || level == IPPROTO_TCP ||
+				       level == IPPROTO_IP ||
+				       level == IPPROTO_IPV6
+			       ? -ENOPROTOOPT
+			       : -EOPNOTSUPP;
 	if (n < 0)
 		return n;
-	if ((int)*len < 0)
-		return -EINVAL;
 	if (n == GET_NOTHING)
 		n = 0;
-	if (*len > (socklen_t)n)
-		*len = (socklen_t)n;
-	mem_copy(val, &u, *len);
+	/* The IP levels give a byte to who has no room for more. */
+	if (n == (long)sizeof(int) && room && room < sizeof(int) &&
+	    (level == IPPROTO_IP || level == IPPROTO_IPV6))
+		n = 1;
+	if (room > (socklen_t)n)
+		room = (socklen_t)n;
+	if (user_copy(len, &room, sizeof(room)) || user_copy(val, &u, room))
+		return -EFAULT;
 	return 0;
 }
 
@@ -445,12 +586,15 @@ long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF*
 				     */
 	}
+	if (request == FIONBIO ? user_copy(&v, arg, sizeof(v))
+			       : user_touch(arg))
+		return -EFAULT;
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err == -ENOTSOCK ? SOCKET_PASS : err;
 	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
 	if (request == FIONBIO)
-		atomic_store(&s->nonblock, *(int *)arg ? 1 : 0);
+		atomic_store(&s->nonblock, v ? 1 : 0);
 	else if (request == SIOCATMARK)
 		v = s->proto == STACK_TCP && tcp_at_mark(&w.stack, s->conn);
 	else if (s->proto != STACK_TCP)
@@ -460,7 +604,5 @@ long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 	else
 		v = (int)(request == TIOCOUTQ ? tcp_unacked(c) : tcp_unsent(c));
 	work_end(&w);
-	if (request != FIONBIO)
-		*(int *)arg = v;
-	return 0;
+	return request == FIONBIO ? 0 : user_copy(arg, &v, sizeof(v));
 }

@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "fabric/attach.h"
 #include "fabric/wake.h"
+#include "fabric/code.h"
 #include "socket/descriptor.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
@@ -79,13 +80,13 @@ static int dial(const char *dir)
 	return (int)fd;
 }
 
-/* Receives the reply and, on success, the segment. Returns 0 or a negative
- * errno. */
-static int receive(int fd, struct attach_reply *reply, int *memfd)
+/* Receives the reply and, on success, the segment and the programs' code.
+ * Returns 0 or a negative errno. */
+static int receive(int fd, struct attach_reply *reply, int memfd[2])
 {
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(2 * sizeof(int))];
 	} control;
 	struct iovec iov = { reply, sizeof(*reply) };
 	struct msghdr msg = { .msg_iov = &iov,
@@ -102,18 +103,18 @@ static int receive(int fd, struct attach_reply *reply, int *memfd)
 		return (int)n;
 	if (n != sizeof(*reply))
 		return -EPROTO;
-	*memfd = -1;
-	if (msg.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+	if (msg.msg_controllen >= CMSG_LEN(2 * sizeof(int)) &&
 	    control.h.cmsg_level == SOL_SOCKET &&
-	    control.h.cmsg_type == SCM_RIGHTS)
-		mem_copy(memfd, CMSG_DATA(&control.h), sizeof(int));
-	if (!reply->error && *memfd < 0)
+	    control.h.cmsg_type == SCM_RIGHTS &&
+	    control.h.cmsg_len == CMSG_LEN(2 * sizeof(int)))
+		mem_copy(memfd, CMSG_DATA(&control.h), 2 * sizeof(int));
+	if (!reply->error && memfd[0] < 0)
 		return -EPROTO;
 	return 0;
 }
 
 static int ask(const char *dir, const char *vif, const char *name,
-	       struct attach_reply *reply, int *memfd)
+	       struct attach_reply *reply, int memfd[2])
 {
 	struct attach_request rq;
 	int fd, err;
@@ -176,10 +177,10 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 {
 	struct attach_reply reply = { 0 };
 	struct socket_thread t;
-	int memfd = -1, err;
+	int memfd[2] = { -1, -1 }, err;
 
 	text[0] = 0;
-	err = ask(dir, vif, name, &reply, &memfd);
+	err = ask(dir, vif, name, &reply, memfd);
 	if (err)
 		return err;
 	if (reply.error) {
@@ -187,8 +188,11 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		mem_copy(text, reply.text, ATTACH_TEXT_MAX);
 		return -reply.error;
 	}
-	err = fabric_map(&p->fabric, memfd);
-	sys_call(SYS_close, memfd);
+	err = fabric_map(&p->fabric, memfd[0]);
+	if (!err)
+		fabric_code_map(&p->fabric, memfd[1]);
+	sys_call(SYS_close, memfd[0]);
+	sys_call(SYS_close, memfd[1]);
 	if (err)
 		return err;
 	socket_adopt(p, reply.proc);

@@ -24,6 +24,7 @@
 #include "fabric/wake.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
+#include "vif/program.h"
 #include "stack/conn.h"
 #include "stack/host.h"
 
@@ -179,7 +180,7 @@ static void count_refs(struct repair *re)
 		for (uint32_t fd = 0; fd < end && fd < FABRIC_FD_MAX; fd++) {
 			uint32_t e = atomic_load(&p->fd[fd]), *n;
 
-			if (!e || e == FD_HIDDEN)
+			if (!is_counted(e))
 				continue;
 			n = refs_of(re, e);
 			if (n)
@@ -482,6 +483,7 @@ static void mend(struct repair *re)
 	mend_forks(re);
 	count_refs(re);
 	mend_socks(re);
+	vif_program_mend(re->f);
 	mend_conns(re);
 	hold_mend(&re->w, re->sched_lost);
 	refresh(re);
@@ -524,6 +526,16 @@ static int repair(struct socket_thread *t, struct socket_reaped *r)
 	}
 out:
 	drop_marks(&re);
+	return err;
+}
+
+int socket_quiet(struct socket_thread *t)
+{
+	struct fabric *f = &t->process->fabric;
+	int err = fabric_stop(f, is_dead, f, PATIENCE_NS);
+
+	if (!err)
+		fabric_resume(f);
 	return err;
 }
 

@@ -23,6 +23,8 @@
 
 enum sock_state { SOCK_FREE, SOCK_USED };
 
+#define SOCK_KEPT 32
+
 struct sock {
 	uint32_t link;		/* slot table's */
 	_Atomic uint32_t state; /* enum sock_state */
@@ -30,14 +32,13 @@ struct sock {
 	conn_ix conn;
 	host_ix host;
 	vif_ix vif;
-	uint8_t proto; /* STACK_TCP, STACK_UDP */
+	uint8_t proto; /* STACK_TCP, STACK_UDP, ... */
 	bool inet6;    /* AF_INET6 */
 	bool connecting;
 	bool listening;
 	bool v6only;
 	bool reuseaddr;
 	bool reuseport;
-	bool pktinfo;
 	_Atomic uint32_t nonblock; /* O_NONBLOCK, shared by all descriptors */
 	_Atomic uint32_t ready; /* conn_ready(), kept by whoever has the lock */
 	/* futex: odd while somebody sleeps on this sock; each waking adds 1 */
@@ -50,6 +51,9 @@ struct sock {
 	uint32_t notes_made; /* errqueue.h: numbers of sends */
 	uint32_t notes_read;
 	uint32_t linger_s; /* close() waits so long at most for what was sent */
+	uint32_t notes;	   /* NOTE_*: told beside each datagram; control.h */
+	int32_t kept[SOCK_KEPT]; /* options that only their askers see; option.c
+				  */
 };
 
 enum watch_state {

@@ -203,6 +203,9 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r);
 int socket_ghost(struct socket_thread *t, proc_ix proc);
 
 /* What the fabric holds now; counted by a scan. */
+/* socket_quiet - everybody was outside the fabric once; 0 or -EBUSY */
+int socket_quiet(struct socket_thread *t);
+
 struct socket_census {
 	uint32_t procs, hosts, conns, socks, psets, watches;
 	uint32_t frames_end, chunks_end;   /* ever used */

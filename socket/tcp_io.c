@@ -206,7 +206,7 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			return done ? (long)done : -EAGAIN;
 		if (!until)
 			until = wait_date(t, s->recv_timeout_ns);
-		err = wait_sock(t, s, STACK_IN | STACK_RDHUP, until);
+		err = wait_bytes(t, s, c->left, until);
 		if (err)
 			return done ? (long)done
 				    : interrupted(err, s->recv_timeout_ns);

@@ -4,6 +4,7 @@
 #include "socket/name.h"
 #include "socket/open.h"
 #include "socket/wait.h"
+#include "stack/host.h"
 
 #include <errno.h>
 
@@ -78,6 +79,8 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 
 	if (!s)
 		return -EBADF;
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	if (note->name)
 		err = name_in(note->name, note->tolen, s->inet6, &to, &port,
 			      NULL);
@@ -99,16 +102,17 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	if (err)
 		frame_free(&w.in.arena, ix);
 	else
-		err = udp_send(&w.stack, s->conn, ix, note->name ? &to : NULL,
-			       port);
+		err = udp_send_how(&w.stack, s->conn, ix,
+				   note->name ? &to : NULL, port, note->how);
 	work_refresh(&w, s);
 	work_end(&w);
 	return err ? err : (long)bytes;
 }
 
-static size_t scatter(struct arena *a, const struct frame *f, struct cursor *c)
+static size_t scatter_from(struct arena *a, const struct frame *f, uint32_t off,
+			   struct cursor *c)
 {
-	uint32_t off = 0;
+	uint32_t from = off;
 	size_t n;
 	void *at;
 
@@ -118,7 +122,64 @@ static size_t scatter(struct arena *a, const struct frame *f, struct cursor *c)
 		cursor_advance(c, n);
 		off += (uint32_t)n;
 	}
-	return off;
+	return off - from;
+}
+
+static size_t scatter(struct arena *a, const struct frame *f, struct cursor *c)
+{
+	return scatter_from(a, f, 0, c);
+}
+
+/* What of the datagram is told beside it; its host is locked. */
+static void about_datagram(struct control_about *a, const struct work *w,
+			   const struct sock *s, const struct udp_note *n)
+{
+	const struct stack_config *config = &w->stack.host->config;
+
+	a->notes = s->notes;
+	a->inet6 = s->inet6;
+	a->note = *n;
+	a->now_ns = w->stack.now_ns;
+	/* A group's or everybody's address is nobody's to answer from. */
+	a->own = ip_is_loopback(&n->to) ? n->to : config->addr4;
+	a->error = NULL;
+}
+
+long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
+		       long flags, struct io_note *note)
+{
+	struct control_about about;
+	struct udp_error e;
+	const struct frame *f;
+	struct work w;
+	struct sock *s;
+	size_t whole, got;
+	frame_ix ix;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	ix = udp_take_error(&w.stack, s->conn, &e, flags & MSG_PEEK);
+	work_refresh(&w, s);
+	if (!ix) {
+		work_end(&w);
+		return -EAGAIN;
+	}
+	about_datagram(&about, &w, s, &e.note);
+	about.error = &e;
+	f = frame_at(&w.in.arena, ix);
+	whole = f->payload - f->payload_off;
+	got = scatter_from(&w.in.arena, f, f->payload_off, c);
+	if (!(flags & MSG_PEEK))
+		frame_free(&w.in.arena, ix);
+	work_end(&w);
+	note->flags = MSG_ERRQUEUE | (got < whole ? MSG_TRUNC : 0);
+	err = note->name ? name_out(note->name, note->namelen, about.inet6,
+				    &e.to, e.port)
+			 : 0;
+	if (!err)
+		err = control_write(&about, &note->control);
+	return err ? err : (long)got;
 }
 
 long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
@@ -133,7 +194,8 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		struct udp_note un;
 		struct work w;
 		frame_ix ix;
-		bool inet6, shut;
+		struct control_about about;
+		bool shut;
 		int err;
 
 		if (!(atomic_load_explicit(&s->ready, memory_order_acquire) &
@@ -142,7 +204,6 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		err = sock_lock(&w, t, fd, &s);
 		if (err)
 			return err;
-		inet6 = s->inet6;
 		err = -conn_error(&w.stack, s->conn);
 		ix = err ? 0
 			 : udp_take(&w.stack, s->conn, &un, flags & MSG_PEEK);
@@ -155,6 +216,8 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			const struct frame *f = frame_at(&w.in.arena, ix);
 			size_t whole = f->payload, got;
 
+			about_datagram(&about, &w, s, &un);
+
 			/* A peeked frame stays in the queue: copy under the
 			 * lock. */
 			if (!(flags & MSG_PEEK))
@@ -163,10 +226,15 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			if (!(flags & MSG_PEEK))
 				frame_free(&w.in.arena, ix);
 			work_end(&w);
-			if (note->name)
-				name_out(note->name, note->namelen, inet6,
-					 &un.from, un.port);
 			note->flags = got < whole ? MSG_TRUNC : 0;
+			err = note->name
+				      ? name_out(note->name, note->namelen,
+						 about.inet6, &un.from, un.port)
+				      : 0;
+			if (!err && about.notes)
+				err = control_write(&about, &note->control);
+			if (err)
+				return err;
 			return (long)(flags & MSG_TRUNC ? whole : got);
 		}
 		/* shutdown() ends the wait, but not what is sent to us. */

@@ -157,22 +157,25 @@ int wait_futex(struct socket_thread *t, _Atomic uint32_t *word, uint32_t value,
 struct sock_wait {
 	struct sock *s;
 	uint32_t events;
+	const struct conn *conn; /* NULL: events alone count */
+	size_t bytes;
 };
 
 static bool sock_is_ready(void *arg)
 {
 	struct sock_wait *sw = arg;
 
-	return atomic_load_explicit(&sw->s->ready, memory_order_acquire) &
-	       sw->events;
+	return (atomic_load_explicit(&sw->s->ready, memory_order_acquire) &
+		sw->events) ||
+	       (sw->conn && tcp_readable(sw->conn) >= sw->bytes);
 }
 
-int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
-	      uint64_t until)
+static int wait_on(struct socket_thread *t, struct sock_wait *sw,
+		   uint64_t until)
 {
-	struct sock_wait sw = { s, events | STACK_ERR | STACK_HUP };
+	struct sock *s = sw->s;
 
-	if (wait_spin(t, sock_is_ready, &sw, until))
+	if (wait_spin(t, sock_is_ready, sw, until))
 		return 0;
 	for (;;) {
 		/* What is slept on tells this announcement from any later one.
@@ -180,12 +183,32 @@ int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 		uint32_t word = atomic_fetch_or(&s->sleeping, 1) | 1;
 		int err;
 
-		if (sock_is_ready(&sw))
+		if (sock_is_ready(sw))
 			return 0;
 		err = wait_futex(t, &s->sleeping, word, until);
-		if (sock_is_ready(&sw))
+		if (sock_is_ready(sw))
 			return 0;
 		if (err)
 			return err == -ETIMEDOUT ? -EAGAIN : err;
 	}
+}
+
+int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
+	      uint64_t until)
+{
+	struct sock_wait sw = { s, events | STACK_ERR | STACK_HUP, NULL, 0 };
+
+	return wait_on(t, &sw, until);
+}
+
+int wait_bytes(struct socket_thread *t, struct sock *s, size_t bytes,
+	       uint64_t until)
+{
+	const struct slot_table *conns =
+		&t->process->fabric.table[FABRIC_TABLE_CONN];
+	struct sock_wait sw = { s,
+				STACK_IN | STACK_RDHUP | STACK_ERR | STACK_HUP,
+				slot_at(conns, s->conn), bytes };
+
+	return wait_on(t, &sw, until);
 }

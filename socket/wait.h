@@ -41,6 +41,11 @@ bool wait_spin(struct socket_thread *t, bool (*ready)(void *arg), void *arg,
 int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 	      uint64_t until);
 
+/* wait_bytes - until @s can be read from, or has @bytes already (SO_RCVLOWAT)
+ */
+int wait_bytes(struct socket_thread *t, struct sock *s, size_t bytes,
+	       uint64_t until);
+
 /*
  * wait_blind - when to look again for a sleeper in the kernel that nobody can
  * wake, as there is no descriptor left for a wake socket

@@ -9,7 +9,8 @@
 #include "socket/errqueue.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
-#include "vif/vif.h"
+#include "vif/capture.h"
+#include "vif/program.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -62,14 +63,26 @@ static void on_received(struct stack *st, conn_ix c, const struct frame *f)
 	struct work *w = work_of(st);
 	const struct conn *conn = slot_at(st->conns, c);
 
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f,
+			      w->fabric->hosts[w->host].vif, conn->vif, true);
 	vif_charge_down(w->fabric, f->tx_vif, w->fabric->hosts[w->host].vif,
 			conn->vif, 1, f->header_bytes + f->payload);
+}
+
+static void on_resent(struct stack *st, conn_ix c)
+{
+	struct work *w = work_of(st);
+	const struct conn *conn = slot_at(st->conns, c);
+
+	vif_retransmitted(w->fabric, conn->vif);
 }
 
 static const struct stack_ops ops = {
 	.event = on_event,
 	.neighbour = on_neighbour,
 	.received = on_received,
+	.resent = on_resent,
 };
 
 static void bind_stack(struct work *w, host_ix host)
@@ -281,8 +294,64 @@ static host_ix stranger(struct work *w, const struct frame *f)
 
 static void charge(struct work *w, const struct frame *f, host_ix to)
 {
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f, f->tx_vif,
+			      w->fabric->hosts[to].vif, false);
 	vif_charge(w->fabric, f->tx_vif, w->fabric->hosts[to].vif, 1,
 		   f->header_bytes + f->payload);
+}
+
+/* Is there a filter or a program on the way of @f to the host @to? What comes
+ * out of the scheduler has been judged before it went in. */
+static bool has_programs(const struct work *w, const struct frame *f,
+			 host_ix to)
+{
+	return unlikely(vif_program_wants(w->fabric, f->tx_vif,
+					  w->fabric->hosts[to].vif)) &&
+	       !(f->flags & FRAME_SHAPED);
+}
+
+/*
+ * @f was of a flow: its connection is on that lane from now on, both ways. The
+ * slot may have become another connection's, on the same VIF, in this moment:
+ * that one is then counted on the lane until it ends.
+ */
+static void follow_flow(struct work *w, const struct frame *f, vif_ix from)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+	struct conn *c = slot_at(conns, f->pace);
+
+	if (f->pace && c->state && c->proto == STACK_TCP && c->vif == from)
+		c->vif = f->tx_vif;
+}
+
+/* Asks them. False: they drop @ix, which is freed. *to may be another host. */
+static bool ask_programs(struct work *w, frame_ix ix, host_ix *to)
+{
+	struct frame *f = frame_at(&w->in.arena, ix);
+	vif_ix from = f->tx_vif;
+
+	if (vif_program_judge(w->fabric, &w->in.arena, &w->in.ctx->random,
+			      fabric_now(w->fabric), ix, to)) {
+		if (f->tx_vif != from)
+			follow_flow(w, f, from);
+		return true;
+	}
+	hold_free(w, ix);
+	return false;
+}
+
+/* The same for one of several copies, which nobody may send elsewhere. */
+static bool ask_copy(struct work *w, frame_ix ix, host_ix to)
+{
+	host_ix asked = to;
+
+	if (!ask_programs(w, ix, &asked))
+		return false;
+	if (asked == to)
+		return true;
+	frame_free(&w->in.arena, ix);
+	return false;
 }
 
 /* A copy for each host but the sender: broadcast and multicast. */
@@ -311,6 +380,11 @@ static void flood(struct work *w, frame_ix ix)
 		if (c->flags & FRAME_REFS)
 			for (uint8_t i = 0; i < c->refs; i++)
 				chunk_get(a, c->ref[i].chunk);
+		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
+			continue;
+		if (unlikely(hold_wants(w, c, h->vif)) &&
+		    hold_take(w, copy, h->vif))
+			continue;
 		charge(w, c, to);
 		if (atomic_load(&h->port)) {
 			port_push(w, h, copy);
@@ -341,17 +415,25 @@ static void deliver_out(struct work *w)
 		struct fabric_host *h;
 		vif_ix vif;
 
-		if (f->header[0] & 1) {
+		if (unlikely(f->header[0] & 1) && !(f->flags & FRAME_SHAPED)) {
 			flood(w, ix);
 			continue;
 		}
-		if (unlikely(!to))
+		/* Where it goes was found out before it was held up. */
+		if (unlikely(f->flags & FRAME_SHAPED))
+			to = vif_host(w->fabric, f->rx_vif);
+		else if (unlikely(!to))
 			to = stranger(w, f);
 		h = &w->fabric->hosts[to];
 		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
 			vif_drop_tx(w->fabric, f->tx_vif, 1);
 			hold_free(w, ix);
 			continue;
+		}
+		if (has_programs(w, f, to)) {
+			if (!ask_programs(w, ix, &to))
+				continue;
+			h = &w->fabric->hosts[to];
 		}
 		vif = h->vif;
 		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
@@ -373,6 +455,7 @@ static void deliver_out(struct work *w)
 		while (w->out.first) {
 			f = frame_at(a, w->out.first);
 			if (fabric_mac_host(w->fabric, f->header) != to ||
+			    has_programs(w, f, to) ||
 			    unlikely(hold_wants(w, f, vif)))
 				break;
 			ix = frame_list_pop(a, &w->out);

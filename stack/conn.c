@@ -222,7 +222,7 @@ void conn_abort(struct stack *st, conn_ix ix)
 
 void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 	       uint16_t lport, const struct ip_addr *peer, uint16_t pport,
-	       uint32_t seq, int err, bool hard, uint32_t mtu)
+	       uint32_t seq, int err, bool hard, uint32_t mtu, frame_ix news)
 {
 	struct conn *c;
 	conn_ix outer;
@@ -235,12 +235,18 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 		c = bound_find(st, proto, local, lport, peer, pport);
 	if (!c)
 		return;
+	if (proto != STACK_TCP && (c->flags & CONN_F_RECVERR)) {
+		if (news)
+			errors_keep(st, c, news, err);
+		hard = true;
+	}
 	/* Whoever brings the news is not the one whom it concerns. */
 	outer = undo_begin(st, c);
 	if (proto == STACK_TCP) {
 		tcp_icmp(st, c, seq, err, mtu);
-	} else if (hard && c->pport && !mtu) {
-		/* Only a connected socket can know what it is about. */
+	} else if (hard && !mtu && (c->pport || (c->flags & CONN_F_RECVERR))) {
+		/* Only a connected socket can know what it is about, or one
+		 * that asks. */
 		c->error = (uint16_t)err;
 		conn_event(st, c, STACK_ERR);
 	} else if (mtu) {

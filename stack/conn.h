@@ -77,6 +77,9 @@ enum conn_state {
 #define CONN_RESET	0x40000000u /* the peer reset it */
 #define CONN_ACCEPTABLE 0x80000000u /* in the listener's accept queue */
 
+/* Datagrams have no SACK: errors are kept, in ooo_first and on. */
+#define CONN_F_RECVERR CONN_SACK
+
 /* Sender's state of recovery. */
 enum tcp_recovery {
 	TCP_OPEN,

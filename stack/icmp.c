@@ -107,7 +107,8 @@ static void error_input(struct stack *st, struct packet *p,
 	local = ip_from_v4(h->src);
 	peer = ip_from_v4(h->dst);
 	if (!host_has(st->host, &local) ||
-	    (h->proto != IP_TCP && h->proto != IP_UDP))
+	    (h->proto != IP_TCP && h->proto != IP_UDP &&
+	     h->proto != STACK_UDPLITE && h->proto != IP_ICMP))
 		return;
 	if (i->type == ICMP_UNREACHABLE && i->code == ICMP_UNREACH_FRAG) {
 		/* RFC 1191; what claims less than any IPv4 link is not heeded.
@@ -122,9 +123,13 @@ static void error_input(struct stack *st, struct packet *p,
 		err = i->type == ICMP_PARAMETER ? EPROTO : EHOSTUNREACH;
 		hard = i->type == ICMP_PARAMETER;
 	}
-	conn_icmp(st, h->proto, &local, get16(quote + ihl), &peer,
-		  get16(quote + ihl + 2), get32(quote + ihl + 4), err, hard,
-		  mtu);
+	if (h->proto == IP_ICMP) /* an echo request: its id is the port */
+		conn_icmp(st, h->proto, &local, get16(quote + ihl + 4), &peer,
+			  PING_PORT, 0, err, hard, mtu, p->ix);
+	else
+		conn_icmp(st, h->proto, &local, get16(quote + ihl), &peer,
+			  get16(quote + ihl + 2), get32(quote + ihl + 4), err,
+			  hard, mtu, p->ix);
 }
 
 void icmp_input(struct stack *st, struct packet *p)
@@ -147,6 +152,10 @@ void icmp_input(struct stack *st, struct packet *p)
 	case ICMP_ECHO:
 		echo(st, p);
 		return;
+	case ICMP_ECHO_REPLY:
+		if (ping_input(st, p))
+			return;
+		break;
 	case ICMP_UNREACHABLE:
 	case ICMP_TIME_EXCEEDED:
 	case ICMP_PARAMETER:

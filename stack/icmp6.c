@@ -148,7 +148,8 @@ static void error_input(struct stack *st, struct packet *p,
 	local = ip_from_v6(src);
 	peer = ip_from_v6(dst);
 	if (!host_has(st->host, &local) ||
-	    (h->next != IP_TCP && h->next != IP_UDP))
+	    (h->next != IP_TCP && h->next != IP_UDP &&
+	     h->next != STACK_UDPLITE && h->next != IP_ICMPV6))
 		return;
 	switch (i->type) {
 	case ICMP6_TOO_BIG:
@@ -170,9 +171,13 @@ static void error_input(struct stack *st, struct packet *p,
 	default:
 		break;
 	}
-	conn_icmp(st, h->next, &local, get16(quote + IPV6_BYTES), &peer,
-		  get16(quote + IPV6_BYTES + 2), get32(quote + IPV6_BYTES + 4),
-		  err, hard, mtu);
+	if (h->next == IP_ICMPV6) /* an echo request: its id is the port */
+		conn_icmp(st, h->next, &local, get16(quote + IPV6_BYTES + 4),
+			  &peer, PING_PORT, 0, err, hard, mtu, p->ix);
+	else
+		conn_icmp(st, h->next, &local, get16(quote + IPV6_BYTES), &peer,
+			  get16(quote + IPV6_BYTES + 2),
+			  get32(quote + IPV6_BYTES + 4), err, hard, mtu, p->ix);
 }
 
 void icmp6_input(struct stack *st, struct packet *p)
@@ -195,6 +200,10 @@ void icmp6_input(struct stack *st, struct packet *p)
 	case ICMP6_ECHO:
 		echo(st, p);
 		return;
+	case ICMP6_ECHO_REPLY:
+		if (ping_input(st, p))
+			return;
+		break;
 	case ICMP6_NS:
 	case ICMP6_NA:
 		nd_input(st, p, i.type);

@@ -16,6 +16,7 @@ void ip_deliver(struct stack *st, struct packet *p)
 		tcp_input(st, p);
 		return;
 	case IP_UDP:
+	case STACK_UDPLITE:
 		count(st, Ip_InDelivers);
 		udp_input(st, p);
 		return;

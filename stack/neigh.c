@@ -85,7 +85,7 @@ static void report(struct stack *st, frame_ix ix)
 		memcpy(&peer, ip + 24, 16);
 	}
 	conn_icmp(st, proto, &local, get16(l4), &peer, get16(l4 + 2),
-		  get32(l4 + 4), EHOSTUNREACH, true, 0);
+		  get32(l4 + 4), EHOSTUNREACH, true, 0, 0);
 }
 
 /* Nobody answers: what waited is lost, and its senders know. */

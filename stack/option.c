@@ -159,6 +159,23 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 			return -EINVAL;
 		c->reno = (uint8_t)v;
 		return 0;
+	case CONN_RECVERR:
+		/* A stream's errors end it: they are told by it. */
+		if (c->proto != STACK_TCP)
+			flag_set(c, CONN_F_RECVERR, v);
+		if (c->proto != STACK_TCP && !v)
+			errors_drop(st, c);
+		return 0;
+	case CONN_SEND_COVERAGE:
+	case CONN_RECV_COVERAGE:
+		if (c->proto != STACK_UDPLITE)
+			return -ENOPROTOOPT;
+		v = v && v < 8 ? 8 : v > 65535 ? 65535 : v;
+		if (opt == CONN_SEND_COVERAGE)
+			c->mss = (uint16_t)v;
+		else
+			c->mss_peer = (uint16_t)v;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -257,6 +274,15 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		break;
 	case CONN_CONGESTION:
 		v = c->reno;
+		break;
+	case CONN_RECVERR:
+		v = c->proto != STACK_TCP && (c->flags & CONN_F_RECVERR);
+		break;
+	case CONN_SEND_COVERAGE:
+		v = c->mss;
+		break;
+	case CONN_RECV_COVERAGE:
+		v = c->mss_peer;
 		break;
 	default:
 		return -EINVAL;

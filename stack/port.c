@@ -93,7 +93,7 @@ int conn_bind(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 	if ((c->flags & CONN_BOUND) || c->state != CONN_CLOSED || c->lport)
 		return -EINVAL;
 	if (!ip_is_any(addr) && !host_has(st->host, addr) &&
-	    !(c->proto == STACK_UDP &&
+	    !(c->proto != STACK_TCP &&
 	      (ip_is_multicast(addr) || host_is_broadcast(st->host, addr))))
 		return -EADDRNOTAVAIL;
 	if (!port) {

@@ -160,7 +160,7 @@ static void restore(struct stack *st, struct conn *c)
 static void abort_marked(struct stack *st, struct conn *c)
 {
 	forget_queues(c);
-	if (c->proto == STACK_UDP) {
+	if (c->proto != STACK_TCP) {
 		conn_event(st, c, STACK_OUT);
 		return;
 	}
@@ -219,7 +219,7 @@ void stack_recover(struct stack *st)
 		c = conn_at(st, marked);
 		if (c->state != CONN_FREE && c->host == h->config.self) {
 			c->flags &= ~CONN_HASHED;
-			if (c->state == CONN_LISTEN || c->proto == STACK_UDP)
+			if (c->state == CONN_LISTEN || c->proto != STACK_TCP)
 				restore(st, c);
 			else if (c->flags & CONN_BOUND)
 				bound_add(st, c);

@@ -41,7 +41,14 @@
 #define STACK_SEND_TUNED (4 * 1024 * 1024)
 #define STACK_RECV_TUNED (6 * 1024 * 1024)
 
-enum { STACK_TCP = 6, STACK_UDP = 17 };
+/* As in the IP header. ICMP: sockets for echo requests, the ones ping opens. */
+enum {
+	STACK_ICMP = 1,
+	STACK_TCP = 6,
+	STACK_UDP = 17,
+	STACK_ICMP6 = 58,
+	STACK_UDPLITE = 136,
+};
 
 /* Readiness, the values of EPOLL* on Linux. */
 #define STACK_IN    0x001u
@@ -81,6 +88,9 @@ struct stack_ops {
 	 * when that is not the host's own VIF (host->vif). May be NULL.
 	 */
 	void (*received)(struct stack *st, conn_ix c, const struct frame *f);
+
+	/* @c has sent a segment once more. May be NULL. */
+	void (*resent)(struct stack *st, conn_ix c);
 };
 
 /* A thread's handle on one host. The caller fills everything but `out`, which
@@ -127,6 +137,15 @@ void stack_host_init(struct stack_host *h, const struct stack_config *config);
 /* stack_input - a frame arrives; consumes it, whatever it holds */
 void stack_input(struct stack *st, frame_ix ix);
 
+/**
+ * stack_lane - the lane of the connection that @f is for, or 0: nobody's
+ *
+ * Without the lock: an answer that was true a moment ago, or is not true in
+ * rare cases; good enough to choose a queue. Chains are followed for a bounded
+ * length.
+ */
+vif_ix stack_lane(const struct stack *st, const struct frame *f);
+
 /* stack_timers - runs what is due at st->now_ns; sets host->next_timer_ns anew
  */
 void stack_timers(struct stack *st);
@@ -148,7 +167,7 @@ uint64_t stack_next_timer_ns(const struct stack_host *h);
 
 /**
  * conn_open - an unbound connection (TCP: CLOSED) owned by @sock
- * @proto: STACK_TCP or STACK_UDP
+ * @proto: STACK_*
  * @vif:   lane that its frames are charged to
  *
  * Returns 0 and *c, or -ENOBUFS when the table is full.
@@ -231,6 +250,9 @@ enum conn_option {
 	CONN_FASTOPEN_CONNECT,
 	CONN_FASTOPEN_NO_COOKIE,
 	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
+	CONN_RECVERR,	 /* datagrams: errors are kept for udp_take_error() */
+	CONN_SEND_COVERAGE, /* UDP-Lite, RFC 3828: bytes checked, 0: all */
+	CONN_RECV_COVERAGE, /* what covers less is not for us */
 };
 
 int conn_set(struct stack *st, conn_ix c, enum conn_option opt, int value);
@@ -382,6 +404,18 @@ uint32_t tcp_info(const struct stack *st, conn_ix c, void *info,
 int udp_send(struct stack *st, conn_ix c, frame_ix frame,
 	     const struct ip_addr *to, uint16_t port);
 
+/* What a datagram is to be sent with, instead of the socket's own. */
+struct udp_how {
+	struct ip_addr from; /* any: as ever */
+	int16_t ttl;	     /* -1: as ever */
+	int16_t tos;
+};
+
+/* udp_send_how - udp_send() with @how */
+int udp_send_how(struct stack *st, conn_ix c, frame_ix frame,
+		 const struct ip_addr *to, uint16_t port,
+		 const struct udp_how *how);
+
 /* What a received datagram says about itself. */
 struct udp_note {
 	struct ip_addr from;
@@ -389,12 +423,34 @@ struct udp_note {
 	uint16_t port; /* of the sender */
 	uint8_t ttl;
 	uint8_t tos;
+	uint64_t at_ns; /* when it was queued */
 };
 
 /* udp_take - the oldest datagram (caller's now), or 0; @peek leaves it queued
  */
 frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 		  bool peek);
+
+/* An ICMP error that came for what a socket had sent. */
+struct udp_error {
+	int err; /* a positive errno */
+	bool v4; /* ICMP, else ICMPv6 */
+	uint8_t type, code;
+	uint32_t info;		 /* EMSGSIZE: the path's MTU */
+	struct ip_addr offender; /* who sent it */
+	struct ip_addr to;	 /* where the datagram had gone */
+	uint16_t port;
+	struct udp_note note; /* of the message itself */
+};
+
+/*
+ * udp_take_error - the oldest error kept (CONN_RECVERR), or 0
+ *
+ * The frame, the caller's now, holds behind its payload_off what was quoted of
+ * the datagram's own payload.
+ */
+frame_ix udp_take_error(struct stack *st, conn_ix c, struct udp_error *e,
+			bool peek);
 
 /* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
 int udp_readable(const struct stack *st, conn_ix c);

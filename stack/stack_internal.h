@@ -241,11 +241,12 @@ bool icmp_allowed(struct stack *st);
 
 /*
  * conn_icmp - an error came for what @local:@lport sent to @peer:@pport; @seq
- * is the TCP sequence number quoted, @mtu != 0: it was too big
+ * is the TCP sequence number quoted, @mtu != 0: it was too big; @news: the
+ * message, which stays the caller's; 0: it is our own news
  */
 void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 	       uint16_t lport, const struct ip_addr *peer, uint16_t pport,
-	       uint32_t seq, int err, bool hard, uint32_t mtu);
+	       uint32_t seq, int err, bool hard, uint32_t mtu, frame_ix news);
 
 /* --- lookup.c: hash chains and ports
  * ------------------------------------------- */
@@ -282,10 +283,37 @@ int conn_path(struct stack *st, struct conn *c, struct path *p);
 /* port_choose - binds to a free port; @peer, @pport: so that the four differ */
 int port_choose(struct stack *st, struct conn *c);
 
+/* --- errqueue.c: errors kept for who asks
+ * ------------------------------------- */
+
+void errors_keep(struct stack *st, struct conn *c, frame_ix news, int err);
+void errors_drop(struct stack *st, struct conn *c);
+
+/* --- ping.c: sockets for echo requests
+ * ---------------------------------------- */
+
+/* The peer's port of a connected one: echo has none, but a peer needs one. */
+#define PING_PORT 1
+
+/* ping_input - an echo reply, @p's header up to its own; consumed if true */
+bool ping_input(struct stack *st, struct packet *p);
+
+/* ping_prepare - @frame's payload is a request: sets its id. 0 or -EINVAL */
+int ping_prepare(struct stack *st, struct conn *c, frame_ix frame, bool v4);
+void ping_close(struct stack *st, struct frame *f, const struct ip_out *o);
+
+static inline bool is_ping(const struct conn *c)
+{
+	return c->proto == STACK_ICMP || c->proto == STACK_ICMP6;
+}
+
 /* --- udp.c
  * --------------------------------------------------------------------- */
 
 void udp_input(struct stack *st, struct packet *p);
+/* udp_note_of - what the headers of a queued frame say */
+void udp_note_of(const struct frame *f, struct udp_note *note);
+void udp_queue(struct stack *st, struct conn *c, frame_ix ix);
 void udp_close(struct stack *st, struct conn *c);
 int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 		const struct ip_addr *to, uint16_t port);

@@ -3,7 +3,7 @@
 #include "stack/tcp.h"
 #include "stack/tcp_flight.h"
 
-#define SPREAD_SHIFT 8 /* of srtt8_us: a 32nd of the round trip */
+#define SPREAD_SHIFT 5 /* a 32nd of the least round trip */
 #define PAGE_RUNS \
 	((CHUNK_BYTES - sizeof(struct run_block)) / sizeof(struct tcp_run))
 
@@ -256,7 +256,8 @@ static void join(struct run_block *b, uint32_t i)
 void flight_sent(struct stack *st, struct conn *c, uint32_t bytes)
 {
 	struct run_block *b = last_block(st, c);
-	uint32_t now = flight_us(st), spread = c->srtt8_us >> SPREAD_SHIFT;
+	/* Of the least: one that losses have stretched may hold several. */
+	uint32_t now = flight_us(st), spread = c->min_rtt_us >> SPREAD_SHIFT;
 
 	if (likely(b->first != b->end)) {
 		struct tcp_run *r = &runs_of(b)[b->end - 1];
@@ -534,6 +535,9 @@ void flight_resent(struct stack *st, struct conn *c, uint32_t start,
 	struct place p;
 	bool more = cut_out(st, c, start, &p);
 
+	/* Within a microsecond of what was delivered, but after it. */
+	if (unlikely(now == c->rack_us))
+		c->rack_end = c->snd_una;
 	while (more && seq_lt(run_at(p)->seq, end)) {
 		uint32_t to = end_of(st, c, p);
 		struct tcp_run *r;

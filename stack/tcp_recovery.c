@@ -222,6 +222,8 @@ static bool spurious(struct stack *st, struct conn *c, const struct tcp_in *in,
 		}
 	}
 	if (h->needless) {
+		/* What was taken for lost had only been overtaken. */
+		c->rack_seen |= RACK_REORDERED;
 		count(st, TcpExt_TCPDSACKUndo);
 		undo(st, c);
 		return true;

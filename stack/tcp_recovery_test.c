@@ -259,6 +259,127 @@ static void test_silence(void **state)
 	end(&s, c, l);
 }
 
+/* Overtaken, not lost: the D-SACK says so. The cut is taken back, and the next
+ * time it is waited for: RFC 8985, section 6.2.1. */
+static void test_reordering(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = flight(&s, &c, &l);
+	uint32_t cwnd = k->cwnd, ssthresh = k->ssthresh;
+
+	(void)state;
+	for (uint32_t i = 2; i <= 4; i++)
+		sack(&s, 0, 1, i);
+	assert_int_equal(k->recovery, TCP_RECOVERY);
+	assert_true(k->ssthresh < ssthresh);
+	drain(&s);
+	sack(&s, N, 0, 1);
+	assert_int_equal(k->recovery, TCP_OPEN);
+	assert_true(k->cwnd >= cwnd);
+	assert_int_equal(k->ssthresh, ssthresh);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPDSACKUndo), 1);
+	assert_int_equal(k->rack_steps, 2);
+	/* Again; two quarters of the least round trip, 50 ms. */
+	drain(&s);
+	script_wait(&s, 50000);
+	sack(&s, N + 2, 0, 0);
+	drain(&s);
+	script_wait(&s, 50000);
+	sack(&s, N + 2, N + 3, N + 8);
+	assert_int_equal(k->recovery, TCP_OPEN);
+	drain(&s);
+	script_wait(&s, 15000);
+	assert_int_equal(drain(&s), 0);
+	assert_int_equal(k->recovery, TCP_OPEN);
+	script_wait(&s, 15000);
+	assert_int_equal(k->recovery, TCP_RECOVERY);
+	assert_int_equal(drain(&s), MSS);
+	end(&s, c, l);
+}
+
+/* A resend that is lost as well is found by what left behind it, not by a
+ * timeout. */
+static void test_lost_resend(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = flight(&s, &c, &l);
+	struct seen e;
+	uint32_t base;
+
+	(void)state;
+	base = k->snd_una;
+	for (uint32_t i = 2; i <= 4; i++)
+		sack(&s, 0, 1, i);
+	assert_int_equal(k->recovery, TCP_RECOVERY);
+	drain(&s);
+	/* The rest of the flight: it left before the resend did. */
+	script_wait(&s, 10000);
+	sack(&s, 0, 1, N);
+	while ((e = script_next(&s)).any)
+		assert_true(e.seq != base);
+	/* What left behind the resend. */
+	script_wait(&s, 55000);
+	sack(&s, 0, 1, N + 2);
+	e = script_next(&s);
+	assert_true(e.any);
+	assert_int_equal(e.seq, base);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPTimeouts), 0);
+	end(&s, c, l);
+}
+
+/* RFC 5682: after a timeout something is acknowledged that was never sent
+ * again.
+ */
+static void test_needless_timeout(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = flight(&s, &c, &l);
+	uint32_t cwnd = k->cwnd;
+
+	(void)state;
+	k->flags &= ~CONN_TS;
+	script_wait(&s, 900000);
+	assert_int_equal(k->recovery, TCP_LOSS);
+	assert_int_equal(k->cwnd, MSS);
+	drain(&s);
+	sack(&s, 3, 0, 0);
+	assert_int_equal(k->recovery, TCP_OPEN);
+	assert_true(k->cwnd >= cwnd);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPSpuriousRTOs), 1);
+	assert_int_equal(k->lost_bytes, 0);
+	end(&s, c, l);
+}
+
+/* And when that is not so, new data is tried first, and then all is resent. */
+static void test_true_timeout(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = flight(&s, &c, &l);
+	struct seen e;
+	uint32_t base = k->snd_una;
+
+	(void)state;
+	k->flags &= ~CONN_TS;
+	script_wait(&s, 900000);
+	drain(&s);
+	sack(&s, 1, 0, 0);
+	assert_int_equal(k->recovery, TCP_LOSS);
+	e = script_next(&s);
+	assert_true(e.any);
+	assert_true(seq_ge(e.seq, base + N * MSS));
+	drain(&s);
+	script_wait(&s, 50000);
+	sack(&s, 1, N + 1, N + 2);
+	e = script_next(&s);
+	assert_int_equal(e.seq, base + MSS);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPSpuriousRTOs), 0);
+	end(&s, c, l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +389,10 @@ int main(void)
 		cmocka_unit_test(test_needless_probe),
 		cmocka_unit_test(test_probe_repairs),
 		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_reordering),
+		cmocka_unit_test(test_lost_resend),
+		cmocka_unit_test(test_needless_timeout),
+		cmocka_unit_test(test_true_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

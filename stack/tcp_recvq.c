@@ -122,10 +122,13 @@ static void append(struct stack *st, struct conn *c, uint32_t bytes,
 	store_u32(&c->rcv_queued, c->rcv_queued + bytes);
 }
 
+/* Less than SO_RCVLOWAT is no event, but a reader who wants no more may sleep.
+ */
 static void tell_reader(struct stack *st, struct conn *c)
 {
-	if (c->rcv_queued >= c->rcvlowat)
-		conn_event(st, c, STACK_IN);
+	if (c->sock)
+		st->ops->event(st, c->self,
+			       c->rcv_queued >= c->rcvlowat ? STACK_IN : 0);
 }
 
 void tcp_data_in_order(struct stack *st, struct conn *c, uint32_t bytes,

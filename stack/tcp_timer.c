@@ -57,8 +57,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	doubt_path(st, c);
 	tcp_fastopen_retreat(c);
 	count(st, TcpExt_TCPTimeouts);
-	count(st, Tcp_RetransSegs);
-	c->total_retrans++;
+	tcp_count_resent(st, c);
 	tcp_send_syn(st, c);
 	tcp_rtx_arm(st, c);
 	return true;

@@ -287,7 +287,7 @@ int tcp_shutdown(struct stack *st, conn_ix ix, int how)
 
 	if (how < 0 || how > 2)
 		return -EINVAL;
-	if (c->proto == STACK_UDP) {
+	if (c->proto != STACK_TCP) {
 		if (!c->pport)
 			return -ENOTCONN;
 		c->flags |= (rd ? CONN_RCV_SHUT : 0) | (wr ? CONN_SND_SHUT : 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UDP, RFC 768 and 1122: datagrams are frames, queued as they came.
+ * UDP, RFC 768 and 1122, and UDP-Lite, RFC 3828, which differs in what its
+ * checksum covers: datagrams are frames, queued as they came.
  *
  * A queued frame keeps its headers; who sent it is read from there when it is
  * taken. The queue charges RCVBUF for each payload and a little for each frame,
@@ -21,7 +22,7 @@ static uint32_t charge_of(const struct frame *f)
 }
 
 /* Queues @ix for @c; consumes it. */
-static void queue(struct stack *st, struct conn *c, frame_ix ix)
+void udp_queue(struct stack *st, struct conn *c, frame_ix ix)
 {
 	struct frame *f = frame_at(st->arena, ix);
 	conn_ix outer;
@@ -37,6 +38,7 @@ static void queue(struct stack *st, struct conn *c, frame_ix ix)
 		st->ops->received(st, c->self, f);
 	outer = writing_begin(st, c->self);
 	f->next = 0;
+	f->note[0] = st->now_ns;
 	if (c->rcv_last)
 		frame_at(st->arena, c->rcv_last)->next = ix;
 	else
@@ -54,7 +56,7 @@ static void deliver_all(struct stack *st, struct packet *p, uint16_t sport,
 {
 	struct conn *c = NULL, *last = NULL;
 
-	while ((c = bound_next(st, c, STACK_UDP, dport))) {
+	while ((c = bound_next(st, c, p->proto, dport))) {
 		bool any = ip_is_any(&c->local);
 
 		if (any ? (p->v4 ? (c->flags & CONN_V6ONLY) != 0
@@ -72,23 +74,75 @@ static void deliver_all(struct stack *st, struct packet *p, uint16_t sport,
 			frame_ix copy = frame_clone(st->arena, p->ix);
 
 			if (copy)
-				queue(st, last, copy);
+				udp_queue(st, last, copy);
 		}
 		last = c;
 	}
 	if (last) {
-		queue(st, last, p->ix);
+		udp_queue(st, last, p->ix);
 		return;
 	}
 	count(st, Udp_NoPorts);
 	frame_free(st->arena, p->ix);
 }
 
+/* The sum over the UDP-Lite header and what of the payload it covers. */
+static uint64_t lite_sum(const struct stack *st, const struct frame *f,
+			 uint32_t covered)
+{
+	uint64_t sum = csum_add(0, f->header + f->l4_off, UDP_BYTES);
+	uint8_t piece[512];
+
+	covered -= UDP_BYTES;
+	for (uint32_t off = 0, n; off < covered; off += n) {
+		n = min_u32(covered - off, sizeof(piece));
+		frame_copy_out(st->arena, f, off, piece, n);
+		sum = csum_add(sum, piece, n);
+	}
+	return sum;
+}
+
+/* UDP-Lite's length field says what is covered; 0: everything. */
+static bool lite_ok(struct stack *st, struct packet *p, uint32_t *covered)
+{
+	const struct udp_header *u =
+		(const struct udp_header *)(p->f->header + p->f->l4_off);
+
+	*covered = be16(u->length) ? be16(u->length) : p->l4_bytes;
+	if (*covered < UDP_BYTES || *covered > p->l4_bytes || !u->csum)
+		return false;
+	if (p->f->flags & FRAME_CSUM_OK)
+		return true;
+	return csum_fold(lite_sum(st, p->f, *covered) +
+			 csum_pseudo(&p->src, &p->dst, p->proto,
+				     p->l4_bytes)) == 0xffff;
+}
+
+static void lite_close(struct stack *st, const struct conn *c, struct frame *f,
+		       const struct ip_out *o)
+{
+	struct udp_header *u = (struct udp_header *)(f->header + f->l4_off);
+	uint32_t bytes = f->payload + UDP_BYTES, covered = bytes;
+	uint16_t sum;
+
+	if (c->mss && c->mss < bytes)
+		covered = c->mss;
+	u->length = be16((uint16_t)(covered == bytes ? 0 : covered));
+	u->csum = 0;
+	sum = (uint16_t)~csum_fold(
+		lite_sum(st, f, covered) +
+		csum_pseudo(o->src, o->dst, o->proto, bytes));
+	u->csum = sum ? sum : 0xffff;
+	f->flags = (uint8_t)((f->flags & FRAME_REFS) | FRAME_CSUM_OK);
+}
+
 void udp_input(struct stack *st, struct packet *p)
 {
 	struct frame *f = p->f;
 	const struct udp_header *u;
+	bool lite = p->proto == STACK_UDPLITE;
 	uint16_t sport, dport, length;
+	uint32_t covered = 0;
 	struct conn *c;
 
 	if (p->l4_bytes < UDP_BYTES ||
@@ -99,6 +153,11 @@ void udp_input(struct stack *st, struct packet *p)
 	length = be16(u->length);
 	sport = be16(u->sport);
 	dport = be16(u->dport);
+	if (lite) {
+		if (!lite_ok(st, p, &covered))
+			goto bad;
+		length = (uint16_t)p->l4_bytes;
+	}
 	if (length < UDP_BYTES || length > p->l4_bytes)
 		goto bad;
 	if (length < p->l4_bytes) {
@@ -106,7 +165,7 @@ void udp_input(struct stack *st, struct packet *p)
 		p->l4_bytes = length;
 	}
 	/* 0 means none, which only IPv4 permits. */
-	if ((u->csum || !p->v4) && !l4_csum_ok(st, p)) {
+	if (!lite && (u->csum || !p->v4) && !l4_csum_ok(st, p)) {
 		count(st, Udp_InCsumErrors);
 		goto bad;
 	}
@@ -114,9 +173,11 @@ void udp_input(struct stack *st, struct packet *p)
 		deliver_all(st, p, sport, dport);
 		return;
 	}
-	c = bound_find(st, STACK_UDP, &p->dst, dport, &p->src, sport);
+	c = bound_find(st, p->proto, &p->dst, dport, &p->src, sport);
+	if (c && lite && covered < p->l4_bytes && covered < c->mss_peer)
+		goto bad;
 	if (c) {
-		queue(st, c, p->ix);
+		udp_queue(st, c, p->ix);
 		return;
 	}
 	count(st, Udp_NoPorts);
@@ -146,7 +207,7 @@ static int address(struct stack *st, struct conn *c, const struct ip_addr **to,
 		*to = &c->peer;
 		*port = c->pport;
 	}
-	if (!*port)
+	if (!*port && !is_ping(c))
 		return -EINVAL;
 	err = path_find(st, *to, &p);
 	if (err)
@@ -163,12 +224,19 @@ static int address(struct stack *st, struct conn *c, const struct ip_addr **to,
 int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
 	     const struct ip_addr *to, uint16_t port)
 {
+	return udp_send_how(st, ix, frame, to, port, NULL);
+}
+
+int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
+		 const struct ip_addr *to, uint16_t port,
+		 const struct udp_how *how)
+{
 	struct conn *c = conn_at(st, ix);
 	struct frame *f = frame_at(st->arena, frame);
 	struct ip_addr from, dst;
 	struct ip_out o;
 	struct udp_header *u;
-	uint32_t bytes = f->payload + UDP_BYTES;
+	uint32_t bytes = f->payload + (is_ping(c) ? 0 : UDP_BYTES);
 	bool group;
 	int err;
 
@@ -178,6 +246,14 @@ int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
 		from = dst;
 	} else if (!err) {
 		dst = *to;
+	}
+	if (!err && how && !ip_is_any(&how->from)) {
+		/* Spoken for, or one of ours. */
+		if (ip_is_v4(&how->from) != ip_is_v4(&dst))
+			err = -EINVAL;
+		else if (!host_has(st->host, &how->from))
+			err = ip_is_v4(&dst) ? -EINVAL : -EADDRNOTAVAIL;
+		from = how->from;
 	}
 	if (!err && bytes > (ip_is_v4(&dst) ? 65535u - IPV4_BYTES : 65535u))
 		err = -EMSGSIZE;
@@ -190,6 +266,10 @@ int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
 		if (!err && !ip_is_v4(&dst))
 			c->flags |= CONN_INET6;
 	}
+	if (!err && is_ping(c))
+		err = ip_is_v4(&dst) == (c->proto == STACK_ICMP)
+			      ? ping_prepare(st, c, frame, ip_is_v4(&dst))
+			      : -EINVAL;
 	if (err) {
 		frame_free(st->arena, frame);
 		return err;
@@ -197,15 +277,26 @@ int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
 	group = ip_is_multicast(&dst);
 	o = (struct ip_out){ .src = &from,
 			     .dst = &dst,
-			     .proto = IP_UDP,
+			     .proto = c->proto,
 			     .ttl = group ? c->mcast_ttl : c->ttl,
 			     .tos = c->tos };
-	l4_prepare(f, ip_is_v4(&dst), UDP_BYTES);
-	u = (struct udp_header *)(f->header + f->l4_off);
-	u->sport = be16(c->lport);
-	u->dport = be16(port);
-	u->length = be16((uint16_t)bytes);
-	l4_csum_open(f, &o, 6, bytes);
+	if (how && how->ttl >= 0)
+		o.ttl = (uint8_t)how->ttl;
+	if (how && how->tos >= 0)
+		o.tos = (uint8_t)how->tos;
+	if (is_ping(c)) {
+		ping_close(st, f, &o);
+	} else {
+		l4_prepare(f, ip_is_v4(&dst), UDP_BYTES);
+		u = (struct udp_header *)(f->header + f->l4_off);
+		u->sport = be16(c->lport);
+		u->dport = be16(port);
+		u->length = be16((uint16_t)bytes);
+		if (c->proto == STACK_UDPLITE)
+			lite_close(st, c, f, &o);
+		else
+			l4_csum_open(f, &o, 6, bytes);
+	}
 	f->tx_vif = c->vif;
 	f->pace = c->self;
 	f->gso_type = FRAME_GSO_NONE;
@@ -224,6 +315,31 @@ int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
 	return ip_output(st, frame, &o);
 }
 
+void udp_note_of(const struct frame *f, struct udp_note *note)
+{
+	const uint8_t *l3 = f->header + f->l3_off;
+
+	note->port = 0;
+	note->at_ns = f->note[0];
+	if (l3[0] >> 4 == 4) {
+		const struct ipv4_header *h = (const struct ipv4_header *)l3;
+
+		note->from = ip_from_v4(h->src);
+		note->to = ip_from_v4(h->dst);
+		note->ttl = h->ttl;
+		note->tos = h->tos;
+	} else {
+		const struct ipv6_header *h = (const struct ipv6_header *)l3;
+		uint64_t src[2] = { h->src[0], h->src[1] };
+		uint64_t dst[2] = { h->dst[0], h->dst[1] };
+
+		note->from = ip_from_v6(src);
+		note->to = ip_from_v6(dst);
+		note->ttl = h->hops;
+		note->tos = (uint8_t)(be32(h->ver_class_flow) >> 20);
+	}
+}
+
 frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
 		  bool peek)
 {
@@ -235,27 +351,11 @@ frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
 	if (!frame)
 		return 0;
 	f = frame_at(st->arena, frame);
-	note->port = be16(
-		((const struct udp_header *)(f->header + f->l4_off))->sport);
-	if (f->header[f->l3_off] >> 4 == 4) {
-		const struct ipv4_header *h =
-			(const struct ipv4_header *)(f->header + f->l3_off);
-
-		note->from = ip_from_v4(h->src);
-		note->to = ip_from_v4(h->dst);
-		note->ttl = h->ttl;
-		note->tos = h->tos;
-	} else {
-		const struct ipv6_header *h =
-			(const struct ipv6_header *)(f->header + f->l3_off);
-		uint64_t src[2] = { h->src[0], h->src[1] };
-		uint64_t dst[2] = { h->dst[0], h->dst[1] };
-
-		note->from = ip_from_v6(src);
-		note->to = ip_from_v6(dst);
-		note->ttl = h->hops;
-		note->tos = (uint8_t)(be32(h->ver_class_flow) >> 20);
-	}
+	udp_note_of(f, note);
+	if (!is_ping(c))
+		note->port = be16(
+			((const struct udp_header *)(f->header + f->l4_off))
+				->sport);
 	if (peek)
 		return frame;
 	outer = writing_begin(st, ix);
@@ -284,7 +384,7 @@ int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 		c->flags |= CONN_PINGPONG;
 	}
 	c->peer = *to;
-	c->pport = port;
+	c->pport = is_ping(c) ? PING_PORT : port;
 	c->state = CONN_ESTABLISHED;
 	return 0;
 }
@@ -313,7 +413,7 @@ uint32_t udp_ready(const struct stack *st, const struct conn *c)
 		ready |= STACK_IN | STACK_RDHUP;
 	if ((c->flags & CONN_RCV_SHUT) && (c->flags & CONN_SND_SHUT))
 		ready |= STACK_HUP;
-	if (c->error)
+	if (c->error || ((c->flags & CONN_F_RECVERR) && c->ooo_first))
 		ready |= STACK_ERR;
 	return ready;
 }
@@ -325,6 +425,7 @@ void udp_close(struct stack *st, struct conn *c)
 	c->rcv_first = 0;
 	c->rcv_last = 0;
 	frame_list_free(st->arena, &list);
+	errors_drop(st, c);
 	conn_free(st, c);
 }
 

@@ -244,11 +244,5 @@ static inline bool ip_is_multicast(const struct ip_addr *a)
 }
 
 /* 127.0.0.0/8 and ::1. */
-static inline bool ip_is_loopback(const struct ip_addr *a)
-{
-	if (ip_is_v4(a))
-		return a->b[12] == 127;
-	return !a->d[0] && a->w[2] == 0 && a->w[3] == be32(1);
-}
 
 #endif

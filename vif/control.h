@@ -21,6 +21,17 @@ enum vif_way { VIF_TX, VIF_RX }; /* leaving, entering the VIF */
 #define VIF_WEIGHT_MAX 10000	/* 1 where not set */
 #define VIF_PPM	       1000000u /* of probabilities: always */
 
+/* What filter and program of one direction came to, in packets. */
+struct vif_program_count {
+	_Alignas(CACHE_LINE) _Atomic uint64_t runs;
+	_Atomic uint64_t filtered; /* dropped by the filter */
+	_Atomic uint64_t dropped;  /* by the program */
+	_Atomic uint64_t redirected;
+	_Atomic uint64_t sampled;
+	_Atomic uint64_t over_run;  /* ended by the budget of a run: dropped */
+	_Atomic uint64_t over_rate; /* the owner's time is used up: dropped */
+};
+
 struct vif_control {
 	uint32_t slot_link; /* base/slot.h, while free */
 	vif_ix vif;	    /* whose; 0: free */
@@ -48,12 +59,27 @@ struct vif_control {
 	/* Programs, by slot of the table of programs; [enum vif_way]. */
 	_Atomic uint32_t filter[2];
 	_Atomic uint32_t program[2];
+	/*
+	 * Flows. A lane with `flow`, a filter's slot, takes over what the VIF
+	 * above it sends and the filter takes. That VIF has the first such lane
+	 * in flow_first, a lane the next one in flow_next.
+	 */
+	_Atomic uint32_t flow;
+	_Atomic vif_ix flow_first;
+	_Atomic vif_ix flow_next;
+	_Atomic uint32_t program_payer; /* controls above that pay as well */
+	_Atomic uint64_t
+		program_scale; /* ns that an instruction costs, << 16 */
 
 	/* What the owner may make below; checked by the daemon. */
 	uint32_t quota_children;
 	uint32_t quota_depth;
 	uint64_t quota_queue_bytes;
 	uint64_t quota_program_ns; /* of a core, each second */
+
+	/* Until when the programs' time is used up, by clock_ns. */
+	_Alignas(CACHE_LINE) _Atomic uint64_t program_paid_ns;
+	struct vif_program_count programs[2]; /* [enum vif_way] */
 };
 
 /*

@@ -422,23 +422,32 @@ uint64_t sched_close(struct sched_view *v)
 	return date;
 }
 
-static uint64_t lower(uint64_t rate, uint64_t than)
+static void tighten(uint64_t *bound, uint64_t other)
 {
-	return rate && (!than || rate < than) ? rate : than;
+	if (other && (!*bound || other < *bound))
+		*bound = other;
 }
 
-static uint64_t lowest(struct sched_view *v, class_ix class, class_ix top)
+static void bounds_of(struct sched_view *v, class_ix class, class_ix top,
+		      struct sched_bounds *b)
 {
 	node_ix ix = class ? node_get(v, class, top) : 0;
-	uint64_t rate = 0;
 
+	if (!ix)
+		return;
+	tighten(&b->queue_bytes, class_at(v, class)->limit_bytes);
+	tighten(&b->queue_ns, class_at(v, class)->limit_ns);
 	for (; ix; ix = node_at(v, ix)->parent)
-		rate = lower(class_at(v, node_at(v, ix)->class)->rate_bps,
-			     rate);
-	return rate;
+		tighten(&b->rate_bps,
+			class_at(v, node_at(v, ix)->class)->rate_bps);
 }
 
-uint64_t sched_bottleneck(struct sched_view *v, const struct sched_path *p)
+struct sched_bounds sched_bounds(struct sched_view *v,
+				 const struct sched_path *p)
 {
-	return lower(lowest(v, p->tx, p->tx_top), lowest(v, p->rx, p->rx_top));
+	struct sched_bounds b = { 0, 0, 0 };
+
+	bounds_of(v, p->tx, p->tx_top, &b);
+	bounds_of(v, p->rx, p->rx_top, &b);
+	return b;
 }

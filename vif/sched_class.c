@@ -62,7 +62,10 @@ static uint32_t own_bits(const struct vif_control *c)
 /* Nanoseconds a byte takes, with 32 bits of fraction. */
 static uint64_t mult_of(uint64_t bps)
 {
-	return bps ? ((8 * NSEC_PER_SEC) << 31) / bps * 2 : 0;
+	if (!bps)
+		return 0;
+	/* Below a byte a second it would not fit. */
+	return ((8 * NSEC_PER_SEC) << 31) / (bps < 8 ? 8 : bps) * 2;
 }
 
 static void read_controls(struct sched_view *v, struct sched_class *c,
@@ -85,6 +88,8 @@ static void read_controls(struct sched_view *v, struct sched_class *c,
 	prio = get32(&k->prio);
 	c->prio = prio > VIF_PRIO_MAX ? VIF_PRIO_MAX : prio;
 	c->limit_bytes = get64(&k->limit_bytes);
+	c->quota_bytes =
+		__atomic_load_n(&k->quota_queue_bytes, __ATOMIC_RELAXED);
 	c->limit_ns = get64(&k->limit_ns);
 	c->delay_ns = tx ? get64(&k->delay_ns) : 0;
 	c->jitter_ns = tx ? get64(&k->jitter_ns) : 0;
@@ -182,7 +187,9 @@ static bool set_bits(struct fabric *f, vif_ix ix, uint32_t above)
 	uint32_t bits = own_bits(vif_control_of(f, ix));
 	uint32_t old = atomic_load(&v->sched);
 
-	bits |= above & (VIF_SCHED_TX | VIF_SCHED_RX);
+	/* Once set, it stays: it costs a look, and lanes come again. */
+	bits |= (above & (VIF_SCHED_TX | VIF_SCHED_RX)) |
+		(old & VIF_SCHED_LANES);
 	atomic_store_explicit(&v->sched, bits, memory_order_release);
 	return (bits ^ old) & (VIF_SCHED_TX | VIF_SCHED_RX);
 }
@@ -192,8 +199,25 @@ static uint32_t bits_above(const struct fabric *f, vif_ix ix)
 	return atomic_load(&vif_at(f, vif_parent(vif_at(f, ix)))->sched);
 }
 
+/* The host of a lane has to tell lanes apart. */
+static void mark_host(struct fabric *f, vif_ix ix)
+{
+	for (int i = 0; i < VIF_DEPTH_MAX && ix; i++) {
+		struct vif *v = vif_at(f, ix);
+
+		if (atomic_load(&v->host)) {
+			if (i)
+				atomic_fetch_or(&v->sched, VIF_SCHED_LANES);
+			return;
+		}
+		ix = vif_parent(v);
+	}
+}
+
 int vif_sched_apply(struct fabric *f, vif_ix ix)
 {
+	if (own_bits(vif_control_of(f, ix)) & VIF_SCHED_OWN_RX)
+		mark_host(f, ix);
 	push_dirty(f, 2 * ix + VIF_TX);
 	push_dirty(f, 2 * ix + VIF_RX);
 	if (set_bits(f, ix, bits_above(f, ix)))

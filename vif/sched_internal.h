@@ -81,6 +81,7 @@ struct sched_class {
 	uint32_t weight;
 	uint32_t prio;
 	uint64_t limit_bytes; /* 0: not set */
+	uint64_t quota_bytes; /* of all that waits below */
 	uint64_t limit_ns;
 	uint64_t delay_ns, jitter_ns;
 	uint32_t loss_ppm, reorder_ppm, duplicate_ppm;

@@ -490,6 +490,35 @@ static void a_queue_has_an_end(void **state)
 	world_free(w);
 }
 
+/* Each of two children has room, both together have not. */
+static void a_parent_bounds_what_waits_below(void **state)
+{
+	struct world *w = world_new();
+	vif_ix p = add(w, VIF_ROOT, "p");
+	struct source *a = from(w, add(w, p, "a"), 1000),
+		      *b = from(w, add(w, p, "b"), 1000);
+	struct vif_class_stats st;
+	struct sched_view v;
+
+	(void)state;
+	rate(w, p, 1 * MBIT);
+	control(w, p)->quota_queue_bytes = 15000;
+	vif_sched_apply(&w->f, p);
+	sched_open(&v, &w->f, &w->arena, w->now);
+	sched_run(&v, 1);
+	for (int i = 0; i < 12; i++) {
+		push(w, &v, a);
+		push(w, &v, b);
+	}
+	take_out(w, &v);
+	sched_close(&v);
+	vif_sched_stats(&w->f, p, VIF_TX, &st);
+	assert_int_equal(st.backlog_bytes, 15000);
+	assert_int_equal(st.backlog_packets, 15);
+	assert_in_range(w->dropped, 7, 9);
+	world_free(w);
+}
+
 /* --- changes */
 
 static void a_change_drops_nothing(void **state)
@@ -669,6 +698,7 @@ int main(void)
 		cmocka_unit_test(flows_share_a_queue),
 		cmocka_unit_test(a_standing_queue_is_cut),
 		cmocka_unit_test(a_queue_has_an_end),
+		cmocka_unit_test(a_parent_bounds_what_waits_below),
 		cmocka_unit_test(a_change_drops_nothing),
 		cmocka_unit_test(what_a_removed_vif_has_queued_goes_up),
 		cmocka_unit_test(a_delay_keeps_order),

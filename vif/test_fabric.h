@@ -4,6 +4,8 @@
 #ifndef TOAMI_VIF_TEST_FABRIC_H
 #define TOAMI_VIF_TEST_FABRIC_H
 
+#include "vif/capture.h"
+#include "vif/program.h"
 #include "vif/sched_core.h"
 
 #include <stdlib.h>
@@ -20,6 +22,7 @@ static inline void test_fabric_open(struct fabric *f, uint32_t vifs)
 		(struct fabric_table_size){ vifs, sizeof(struct vif) };
 	p.table[FABRIC_TABLE_CONTROL] =
 		(struct fabric_table_size){ vifs, sizeof(struct vif_control) };
+	vif_program_params(&p);
 	p.table[FABRIC_TABLE_SCHED] =
 		(struct fabric_table_size){ 2, SCHED_BYTES };
 	p.table[FABRIC_TABLE_CLASS] =
@@ -28,6 +31,9 @@ static inline void test_fabric_open(struct fabric *f, uint32_t vifs)
 		(struct fabric_table_size){ 8 * vifs, SCHED_NODE_BYTES };
 	p.table[FABRIC_TABLE_FLOW] =
 		(struct fabric_table_size){ 8 * vifs, SCHED_FLOW_BYTES };
+	p.table[FABRIC_TABLE_CAPTURE] =
+		(struct fabric_table_size){ CAPTURE_MAX,
+					    sizeof(struct capture) };
 	memfd = fabric_create(f, &p);
 	if (memfd < 0)
 		abort();

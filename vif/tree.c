@@ -77,6 +77,7 @@ static void clear(struct vif *v)
 	atomic_store(&v->depth, 0);
 	atomic_store(&v->host, 0);
 	atomic_store(&v->control, 0);
+	atomic_store(&v->hooks, 0);
 	atomic_store(&v->sched, 0);
 	v->first_child = v->last_child = v->next = v->prev = v->chain = 0;
 	v->addr4 = v->addr6 = (struct ip_addr){ 0 };
@@ -88,6 +89,7 @@ static void clear(struct vif *v)
 		atomic_store_explicit(&c->packets, 0, memory_order_relaxed);
 		atomic_store_explicit(&c->bytes, 0, memory_order_relaxed);
 		atomic_store_explicit(&c->drops, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->retransmits, 0, memory_order_relaxed);
 	}
 	v->generation++;
 }
@@ -186,6 +188,8 @@ int vif_add(struct fabric *f, vif_ix parent, const char *name, size_t bytes,
 	v->uid = uid;
 	link_name(f, parent, *ix);
 	link_child(f, parent, *ix);
+	if (parent != VIF_ROOT)
+		atomic_store(&v->hooks, atomic_load(&vif_at(f, parent)->hooks));
 	atomic_store(&v->depth, depth);
 	atomic_store(&v->sched, atomic_load(&vif_at(f, parent)->sched) &
 					(VIF_SCHED_TX | VIF_SCHED_RX));

@@ -101,4 +101,32 @@ assert s.recv(100) == b""          # the child's death closed its end
 print(got.decode())
 EOF
 )" "a listener shared by fork"
+expect "EFAULT everywhere" "$(on /loop python3 - <<'EOF'
+import ctypes, errno, socket
+libc = ctypes.CDLL(None, use_errno=True)
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+a.bind(("127.0.0.1", 0))
+a.sendto(b"x", a.getsockname())
+srv = socket.create_server(("127.0.0.1", 0))
+c = socket.create_connection(srv.getsockname())
+fresh = socket.socket()
+for bad in (ctypes.c_void_p(-4096), ctypes.c_void_p(1 << 62)):
+    fd = a.fileno()
+    for name, args in {
+        "bind": (fresh.fileno(), bad, 16), "connect": (fd, bad, 16),
+        "getsockname": (fd, bad, bad), "getpeername": (c.fileno(), bad, bad),
+        "send": (c.fileno(), bad, 10, 0), "recv": (fd, bad, 10, 0),
+        "sendto": (fd, b"x", 1, 0, bad, 16), "write": (c.fileno(), bad, 10),
+        "sendmsg": (fd, bad, 0), "recvmsg": (fd, bad, 0), "writev": (c.fileno(), bad, 2),
+        "getsockopt": (fd, 1, 2, bad, bad), "setsockopt": (fd, 1, 2, bad, 4),
+        "ioctl": (fd, 0x541b, bad), "accept": (srv.fileno(), bad, bad),
+    }.items():
+        ctypes.set_errno(0)
+        if name == "accept":
+            d = socket.create_connection(srv.getsockname())
+        r = getattr(libc, name)(*args)
+        assert r == -1 and ctypes.get_errno() == errno.EFAULT, (name, r, ctypes.get_errno())
+print("EFAULT everywhere")
+EOF
+)" "bad pointers"
 expect_nothing_left

@@ -3,7 +3,7 @@
  * Death at any instant: members of a fabric are killed while they work, again
  *and again, and the others must not notice.
  *
- *	kill [--kills N] [--seed S]
+ *	kill [--kills N] [--seed S] [--rate MBIT]
  *
  * Two survivors exchange bytes the whole time and check each of them. Victims
  *are servers and clients of every kind (echo in small pieces, bulk, connect and
@@ -29,7 +29,9 @@
 #include "base/sys.h"
 #include "socket/sock.h"
 #include "stack/conn.h"
+#include "stack/pace.h"
 #include "tests/socket/small_fabric.h"
+#include "vif/sched_core.h"
 
 #define ECHO_PORT 7
 #define SINK_PORT 9
@@ -45,8 +47,37 @@ static struct board {
 
 static uint64_t seed = 1;
 static unsigned int kills = 1000;
+static uint64_t rate_mbit; /* of the clients, both ways; 0: not shaped */
 static struct small_fabric sf;
 static pid_t survivor_pid;
+
+static void show_sched(void)
+{
+	const struct fabric *f = &sf.process.fabric;
+
+	fprintf(stderr, "kill: scheduler: next in %lld us, waits %d, lock %x\n",
+		(long long)(sched_next_ns(f) - fabric_now(f)) / 1000,
+		sched_work_waits(f), sched_lock_of(f)->word);
+	for (conn_ix ix = 1; ix < slot_end(&f->table[FABRIC_TABLE_CONN]);
+	     ix++) {
+		const struct stack_pace *p =
+			pace_at(&f->table[FABRIC_TABLE_PACE], ix);
+
+		if (p->sent != p->passed || p->wish)
+			fprintf(stderr,
+				"kill: conn %u: %u bytes under way, wish %u, "
+				"limit %u\n",
+				ix, p->sent - p->passed, p->wish, p->limit);
+	}
+	for (vif_ix ix = 2; ix < 5; ix++)
+		for (int way = 0; way < 2; way++) {
+			struct vif_class_stats st;
+
+			vif_sched_stats(f, ix, (enum vif_way)way, &st);
+			fprintf(stderr, "kill: vif %u way %d: %lu waiting\n",
+				ix, way, (unsigned long)st.backlog_packets);
+		}
+}
 
 /* What a stall looks like from inside: each connection, and whether the
  * survivor lives. */
@@ -82,6 +113,7 @@ static void show_state(void)
 				sock_at(&sf.process.fabric, c->sock)->ready,
 				sock_at(&sf.process.fabric, c->sock)->sleeping);
 	}
+	show_sched();
 	for (host_ix ix = 1; ix < 5; ix++) {
 		const struct fabric_host *h = &sf.process.fabric.hosts[ix];
 
@@ -337,6 +369,35 @@ static void end(struct member *m, struct socket_reaped *sum)
 	sum->cut += r.cut;
 }
 
+/* Between a half of the rate and the whole of it. */
+static void shape(vif_ix ix, uint64_t *rng)
+{
+	struct fabric *f = &sf.process.fabric;
+	struct vif_control *c;
+
+	if (!rate_mbit)
+		return;
+	c = vif_control_make(f, ix);
+	c->rate_bps = rate_mbit * (500000 + random_next(rng) % 500000);
+	c->rate_in_bps = rate_mbit * (500000 + random_next(rng) % 500000);
+	vif_sched_apply(f, ix);
+}
+
+/* What no frame stands for any more must not be counted as under way. */
+static void check_paces(void)
+{
+	const struct fabric *f = &sf.process.fabric;
+
+	for (conn_ix ix = 1; ix < slot_end(&f->table[FABRIC_TABLE_CONN]);
+	     ix++) {
+		const struct stack_pace *p =
+			pace_at(&f->table[FABRIC_TABLE_PACE], ix);
+
+		if (atomic_load(&p->sent) != atomic_load(&p->passed))
+			fail("bytes are under way that nobody has");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct socket_reaped sum = { 0 };
@@ -351,6 +412,8 @@ int main(int argc, char **argv)
 			kills = (unsigned int)strtoul(argv[i + 1], NULL, 0);
 		else if (!strcmp(argv[i], "--seed"))
 			seed = strtoull(argv[i + 1], NULL, 0);
+		else if (!strcmp(argv[i], "--rate"))
+			rate_mbit = strtoull(argv[i + 1], NULL, 0);
 	}
 	setpgid(0, 0);
 	rng = seed;
@@ -361,6 +424,7 @@ int main(int argc, char **argv)
 	clients = small_fabric_host(&sf, "clients", 3);
 	others = small_fabric_host(&sf, "others", 4);
 
+	shape(clients, &rng);
 	server = start(servers, run_echo_server, 0);
 	survivor.pid = small_fabric_fork(&sf, clients, run_survivor, NULL,
 					 &survivor.ix);
@@ -373,6 +437,7 @@ int main(int argc, char **argv)
 		 */
 		victim_client = start(clients, run_client,
 				      random_next(&rng) & 1 ? 2 : 4);
+		shape(clients, &rng);
 		keep_time(random_next(&rng) % 2000000);
 		if (random_next(&rng) % 4 == 0) {
 			end(&victim_server, &sum);
@@ -405,6 +470,8 @@ int main(int argc, char **argv)
 	       "%u chunks, %u connections of the stack's own\n",
 	       c.procs, c.socks, c.psets, c.watches, c.frames_held,
 	       c.chunks_held, c.conns);
+	keep_time(rate_mbit ? NSEC_PER_SEC : 0);
+	check_paces();
 	if (err || c.procs != 1 || c.socks || c.psets || c.watches)
 		fail("something is left behind");
 	/* Connections that end by themselves (FIN-WAIT, TIME-WAIT) may hold a

@@ -12,6 +12,7 @@
 
 #define MS	     UINT64_C(1000000)
 #define PROBE_LEAST  (2 * MS)
+#define INSTANT	     (MS / 1000)
 #define RTO_LEAST    (198 * MS) /* Linux's floor, and a tick of the wheel */
 #define SYN_LEAST    (950 * MS)
 #define RTO_MOST     (119000 * MS)
@@ -118,6 +119,13 @@ static void silent(struct oracle *o, struct half *h, const struct seg *s,
 	bool rto = head && (!tail || h->silents || (s->flags & F_SYN));
 	uint64_t least = PROBE_LEAST, twice;
 
+	/*
+	 * Where an answer comes in the instant of the question, what was sent
+	 * again and what was heard have one date: RFC 8985 orders them by
+	 * number.
+	 */
+	if (h->min_rtt < INSTANT)
+		return;
 	/* Two round trips, if it knows one; else RFC 6298's second. */
 	if (h->min_rtt != UINT64_MAX && h->min_rtt > least + MS)
 		least = h->min_rtt < SYN_LEAST ? h->min_rtt - MS : SYN_LEAST;

@@ -681,8 +681,11 @@ static void options_are_kept(void **state)
 			 -ENOPROTOOPT);
 	/* Bound to no device: sshd asks, and an empty name says so. */
 	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_BINDTODEVICE,
-			    "eth0", 5, 0),
+			    "eth1", 5, 0),
 			 -ENODEV);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_BINDTODEVICE,
+			    "eth0", 5, 0),
+			 0);
 	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_BINDTODEVICE,
 			    "", 0, 0),
 			 0);
@@ -1174,6 +1177,240 @@ static void unsent_bytes_are_bounded(void **state)
 	assert_int_equal(SF(&a, SYS_poll, &p, 1, 0, 0, 0, 0), 1);
 }
 
+static void a_stream_begins_anew(void **state)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct sockaddr_in name;
+	socklen_t len = sizeof(name);
+	int x, y, v = 1;
+	char c;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, IPPROTO_TCP, TCP_NODELAY, &v,
+			    sizeof(v), 0),
+			 0);
+	assert_int_equal(SF(&a, SYS_connect, x, &none, sizeof(none), 0, 0, 0),
+			 0);
+	assert_int_equal(sf_read(&b, y, &c, 1), -ECONNRESET);
+	assert_int_equal(SF(&a, SYS_getpeername, x, &name, &len, 0, 0, 0),
+			 -ENOTCONN);
+	sf_close(&b, y);
+	y = sf_listen(&b, 81);
+	assert_int_equal(sf_connect(&a, x, B_LAST, 81), 0);
+	v = 0;
+	len = sizeof(v);
+	SF(&a, SYS_getsockopt, x, IPPROTO_TCP, TCP_NODELAY, &v, &len, 0);
+	assert_int_equal(v, 1);
+	/* Never connected: nothing to undo. */
+	x = sf_tcp(&a);
+	assert_int_equal(SF(&a, SYS_connect, x, &none, sizeof(none), 0, 0, 0),
+			 0);
+}
+
+/* Less than SO_RCVLOWAT is not readable, but a read for that much returns. */
+static void little_is_enough_for_who_wants_no_more(void **state)
+{
+	int x, y, v = 100, status = 1;
+	char buf[100];
+	pid_t pid;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&b, SYS_setsockopt, y, SOL_SOCKET, SO_RCVLOWAT, &v,
+			    sizeof(v), 0),
+			 0);
+	pid = fork();
+	if (!pid) {
+		alarm(5);
+		_exit(sf_read(&b, y, buf, 10) != 10);
+	}
+	usleep(50000);
+	assert_int_equal(sf_write(&a, x, buf, 4), 4);
+	usleep(20000);
+	assert_int_equal(sf_write(&a, x, buf, 10), 10);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static int datagram(struct socket_thread *t, int protocol)
+{
+	return (int)SF(t, SYS_socket, AF_INET, SOCK_DGRAM, protocol, 0, 0, 0);
+}
+
+static struct sockaddr_in at(uint8_t last, uint16_t port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(port),
+				     .sin_addr.s_addr =
+					     htonl(0x0a4d0000u + last) };
+}
+
+static void set_on(struct socket_thread *t, int fd, int level, int name)
+{
+	int on = 1;
+
+	assert_int_equal(
+		SF(t, SYS_setsockopt, fd, level, name, &on, sizeof(on), 0), 0);
+}
+
+/* Receives into @m, whose buffers are static; the first message of @type. */
+static struct cmsghdr *receive_note(struct socket_thread *t, int fd,
+				    struct msghdr *m, int flags, int type)
+{
+	static char control[256], data[256];
+	static struct iovec iov;
+	static struct sockaddr_in from;
+
+	iov = (struct iovec){ data, sizeof(data) };
+	*m = (struct msghdr){ .msg_name = &from,
+			      .msg_namelen = sizeof(from),
+			      .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	assert_true(SF(t, SYS_recvmsg, fd, m, flags, 0, 0, 0) >= 0);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_type == type)
+			return c;
+	return NULL;
+}
+
+static void tells_of_datagrams(void **state)
+{
+	struct sockaddr_in to = at(B_LAST, 53);
+	struct in_pktinfo info;
+	struct {
+		struct cmsghdr h;
+		int ttl;
+	} ttl = { { CMSG_LEN(sizeof(int)), IPPROTO_IP, IP_TTL }, 7 };
+	char text[] = "abc";
+	struct iovec iov = { text, 3 };
+	struct msghdr m = { &to, sizeof(to), &iov,
+			    1,	 &ttl,	     CMSG_LEN(sizeof(int)),
+			    0 },
+		      got;
+	int x = datagram(&a, 0), y = datagram(&b, 0), v;
+	struct cmsghdr *c;
+
+	(void)state;
+	assert_int_equal(SF(&b, SYS_bind, y, &to, sizeof(to), 0, 0, 0), 0);
+	set_on(&b, y, IPPROTO_IP, IP_PKTINFO);
+	set_on(&b, y, IPPROTO_IP, IP_RECVTTL);
+	set_on(&b, y, IPPROTO_IP, IP_RECVTOS);
+	set_on(&b, y, SOL_SOCKET, SO_TIMESTAMP);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(SF(&a, SYS_sendmsg, x, &m, 0, 0, 0, 0), 3);
+	c = receive_note(&b, y, &got, 0, IP_PKTINFO);
+	assert_non_null(c);
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	assert_int_equal(info.ipi_addr.s_addr, to.sin_addr.s_addr);
+	assert_int_equal(info.ipi_ifindex, 2);
+	c = receive_note(&b, y, &got, 0, IP_TTL);
+	assert_non_null(c);
+	memcpy(&v, CMSG_DATA(c), sizeof(v));
+	assert_int_equal(v, 7);
+	assert_int_equal(got.msg_flags, 0);
+	c = receive_note(&b, y, &got, 0, SO_TIMESTAMP);
+	assert_non_null(c);
+	/* Cut where there is no room, and said so. */
+	got.msg_controllen = CMSG_LEN(4);
+	assert_int_equal(SF(&b, SYS_recvmsg, y, &got, 0, 0, 0, 0), 3);
+	assert_int_equal(got.msg_flags, MSG_CTRUNC);
+	assert_int_equal(got.msg_controllen, CMSG_LEN(4));
+	/* Nonsense is refused. */
+	ttl.ttl = 256;
+	assert_int_equal(SF(&a, SYS_sendmsg, x, &m, 0, 0, 0, 0), -EINVAL);
+	ttl.h.cmsg_len = 3;
+	assert_int_equal(SF(&a, SYS_sendmsg, x, &m, 0, 0, 0, 0), -EINVAL);
+}
+
+static void keeps_errors_for_who_asks(void **state)
+{
+	struct sockaddr_in to = at(B_LAST, 9), name;
+	struct sock_extended_err ee;
+	struct pollfd p = { datagram(&a, 0), POLLIN, 0 };
+	struct cmsghdr *c;
+	struct msghdr m = { 0 };
+
+	(void)state;
+	set_on(&a, p.fd, IPPROTO_IP, IP_RECVERR);
+	assert_int_equal(SF(&a, SYS_recvmsg, p.fd, &m, MSG_ERRQUEUE, 0, 0, 0),
+			 -EAGAIN);
+	assert_int_equal(
+		SF(&a, SYS_sendto, p.fd, "hello", 5, 0, &to, sizeof(to)), 5);
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 1000, 0, 0, 0), 1);
+	assert_int_equal(p.revents & POLLERR, POLLERR);
+	c = receive_note(&a, p.fd, &m, MSG_ERRQUEUE, IP_RECVERR);
+	assert_non_null(c);
+	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
+	assert_int_equal(ee.ee_errno, ECONNREFUSED);
+	assert_int_equal(ee.ee_origin, SO_EE_ORIGIN_ICMP);
+	assert_int_equal(ee.ee_type, 3);
+	assert_int_equal(ee.ee_code, 3);
+	assert_int_equal(m.msg_flags, MSG_ERRQUEUE);
+	assert_memory_equal(m.msg_iov->iov_base, "hello", 5);
+	memcpy(&name, m.msg_name, sizeof(name));
+	assert_int_equal(name.sin_addr.s_addr, to.sin_addr.s_addr);
+	assert_int_equal(name.sin_port, to.sin_port);
+	assert_int_equal(SF(&a, SYS_recvmsg, p.fd, &m, MSG_ERRQUEUE, 0, 0, 0),
+			 -EAGAIN);
+}
+
+static void pings(void **state)
+{
+	struct sockaddr_in to = at(B_LAST, 0);
+	uint8_t request[16] = { 8, 0, 0, 0, 0xaa, 0xaa, 0, 5, 'p' }, reply[32];
+	int x = datagram(&a, IPPROTO_ICMP);
+
+	(void)state;
+	assert_int_equal(SF(&a, SYS_sendto, x, request, 16, 0, &to, sizeof(to)),
+			 16);
+	assert_int_equal(SF(&a, SYS_recvfrom, x, reply, sizeof(reply),
+			    MSG_DONTWAIT, 0, 0),
+			 16);
+	assert_int_equal(reply[0], 0);
+	assert_memory_equal(reply + 6, request + 6, 10);
+	/* Only requests, and nothing shorter than one. */
+	request[0] = 0;
+	assert_int_equal(SF(&a, SYS_sendto, x, request, 16, 0, &to, sizeof(to)),
+			 -EINVAL);
+	assert_int_equal(SF(&a, SYS_sendto, x, request, 7, 0, &to, sizeof(to)),
+			 -EINVAL);
+	assert_int_equal(datagram(&a, IPPROTO_ICMPV6), -EPROTONOSUPPORT);
+}
+
+static void udp_lite_is_its_own(void **state)
+{
+	struct sockaddr_in to = at(B_LAST, 53);
+	int x = datagram(&a, IPPROTO_UDPLITE),
+	    y = datagram(&b, IPPROTO_UDPLITE);
+	int udp = datagram(&b, 0), v = 20;
+	char buf[64];
+
+	(void)state;
+	assert_int_equal(SF(&b, SYS_bind, y, &to, sizeof(to), 0, 0, 0), 0);
+	/* UDP has the same numbers for itself. */
+	assert_int_equal(SF(&b, SYS_bind, udp, &to, sizeof(to), 0, 0, 0), 0);
+	assert_int_equal(SF(&a, SYS_sendto, x, "whole", 5, 0, &to, sizeof(to)),
+			 5);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 64, MSG_DONTWAIT, 0, 0),
+			 5);
+	assert_int_equal(SF(&b, SYS_recvfrom, udp, buf, 64, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+	/* What covers less than is demanded is not delivered. */
+	assert_int_equal(
+		SF(&a, SYS_setsockopt, x, IPPROTO_UDPLITE, 10, &v, 4, 0), 0);
+	v = 30;
+	assert_int_equal(
+		SF(&b, SYS_setsockopt, y, IPPROTO_UDPLITE, 11, &v, 4, 0), 0);
+	memset(buf, 'x', sizeof(buf));
+	assert_int_equal(SF(&a, SYS_sendto, x, buf, 64, 0, &to, sizeof(to)),
+			 64);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 64, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
 
 int main(void)
@@ -1221,6 +1458,12 @@ int main(void)
 		TEST(wakes_others_with_no_descriptor_allowed),
 		TEST(waits_without_a_descriptor_left),
 		TEST(an_exec_leaves_no_lock_behind),
+		TEST(a_stream_begins_anew),
+		TEST(little_is_enough_for_who_wants_no_more),
+		TEST(tells_of_datagrams),
+		TEST(keeps_errors_for_who_asks),
+		TEST(pings),
+		TEST(udp_lite_is_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

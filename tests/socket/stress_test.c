@@ -124,7 +124,9 @@ static void arm(struct socket_thread *t, const struct service *sv, int epoll,
 
 /*
  * Several threads may find the end, and the number be another connection's by
- * then, even one of another kind: who closes looks again.
+ * then, even one of another kind: who closes looks again. First at the kind:
+ * only here is a number of this kind closed, so that what is found next is
+ * about this connection, and not about a number that was free a moment ago.
  */
 static void end(struct socket_thread *t, enum kind k, int fd)
 {
@@ -133,8 +135,11 @@ static void end(struct socket_thread *t, enum kind k, int fd)
 	long n;
 
 	pthread_mutex_lock(&closing);
-	n = SF(t, SYS_recvfrom, fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, 0, 0);
-	if (n <= 0 && n != -EAGAIN && atomic_load(&kind_of[fd]) == k + 1) {
+	n = atomic_load(&kind_of[fd]) == k + 1
+		    ? SF(t, SYS_recvfrom, fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT,
+			 0, 0)
+		    : -EAGAIN;
+	if (n <= 0 && n != -EAGAIN) {
 		atomic_store(&kind_of[fd], 0);
 		sf_close(t, fd);
 	}

@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See programs.h. */
+#include "daemon/programs.h"
+#include "base/random.h"
+#include "bpf/compile.h"
+#include "bpf/cost.h"
+#include "bpf/object.h"
+#include "bpf/extent.h"
+#include "daemon/pcap_filter.h"
+#include "fabric/code.h"
+#include "vif/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* So many replaced programs are worth stopping everybody for a moment. */
+#define RETIRED_MAX 16
+
+#define OBJECT_MAX (4u << 20)
+
+struct programs {
+	unsigned char *code; /* writable */
+	struct extent_book code_book;
+	struct extent_book map_book;
+	struct bpf_report report; /* of the program at hand */
+	uint32_t retired[VIF_PROGRAM_MAX];
+	uint32_t retired_count;
+	uint64_t key[2]; /* of hashes */
+};
+
+struct programs *programs_new(struct daemon *d, struct refusal *why)
+{
+	struct programs *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		refuse(why, "internal", EX_OSERR, "out of memory");
+		return NULL;
+	}
+	d->code_fd = fabric_code_create(&p->code);
+	if (d->code_fd < 0) {
+		refuse(why, "internal", EX_OSERR,
+		       "cannot make the memory for packet programs: %s",
+		       strerror(-d->code_fd));
+		free(p);
+		return NULL;
+	}
+	fabric_code_map(daemon_fabric(d), d->code_fd);
+	if (getrandom(p->key, sizeof(p->key), 0) < 0)
+		p->key[0] = fabric_now(daemon_fabric(d));
+	/* Offset 0 means none. */
+	p->code_book.begin = CACHE_LINE;
+	p->code_book.end = FABRIC_CODE_BYTES;
+	p->map_book.end = (uint64_t)VIF_MAP_PAGE * VIF_MAP_PAGES;
+	return p;
+}
+
+void programs_free(struct programs *p)
+{
+	if (!p)
+		return;
+	munmap(p->code, FABRIC_CODE_BYTES);
+	extent_fini(&p->code_book);
+	extent_fini(&p->map_book);
+	free(p);
+}
+
+/* --- maps --------------------------------------------------------------------
+ */
+
+static struct bpf_map *map_at(struct daemon *d, uint32_t slot)
+{
+	return slot_at(&daemon_fabric(d)->table[FABRIC_TABLE_MAP], slot);
+}
+
+static void map_put(struct daemon *d, uint32_t slot)
+{
+	struct bpf_map *m = map_at(d, slot);
+	unsigned char *base =
+		daemon_fabric(d)->table[FABRIC_TABLE_MAP_MEMORY].base;
+
+	if (--m->refs)
+		return;
+	atomic_store(&m->live, 0);
+	/* The pages go back to the kernel and come again as zeros. */
+	if (madvise(base + m->memory, m->bytes, MADV_REMOVE))
+		memset(base + m->memory, 0, m->bytes);
+	extent_give(&d->programs->map_book, m->memory);
+	slot_free(&daemon_fabric(d)->table[FABRIC_TABLE_MAP], slot);
+}
+
+static bool same_shape(const struct bpf_map *m, const struct bpf_map_def *def)
+{
+	return m->type == def->type && m->key_bytes == def->key_bytes &&
+	       m->value_bytes == def->value_bytes &&
+	       m->entries == def->entries && m->flags == def->flags;
+}
+
+/* The live map called @def->name of @vif, or of the fabric; 0. */
+static uint32_t map_find(struct daemon *d, vif_ix vif,
+			 const struct bpf_map_def *def)
+{
+	struct fabric *f = daemon_fabric(d);
+	uint32_t end = slot_end(&f->table[FABRIC_TABLE_MAP]);
+
+	for (uint32_t ix = 1; ix < end; ix++) {
+		const struct bpf_map *m = map_at(d, ix);
+
+		if (atomic_load(&m->live) && m->vif == vif &&
+		    !strcmp(m->name, def->name))
+			return ix;
+	}
+	return 0;
+}
+
+static uint32_t map_make(struct daemon *d, vif_ix vif,
+			 const struct bpf_map_def *def, const uint8_t *initial,
+			 struct refusal *why)
+{
+	struct slot_table *table = &daemon_fabric(d)->table[FABRIC_TABLE_MAP];
+	unsigned char *base =
+		daemon_fabric(d)->table[FABRIC_TABLE_MAP_MEMORY].base;
+	struct bpf_map map = { .type = def->type,
+			       .key_bytes = def->key_bytes,
+			       .value_bytes = def->value_bytes,
+			       .entries = def->entries,
+			       .flags = def->flags,
+			       .vif = vif,
+			       .refs = 1,
+			       .read_only = def->read_only };
+	uint64_t seed = 0;
+	uint32_t slot;
+
+	memcpy(map.name, def->name, sizeof(map.name));
+	if (!bpf_map_layout(&map)) {
+		refuse(why, "bad-program", EX_DATAERR,
+		       "map %s is none that there can be: kind %u, keys of %u, "
+		       "values of %u bytes, %u entries, flags %u",
+		       def->name, def->type, def->key_bytes, def->value_bytes,
+		       def->entries, def->flags);
+		return 0;
+	}
+	/* The first page is never a map's: offset 0 is nobody's value. */
+	map.memory =
+		extent_take(&d->programs->map_book, map.bytes, VIF_MAP_PAGE);
+	slot = map.memory == UINT64_MAX ? 0 : slot_alloc(table);
+	if (!slot) {
+		if (map.memory != UINT64_MAX)
+			extent_give(&d->programs->map_book, map.memory);
+		refuse(why, "no-memory", EX_OSERR,
+		       "the fabric has no room for map %s of %llu bytes",
+		       def->name, (unsigned long long)map.bytes);
+		return 0;
+	}
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		seed = fabric_now(daemon_fabric(d));
+	*map_at(d, slot) = map;
+	bpf_map_start(map_at(d, slot), seed);
+	if (initial)
+		memcpy(base + map.memory, initial, def->value_bytes);
+	atomic_store(&map_at(d, slot)->live, 1);
+	return slot;
+}
+
+static bool is_data(const struct bpf_map_def *def)
+{
+	return def->name[0] == '.';
+}
+
+/*
+ * A map for @def: one that is there, or a new one. Data sections are always
+ * new: their contents belong to this reading of the object.
+ */
+static uint32_t map_get(struct daemon *d, vif_ix vif,
+			const struct bpf_map_def *def, const uint8_t *initial,
+			struct refusal *why)
+{
+	vif_ix of = def->flags & TOAMI_SHARED ? 0 : vif;
+	uint32_t slot = is_data(def) ? 0 : map_find(d, of, def);
+
+	if (!slot)
+		return map_make(d, of, def, initial, why);
+	if (!same_shape(map_at(d, slot), def)) {
+		refuse(why, "bad-program", EX_DATAERR,
+		       "there is a map %s of another shape: give this one "
+		       "another name, or take the program that has it away "
+		       "first",
+		       def->name);
+		return 0;
+	}
+	map_at(d, slot)->refs++;
+	return slot;
+}
+
+/* --- programs ----------------------------------------------------------------
+ */
+
+static struct bpf_program *program_at(struct daemon *d, uint32_t slot)
+{
+	return vif_program_at(daemon_fabric(d), slot);
+}
+
+static void program_free(struct daemon *d, uint32_t slot)
+{
+	struct bpf_program *p = program_at(d, slot);
+
+	for (uint32_t n = 0; n < p->map_count; n++)
+		map_put(d, p->map[n]);
+	p->map_count = 0;
+	if (p->code_off)
+		extent_give(&d->programs->code_book, p->code_off);
+	p->code_off = 0;
+	p->hash = 0;
+	slot_free(&daemon_fabric(d)->table[FABRIC_TABLE_PROGRAM], slot);
+}
+
+/* Lets go of what nobody can be running any more. */
+static void reclaim(struct daemon *d)
+{
+	struct programs *p = d->programs;
+
+	if (!p->retired_count || socket_quiet(&d->thread))
+		return;
+	for (uint32_t n = 0; n < p->retired_count; n++)
+		program_free(d, p->retired[n]);
+	p->retired_count = 0;
+}
+
+static void program_put(struct daemon *d, uint32_t slot)
+{
+	struct programs *p = d->programs;
+
+	if (!slot || --program_at(d, slot)->refs)
+		return;
+	/* Nobody else finds it any more. */
+	program_at(d, slot)->hash = 0;
+	p->retired[p->retired_count++] = slot;
+	if (p->retired_count >= RETIRED_MAX)
+		reclaim(d);
+}
+
+/* Takes a slot and code for it, making room where there is none. */
+static uint32_t program_slot(struct daemon *d, const uint8_t *code,
+			     uint32_t bytes, uint64_t *at)
+{
+	struct slot_table *t = &daemon_fabric(d)->table[FABRIC_TABLE_PROGRAM];
+	uint32_t slot = slot_alloc(t);
+
+	*at = extent_take(&d->programs->code_book, bytes, CACHE_LINE);
+	if (!slot || *at == UINT64_MAX) {
+		reclaim(d);
+		if (!slot)
+			slot = slot_alloc(t);
+		if (*at == UINT64_MAX)
+			*at = extent_take(&d->programs->code_book, bytes,
+					  CACHE_LINE);
+	}
+	if (slot && *at != UINT64_MAX) {
+		memcpy(d->programs->code + *at, code, bytes);
+		return slot;
+	}
+	if (slot)
+		slot_free(t, slot);
+	if (*at != UINT64_MAX)
+		extent_give(&d->programs->code_book, *at);
+	return 0;
+}
+
+/* Gives maps their numbers, and what is never reached a harmless end. */
+static void bind(struct daemon *d, struct bpf_insn *insn, uint32_t count,
+		 const uint32_t *map, const bool *seen)
+{
+	for (uint32_t pc = 0; pc < count; pc++) {
+		uint64_t at;
+
+		if (!seen[pc]) {
+			insn[pc] =
+				(struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+			continue;
+		}
+		if (!bpf_insn_wide(&insn[pc]))
+			continue;
+		if (insn[pc].src == BPF_MAP) {
+			insn[pc].imm = (int32_t)map[insn[pc].imm];
+		} else if (insn[pc].src == BPF_MAP_VALUE) {
+			at = map_at(d, map[insn[pc].imm])->elements +
+			     (uint32_t)insn[pc + 1].imm;
+			insn[pc].imm = (int32_t)(uint32_t)at;
+			insn[pc + 1].imm = (int32_t)(at >> 32);
+		}
+		pc++;
+	}
+}
+
+struct source {
+	struct bpf_insn *insn; /* changed: bound */
+	uint32_t count;
+	const struct bpf_map_def *def;
+	const uint32_t *map; /* slots by the program's own numbers */
+	uint32_t map_count;
+	const char *name;
+	uint64_t hash;
+};
+
+/* A program in a slot, ready to be run; its maps get one reference more. */
+static uint32_t program_make(struct daemon *d, const struct source *s,
+			     const char *object, struct refusal *why)
+{
+	struct bpf_report *report = &d->programs->report;
+	uint32_t room = BPF_CODE_MAX(s->count), bytes, slot;
+	struct bpf_program *p;
+	struct bpf_fault fault;
+	uint64_t at = 0;
+	uint8_t *code;
+	int err;
+
+	err = bpf_verify(s->insn, s->count, s->def, s->map_count, report,
+			 &fault);
+	if (err) {
+		refuse(why, "bad-program", EX_DATAERR,
+		       "%.64s keeps what it has: %s was refused at instruction "
+		       "%u: %s",
+		       object, s->name, fault.insn,
+		       err == -ENOMEM ? "out of memory" : fault.why);
+		return 0;
+	}
+	bind(d, s->insn, s->count, s->map, report->seen);
+	code = malloc(room);
+	bytes = code ? bpf_compile(s->insn, s->count, report->charge, code,
+				   room)
+		     : 0;
+	slot = bytes ? program_slot(d, code, bytes, &at) : 0;
+	free(code);
+	if (!slot) {
+		refuse(why, "no-memory", EX_OSERR,
+		       "%.64s keeps what it has: the fabric has no room for "
+		       "another program",
+		       object);
+		return 0;
+	}
+	p = program_at(d, slot);
+	p->refs = 1;
+	p->count = s->count;
+	p->entry_cost = report->entry_cost;
+	p->writes = report->writes;
+	p->code_off = at;
+	p->code_bytes = bytes;
+	p->hash = s->hash;
+	p->map_count = s->map_count;
+	snprintf(p->name, sizeof(p->name), "%s", s->name);
+	atomic_store(&p->runs, 0);
+	atomic_store(&p->over, 0);
+	for (uint32_t n = 0; n < s->map_count; n++) {
+		p->map[n] = s->map[n];
+		map_at(d, s->map[n])->refs++;
+	}
+	memcpy(p->insn, s->insn, s->count * sizeof(*p->insn));
+	memcpy(p->charge, report->charge, s->count * sizeof(*p->charge));
+	return slot;
+}
+
+/* Under the daemon's own key: nobody makes a filter that passes for another. */
+static uint64_t hash_of(struct daemon *d, const uint64_t *words, size_t n)
+{
+	uint64_t h = siphash(d->programs->key, words, n);
+
+	return h ? h : 1;
+}
+
+/* --- filters -----------------------------------------------------------------
+ */
+
+/* An equal filter that is in use already; its refs grow. */
+static uint32_t filter_find(struct daemon *d, uint32_t count, uint64_t hash)
+{
+	uint32_t end = slot_end(&daemon_fabric(d)->table[FABRIC_TABLE_PROGRAM]);
+
+	for (uint32_t slot = 1; slot < end; slot++) {
+		struct bpf_program *p = program_at(d, slot);
+
+		if (p->hash != hash || !p->refs || p->count != count)
+			continue;
+		p->refs++;
+		return slot;
+	}
+	return 0;
+}
+
+static uint32_t filter_make(struct daemon *d, const char *text,
+			    const char *object, struct refusal *why)
+{
+	struct bpf_insn *insn = calloc(BPF_INSNS_MAX, sizeof(*insn));
+	struct bpf_classic *classic = NULL;
+	struct source s = { .insn = insn, .name = "the filter" };
+	char said[256] = "out of memory";
+	uint32_t slot = 0;
+	int n = -1;
+
+	if (insn)
+		n = pcap_filter_compile(text, &classic, said, sizeof(said));
+	if (n < 0) {
+		refuse(why, "bad-value", EX_USAGE,
+		       "'%.100s' is no filter for %.64s: %s: see "
+		       "pcap-filter(7)",
+		       text, object, said);
+		goto out;
+	}
+	n = bpf_filter_translate(classic, (uint32_t)n, insn, BPF_INSNS_MAX);
+	if (n < 0) {
+		refuse(why, "bad-value", EX_USAGE,
+		       "'%.100s' is no filter for %.64s: %s", text, object,
+		       n == -E2BIG ? "it comes to too many instructions"
+				   : "its code cannot be translated");
+		goto out;
+	}
+	s.count = (uint32_t)n;
+	s.hash = hash_of(d, (const uint64_t *)insn, s.count);
+	slot = filter_find(d, s.count, s.hash);
+	if (!slot)
+		slot = program_make(d, &s, object, why);
+out:
+	free(classic);
+	free(insn);
+	return slot;
+}
+
+/* --- objects -----------------------------------------------------------------
+ */
+
+/* A number that changes when the file does. */
+static uint64_t stamp_of(struct daemon *d, const struct stat *st)
+{
+	const uint64_t v[] = { st->st_dev, st->st_ino, (uint64_t)st->st_size,
+			       (uint64_t)st->st_mtim.tv_sec,
+			       (uint64_t)st->st_mtim.tv_nsec };
+
+	return hash_of(d, v, ARRAY_SIZE(v));
+}
+
+static uint8_t *read_file(struct daemon *d, const char *path, size_t *size,
+			  uint64_t *stamp, const char *object,
+			  struct refusal *why)
+{
+	int fd = *path == '/' ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+			      : -1;
+	uint8_t *bytes = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0) {
+		refuse(why, "bad-value", EX_NOINPUT,
+		       "%.64s keeps what it has: cannot open %.200s: %s",
+		       object, path,
+		       *path == '/' ? strerror(errno)
+				    : "its path must begin with /");
+		return NULL;
+	}
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    st.st_size <= (off_t)OBJECT_MAX)
+		bytes = malloc((size_t)st.st_size);
+	n = bytes ? read(fd, bytes, (size_t)st.st_size) : -1;
+	close(fd);
+	if (n != st.st_size) {
+		free(bytes);
+		refuse(why, "bad-value", EX_NOINPUT,
+		       "%.64s keeps what it has: cannot read %.200s: a file of "
+		       "at most %u bytes is wanted",
+		       object, path, OBJECT_MAX);
+		return NULL;
+	}
+	*size = (size_t)n;
+	*stamp = stamp_of(d, &st);
+	return bytes;
+}
+
+/* An object with its maps in the fabric. */
+struct loaded {
+	struct bpf_object object;
+	uint32_t map[BPF_MAPS_MAX];
+	uint32_t maps; /* acquired */
+	uint64_t stamp;
+	const char *path;
+};
+
+static void unload(struct daemon *d, struct loaded *l)
+{
+	for (uint32_t n = 0; n < l->maps; n++)
+		map_put(d, l->map[n]);
+	l->maps = 0;
+	bpf_object_fini(&l->object);
+}
+
+static int load(struct daemon *d, vif_ix ix, const char *path,
+		const char *object, struct loaded *l, struct refusal *why)
+{
+	char said[BPF_OBJECT_WHY];
+	size_t size;
+	uint8_t *bytes = read_file(d, path, &size, &l->stamp, object, why);
+	int err;
+
+	l->path = path;
+	if (!bytes)
+		return -1;
+	err = bpf_object_read(&l->object, bytes, size, said);
+	free(bytes);
+	if (err) {
+		refuse(why, "bad-program", EX_DATAERR,
+		       "%.64s keeps what it has: %.100s is no packet program: "
+		       "%s",
+		       object, path, err == -ENOMEM ? "out of memory" : said);
+		return -1;
+	}
+	for (; l->maps < l->object.map_count; l->maps++) {
+		uint32_t slot = map_get(d, ix, &l->object.map[l->maps],
+					l->object.initial[l->maps], why);
+
+		if (!slot)
+			return -1;
+		l->map[l->maps] = slot;
+	}
+	return 0;
+}
+
+/* The program of one direction of a loaded object; -1: refused. */
+static int loaded_make(struct daemon *d, const struct loaded *l, int way,
+		       const char *object, uint32_t *slot, struct refusal *why)
+{
+	char name[BPF_PROGRAM_NAME];
+	const char *file = strrchr(l->path, '/');
+	struct source s = { .insn = l->object.insn[way],
+			    .count = l->object.count[way],
+			    .def = l->object.map,
+			    .map = l->map,
+			    .map_count = l->object.map_count,
+			    .name = name,
+			    .hash = l->stamp };
+
+	*slot = 0;
+	if (!s.insn)
+		return 0;
+	snprintf(name, sizeof(name), "%s of %.50s", way ? "rx" : "tx",
+		 file ? file + 1 : l->path);
+	*slot = program_make(d, &s, object, why);
+	return *slot ? 0 : -1;
+}
+
+static bool given(const char *text)
+{
+	return text && *text;
+}
+
+static int plan_objects(struct daemon *d, vif_ix ix,
+			const struct program_texts *t, const char *object,
+			struct program_plan *plan, struct refusal *why)
+{
+	struct loaded one = { 0 }, in = { 0 };
+	int err = 0;
+
+	if (given(t->program)) {
+		err = load(d, ix, t->program, object, &one, why);
+		if (!err)
+			err = loaded_make(d, &one, VIF_TX, object,
+					  &plan->program[VIF_TX], why);
+		if (!err && !given(t->program_in))
+			err = loaded_make(d, &one, VIF_RX, object,
+					  &plan->program[VIF_RX], why);
+	}
+	if (!err && given(t->program_in)) {
+		err = load(d, ix, t->program_in, object, &in, why);
+		if (!err && !in.object.insn[VIF_RX])
+			err = refuse(why, "bad-program", EX_DATAERR,
+				     "%.64s keeps what it has: %.100s has no "
+				     "section \"rx\", which sees what enters",
+				     object, t->program_in);
+		if (!err)
+			err = loaded_make(d, &in, VIF_RX, object,
+					  &plan->program[VIF_RX], why);
+	}
+	unload(d, &one);
+	unload(d, &in);
+	return err;
+}
+
+int programs_plan(struct daemon *d, vif_ix ix, const struct program_texts *t,
+		  struct program_plan *plan, struct refusal *why)
+{
+	const char *const filter[2] = { t->filter, t->filter_in };
+	char object[VIF_PATH_MAX];
+	int err = 0;
+
+	memset(plan, 0, sizeof(*plan));
+	vif_path(daemon_fabric(d), ix, object);
+	for (int way = 0; way < 2 && !err; way++) {
+		if (!given(filter[way]))
+			continue;
+		plan->filter[way] = filter_make(d, filter[way], object, why);
+		err = plan->filter[way] ? 0 : -1;
+	}
+	if (!err && given(t->flow)) {
+		plan->flow = filter_make(d, t->flow, object, why);
+		err = plan->flow ? 0 : -1;
+	}
+	if (!err)
+		err = plan_objects(d, ix, t, object, plan, why);
+	if (err)
+		programs_abandon(d, plan);
+	return err;
+}
+
+void programs_abandon(struct daemon *d, const struct program_plan *plan)
+{
+	for (int way = 0; way < 2; way++) {
+		program_put(d, plan->filter[way]);
+		program_put(d, plan->program[way]);
+	}
+	program_put(d, plan->flow);
+}
+
+void programs_commit(struct daemon *d, vif_ix ix,
+		     const struct program_plan *plan)
+{
+	struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
+	struct program_plan old = { 0 };
+
+	for (int way = 0; c && way < 2; way++) {
+		old.filter[way] =
+			atomic_exchange(&c->filter[way], plan->filter[way]);
+		old.program[way] =
+			atomic_exchange(&c->program[way], plan->program[way]);
+	}
+	if (c)
+		old.flow = atomic_exchange(&c->flow, plan->flow);
+	vif_program_apply(daemon_fabric(d), ix);
+	programs_abandon(d, &old);
+}
+
+static bool is_stale(struct daemon *d, uint32_t slot, const char *path)
+{
+	struct stat st;
+
+	return slot && given(path) && !stat(path, &st) &&
+	       program_at(d, slot)->hash != stamp_of(d, &st);
+}
+
+bool programs_stale(struct daemon *d, vif_ix ix, const struct program_texts *t)
+{
+	const struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
+
+	if (!c)
+		return false;
+	return is_stale(d, atomic_load(&c->program[VIF_TX]), t->program) ||
+	       is_stale(d, atomic_load(&c->program[VIF_RX]),
+			given(t->program_in) ? t->program_in : t->program);
+}
