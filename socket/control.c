@@ -187,7 +187,8 @@ static int put_time(const struct control_about *a, struct control *c)
 	ts.tv_sec = ns / (int64_t)NSEC_PER_SEC;
 	ts.tv_nsec = ns % (int64_t)NSEC_PER_SEC;
 	if (a->notes & NOTE_TIMESTAMPNS)
-		return control_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
+		return control_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &ts,
+				   sizeof(ts));
 	tv.tv_sec = ts.tv_sec;
 	tv.tv_usec = ts.tv_nsec / 1000;
 	return control_put(c, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
@@ -212,7 +213,8 @@ static int put_ip(const struct control_about *a, struct control *c)
 			.ipi_addr = { n->to.w[3] },
 		};
 
-		err = control_put(c, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		err = control_put(c, IPPROTO_IP, IP_PKTINFO, &info,
+				  sizeof(info));
 	}
 	if (!err && (a->notes & NOTE_TTL))
 		err = put_int(c, IPPROTO_IP, IP_TTL, n->ttl);
@@ -232,7 +234,8 @@ static int put_ipv6(const struct control_about *a, struct control *c)
 		struct in6_pktinfo info = { .ipi6_ifindex = interface_of(a) };
 
 		mem_copy(&info.ipi6_addr, n->to.b, 16);
-		err = control_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+		err = control_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &info,
+				  sizeof(info));
 	}
 	if (ip_is_v4(&n->to))
 		return err;
@@ -265,8 +268,8 @@ static int put_error(const struct control_about *a, struct control *c)
 
 	name_out(&x.offender, &len, a->inet6, &e->offender, 0);
 	return control_put(c, a->inet6 ? IPPROTO_IPV6 : IPPROTO_IP,
-		   a->inet6 ? IPV6_RECVERR : IP_RECVERR, &x,
-		   sizeof(x.ee) + len);
+			   a->inet6 ? IPV6_RECVERR : IP_RECVERR, &x,
+			   sizeof(x.ee) + len);
 }
 
 int control_write(const struct control_about *about, struct control *c)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Data with the SYN, RFC 7413, between two hosts and against a scripted peer. */
+/* Data with the SYN, RFC 7413, between two hosts and against a scripted peer.
+ */
 #include "stack/script.h"
 #include "stack/tcp.h"
 
@@ -127,8 +128,8 @@ static void what_is_not_taken_goes_again(void **state)
 	assert_true(testnet_free(n));
 }
 
-static const uint8_t wrong[] = { 2,  4,	 5,  180, 34, 10, 1, 2,
-				 3,  4,	 5,  6,	  7,  8,  1, 1 };
+static const uint8_t wrong[] = { 2, 4, 5, 180, 34, 10, 1, 2,
+				 3, 4, 5, 6,   7,  8,  1, 1 };
 
 /* A wrong cookie gets the right one, and its data is not taken. */
 static void a_wrong_cookie_is_mended(void **state)
@@ -164,7 +165,8 @@ static void a_wrong_cookie_is_mended(void **state)
 	conn_own(&s.n->st[0], c, 2, 1);
 	assert_int_equal(tcp_copy(&s.n->st[0], c, 0, &byte, 1, false), 1);
 	assert_int_equal(byte, (uint8_t)s.seq);
-	/* It may answer before the handshake is over, and repeats the SYN-ACK. */
+	/* It may answer before the handshake is over, and repeats the SYN-ACK.
+	 */
 	assert_int_equal(tcp_append(&s.n->st[0], c, "yes", 3), 3);
 	tcp_push(&s.n->st[0], c, false);
 	assert_int_equal(script_next(&s).bytes, 3);
