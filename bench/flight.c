@@ -191,8 +191,8 @@ static void open_both(struct run *r)
 
 	for (uint32_t i = 0; i < 2; i++) {
 		n->st[i].now_ns = n->now_ns;
-		n->host[i]->config.rcvbuf_max = BUFFER_MAX;
-		n->host[i]->config.sndbuf_max = BUFFER_MAX;
+		n->host[i]->tuning.rcvbuf_max = BUFFER_MAX;
+		n->host[i]->tuning.sndbuf_max = BUFFER_MAX;
 	}
 	if (conn_open(&n->st[1], STACK_TCP, 1, 2, &r->listener) ||
 	    conn_bind(&n->st[1], r->listener, &any, PORT, 0) ||

@@ -6,6 +6,7 @@
 #include "fabric/address.h"
 #include "fabric/wake.h"
 #include "socket/hold.h"
+#include "socket/errqueue.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "vif/capture.h"
@@ -549,8 +550,9 @@ void work_wake_pset(struct work *w, pset_ix ix)
 
 void work_refresh(struct work *w, struct sock *s)
 {
-	atomic_store_explicit(&s->ready, conn_ready(&w->stack, s->conn),
-			      memory_order_release);
+	atomic_store_explicit(
+		&s->ready, conn_ready(&w->stack, s->conn) | errqueue_ready(s),
+		memory_order_release);
 }
 
 void work_end(struct work *w)

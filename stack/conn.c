@@ -35,13 +35,17 @@ struct conn *conn_new(struct stack *st, uint8_t proto)
 	c->ttl = 64;
 	c->mcast_ttl = 1;
 	c->flags = CONN_F_MLOOP;
-	c->sndbuf = STACK_SEND_BUFFER;
-	c->rcvbuf = STACK_RECV_BUFFER;
+	c->sndbuf = st->host->tuning.sndbuf;
+	c->rcvbuf = st->host->tuning.rcvbuf;
 	c->rcvlowat = 1;
 	c->linger_s = -1;
 	c->mtu = st->host->config.mtu;
-	if (proto == STACK_TCP)
+	if (proto == STACK_TCP) {
 		tcp_init(c);
+		c->notsent_lowat = st->host->tuning.notsent_lowat;
+		c->syn_retries = st->host->tuning.syn_retries;
+		c->rcv_wscale = tcp_wscale(st);
+	}
 	atomic_signal_fence(memory_order_seq_cst);
 	c->state = CONN_CLOSED;
 	return c;

@@ -159,6 +159,48 @@ struct undo {
 	struct conn before;
 };
 
+/*
+ * What an administrator may choose, with the meaning of the sysctl of the same
+ * name (net.ipv4.tcp_*). Read at any time by the holder of the lock.
+ */
+struct stack_tuning {
+	uint8_t ecn; /* 0: never; 1: connect() asks; 2: listeners agree */
+	bool timestamps, sack, window_scaling;
+	bool tail_probes; /* early_retrans */
+	bool slow_start_after_idle;
+	uint8_t min_tso_segments;
+	uint8_t syn_retries, synack_retries, retries;
+	uint32_t rcvbuf, rcvbuf_max; /* rmem: default, largest by itself */
+	uint32_t sndbuf, sndbuf_max; /* wmem: likewise */
+	uint32_t notsent_lowat;
+	uint32_t fastopen; /* enum fastopen_tuning */
+	uint64_t fastopen_key[2];
+};
+
+enum fastopen_tuning {
+	FASTOPEN_CLIENT = 0x1,
+	FASTOPEN_SERVER = 0x2,
+	FASTOPEN_CLIENT_NO_COOKIE = 0x4,
+	FASTOPEN_SERVER_NO_COOKIE = 0x200,
+	FASTOPEN_EVERY_LISTENER = 0x400,
+};
+
+/*
+ * What was learnt of a peer that takes data with the SYN (tcp_fastopen.c). May
+ * be torn by a death: a wrong cookie costs a round trip.
+ */
+#define FASTOPEN_PEERS	    64
+#define FASTOPEN_COOKIE_MAX 16
+
+struct fastopen_peer {
+	struct ip_addr addr; /* any: free */
+	uint16_t mss;	     /* 0: not known */
+	uint8_t bytes;	     /* of the cookie; 0: none */
+	bool exp;	     /* got through the experimental option */
+	uint8_t try_exp;     /* 1: ask that way next; 2: neither worked */
+	uint8_t cookie[FASTOPEN_COOKIE_MAX];
+};
+
 struct stack_host {
 	/* The connection being changed; see stack_recover(). */
 	_Atomic conn_ix writing;
@@ -168,6 +210,7 @@ struct stack_host {
 	_Atomic uint64_t next_timer_ns;
 
 	struct stack_config config;
+	struct stack_tuning tuning;
 	struct ip_addr link6; /* fe80::/64 address made from the MAC */
 
 	uint32_t neigh_gen;    /* moves when `neigh` changes */
@@ -185,6 +228,9 @@ struct stack_host {
 	/* TIME-WAIT, oldest first. */
 	conn_ix tw_first, tw_last;
 	uint32_t tw_count;
+
+	struct fastopen_peer fastopen[FASTOPEN_PEERS];
+	uint32_t fastopen_next; /* that gives way to another */
 
 	uint64_t count[STACK_COUNTER_MAX];
 

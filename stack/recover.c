@@ -62,6 +62,7 @@ static void forget_links(struct stack *st)
 			c->syn_first = 0;
 			c->accepts = 0;
 			c->syns = 0;
+			c->fastopens = 0;
 		}
 	}
 }
@@ -141,6 +142,7 @@ static void restore(struct stack *st, struct conn *c)
 		if (!c->keep_at)
 			c->keep_at = st->now_ns + TCP_TIME_WAIT_NS;
 	}
+	tcp_fastopen_count(st, c, 1);
 	if (l && (c->flags & CONN_ACCEPTABLE))
 		accept_sorted(st, l, c);
 	else if (l && c->state == CONN_SYN_RECEIVED)
