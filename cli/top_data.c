@@ -103,8 +103,8 @@ int top_take(struct top_data *data, struct toami_control *control,
 	size_t olds = data->rows, rows, i;
 	json_t *result, *list, *item;
 	int err = client_request(control,
-				 json_pack("{s:s, s:s}", "verb", "vif.ls",
-					   "path", path),
+				 json_pack("{s:s, s:s, s:b}", "verb", "vif.ls",
+					   "path", path, "queue", 1),
 				 &result);
 
 	if (err)
