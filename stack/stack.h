@@ -401,6 +401,13 @@ uint32_t tcp_unsent(const struct conn *c);
 uint32_t tcp_info(const struct stack *st, conn_ix c, void *info,
 		  uint32_t bytes);
 
+/*
+ * tcp_pacing_Bps - how fast @c would send if it spread a window over a round
+ * trip, with room to grow (twice in slow start, a fifth more later, as Linux
+ * has it); for whoever schedules its frames. 0: not known yet.
+ */
+uint64_t tcp_pacing_Bps(const struct conn *c);
+
 /* --- UDP ---------------------------------------------------------------------
  */
 

@@ -58,6 +58,17 @@ static uint8_t ca_state(const struct conn *c)
 	return c->sacked_bytes || c->dupacks ? CA_DISORDER : CA_OPEN;
 }
 
+uint64_t tcp_pacing_Bps(const struct conn *c)
+{
+	uint32_t percent = c->cwnd < c->ssthresh / 2 ? 200 : 120;
+	uint64_t window = max_u32(c->cwnd, c->snd_nxt - c->snd_una);
+
+	if (!c->srtt8_us || c->state == CONN_LISTEN)
+		return 0;
+	/* The factors first: a window is below 2^30. */
+	return window * percent * 80000 / c->srtt8_us;
+}
+
 uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 		  uint32_t bytes)
 {
@@ -116,6 +127,8 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 		i.snd_ssthresh = c->ssthresh >= 1u << 30 ? 0x7fffffff
 							 : c->ssthresh / mss;
 		i.notsent_bytes = tcp_unsent(c);
+		i.pacing_rate = tcp_pacing_Bps(c);
+		i.max_pacing_rate = UINT64_MAX;
 	}
 	memcpy(info, &i, bytes);
 	return bytes;
