@@ -105,12 +105,14 @@ const struct prop prop_table[PROPS] = {
 				1,
 				{ TEXT_PART } },
 	[PROP_ID_PROGRAM] = { "program",
-			      "eBPF object that sees what leaves",
+			      "eBPF object: its section tx sees what leaves, "
+			      "rx what enters",
 			      "/etc/toami/count.o",
 			      1,
 			      { TEXT_PART } },
 	[PROP_ID_PROGRAM_IN] = { "program-in",
-				 "eBPF object that sees what enters",
+				 "eBPF object whose rx sees what enters, "
+				 "instead",
 				 "/etc/toami/count.o",
 				 1,
 				 { TEXT_PART } },
