@@ -117,6 +117,18 @@ int socket_host_port(struct socket_thread *t, host_ix host, bool on)
 	return 0;
 }
 
+int socket_host_auto(struct socket_thread *t, host_ix host, bool dhcp,
+		     bool slaac)
+{
+	struct work w;
+
+	if (work_begin(&w, t, host))
+		return -EBUSY;
+	stack_auto_start(&w.stack, dhcp, slaac);
+	work_end(&w);
+	return 0;
+}
+
 int socket_host_gateway(struct socket_thread *t, host_ix host,
 			const struct ip_addr *gateway4,
 			const struct ip_addr *gateway6)
