@@ -126,6 +126,25 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 	atomic_store_explicit(&c->paced, 1, memory_order_relaxed);
 }
 
+/*
+ * A frame on a long link is not in its sender's way. Beyond so many connections
+ * in one run they are, until the delay ends.
+ */
+static void left(struct sched_view *v, struct frame *f)
+{
+	struct work *w = v->user;
+
+	if (!f->held)
+		return;
+	if (!w->lefts || w->left[w->lefts - 1] != f->pace) {
+		if (w->lefts == WORK_LEFT)
+			return;
+		w->left[w->lefts++] = f->pace;
+	}
+	pace_pass(pace_at(paces(w), f->pace), f->held);
+	f->held = 0;
+}
+
 /* For the scheduler, which knows frames but not what is in them. */
 static void cut(struct sched_view *v, frame_ix ix, struct frame_list *list)
 {
@@ -313,6 +332,7 @@ static void run(struct work *w, struct frame_list *out,
 
 	sched_open(&v, w->fabric, a, fabric_now(w->fabric));
 	v.cut = cut;
+	v.left = left;
 	v.user = w;
 	bring_in(w, &v);
 	sched_run(&v, BUDGET);
@@ -321,6 +341,10 @@ static void run(struct work *w, struct frame_list *out,
 	w->sched_ns = sched_close(&v);
 	w->now_ns = v.now_ns;
 	fabric_unlock(&w->in, sched_lock_of(w->fabric));
+	for (uint32_t i = 0; i < w->lefts; i++)
+		if (pace_wants_kick(pace_at(paces(w), w->left[i])))
+			kick(w, w->left[i]);
+	w->lefts = 0;
 	frame_list_join(a, out, &v.out);
 	frame_list_join(a, dropped, &v.dropped);
 }

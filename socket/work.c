@@ -120,6 +120,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->out = (struct frame_list){ 0, 0 };
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->lefts = 0;
 	w->held_again = false;
 	w->sched_ns = UINT64_MAX;
 	w->now_ns = 0;

@@ -95,6 +95,8 @@ static frame_ix copy_of(struct sched_view *v, frame_ix ix)
 
 static void hold_up(struct sched_view *v, frame_ix ix, uint64_t delay_ns)
 {
+	if (delay_ns && v->left)
+		v->left(v, frame_at(v->arena, ix));
 	if (delay_ns)
 		wheel_put(v, SCHED_FRAME | ix, v->now_ns + delay_ns);
 	else
