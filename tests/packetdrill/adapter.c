@@ -13,6 +13,7 @@
  */
 #include "tests/packetdrill/interface.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "tests/packetdrill/blocking.h"
 #include "tests/packetdrill/tuning.h"
 #include "socket/open.h"
@@ -22,6 +23,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <ucontext.h>
 
 #define FDS 4096
 /* What a program that waits for nothing at all is left waiting for. */
@@ -711,6 +714,20 @@ static void parse_flags(const char *flags, struct world_config *c)
 	free(copy);
 }
 
+/* Bad pointers are the program's mistake, and give EFAULT as in a hooked one.
+ */
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const char *at = (const char *)g[REG_RIP];
+
+	(void)info;
+	if (at >= user_copy_begin && at < user_copy_end)
+		g[REG_RIP] = (greg_t)user_copy_fault;
+	else
+		signal(sig, SIG_DFL);
+}
+
 static void pd_free(void *user)
 {
 	(void)user;
@@ -731,6 +748,10 @@ packetdrill_interface_init(const char *flags, struct pd_table *table)
 		.mtu = 1500,
 	};
 	parse_flags(flags, &c);
+	sigaction(SIGSEGV,
+		  &(struct sigaction){ .sa_sigaction = on_fault,
+				       .sa_flags = SA_SIGINFO | SA_NODEFER },
+		  NULL);
 	world_make(&world, &c);
 	blocking_init(&world);
 	running = true;
