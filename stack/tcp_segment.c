@@ -37,6 +37,7 @@ static int transmit(struct stack *st, struct conn *c, frame_ix ix)
 	int err = conn_path(st, c, &p);
 
 	count(st, Tcp_OutSegs);
+	count(st, Ip_OutRequests);
 	c->segs_out++;
 	if (likely(!err)) {
 		eth_send(st, c->mac, ix);
