@@ -1280,20 +1280,21 @@ static void tells_of_datagrams(void **state)
 {
 	struct sockaddr_in to = at(B_LAST, 53);
 	struct in_pktinfo info;
-	struct {
-		struct cmsghdr h;
-		int ttl;
-	} ttl = { { CMSG_LEN(sizeof(int)), IPPROTO_IP, IP_TTL }, 7 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct cmsghdr *h = (struct cmsghdr *)control;
+	int ttl = 7;
 	char text[] = "abc";
 	struct iovec iov = { text, 3 };
 	struct msghdr m = { &to, sizeof(to), &iov,
-			    1,	 &ttl,	     CMSG_LEN(sizeof(int)),
+			    1,	 control,    CMSG_LEN(sizeof(int)),
 			    0 },
 		      got;
 	int x = datagram(&a, 0), y = datagram(&b, 0), v;
 	struct cmsghdr *c;
 
 	(void)state;
+	*h = (struct cmsghdr){ CMSG_LEN(sizeof(ttl)), IPPROTO_IP, IP_TTL };
+	memcpy(CMSG_DATA(h), &ttl, sizeof(ttl));
 	assert_int_equal(SF(&b, SYS_bind, y, &to, sizeof(to), 0, 0, 0), 0);
 	set_on(&b, y, IPPROTO_IP, IP_PKTINFO);
 	set_on(&b, y, IPPROTO_IP, IP_RECVTTL);
@@ -1319,9 +1320,10 @@ static void tells_of_datagrams(void **state)
 	assert_int_equal(got.msg_flags, MSG_CTRUNC);
 	assert_int_equal(got.msg_controllen, CMSG_LEN(4));
 	/* Nonsense is refused. */
-	ttl.ttl = 256;
+	ttl = 256;
+	memcpy(CMSG_DATA(h), &ttl, sizeof(ttl));
 	assert_int_equal(SF(&a, SYS_sendmsg, x, &m, 0, 0, 0, 0), -EINVAL);
-	ttl.h.cmsg_len = 3;
+	h->cmsg_len = 3;
 	assert_int_equal(SF(&a, SYS_sendmsg, x, &m, 0, 0, 0, 0), -EINVAL);
 }
 
