@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A SYN flood over a real fabric: one member puts spoofed SYNs onto the link to a
- * server as fast as it can, while a hundred honest clients connect, ask and are
- * answered. What a core sustains is counted in the CPU time of all of them, for
- * whoever delivers a frame, or lets go of the server's lock, runs the server's
- * stack. What finds its backlog full is lost, as on any link.
+ * A SYN flood over a real fabric: one member puts spoofed SYNs onto the link to
+ *a server as fast as it can, while a hundred honest clients connect, ask and
+ *are answered. What a core sustains is counted in the CPU time of all of them,
+ *for whoever delivers a frame, or lets go of the server's lock, runs the
+ *server's stack. What finds its backlog full is lost, as on any link.
  *
  *	flood [SECONDS]
  *
@@ -40,9 +40,9 @@
 #define PAUSE_US 20000
 
 struct shared {
-	_Atomic int ready;   /* the server listens */
-	_Atomic int flood;   /* the flooder is to flood */
-	_Atomic int end;     /* clients finish what they have begun, and stop */
+	_Atomic int ready; /* the server listens */
+	_Atomic int flood; /* the flooder is to flood */
+	_Atomic int end;   /* clients finish what they have begun, and stop */
 	_Atomic uint64_t well, failed, slowest_us; /* of the clients */
 	_Atomic uint64_t syns;
 };
@@ -149,9 +149,8 @@ static int ask(struct socket_thread *t, void *arg)
 			if (!how)
 				continue;
 			took = us_of(CLOCK_MONOTONIC) - c[i].begun_us;
-			atomic_fetch_add(how > 0 ? &shared->well
-						 : &shared->failed,
-					 1);
+			atomic_fetch_add(
+				how > 0 ? &shared->well : &shared->failed, 1);
 			if (took > atomic_load(&shared->slowest_us))
 				atomic_store(&shared->slowest_us, took);
 			sf_close(t, p[i].fd);
@@ -178,7 +177,7 @@ static int ask(struct socket_thread *t, void *arg)
 static frame_ix spoof(struct work *w, uint64_t r)
 {
 	static const uint8_t options[] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0,
-					   0, 1, 0, 0,    0, 0, 1, 3,  3, 7 };
+					   0, 1, 0, 0,	  0, 0, 1, 3,  3, 7 };
 	frame_ix ix = frame_alloc(&w->in.arena);
 	struct frame *f;
 	uint8_t *h, *t;
@@ -315,7 +314,8 @@ int main(int argc, char **argv)
 	kill(flooder, SIGKILL);
 	waitpid(server, NULL, 0);
 	waitpid(flooder, NULL, 0);
-	printf("flood: %lu SYNs sent, %lu answered with cookies, %lu came home; "
+	printf("flood: %lu SYNs sent, %lu answered with cookies, %lu came "
+	       "home; "
 	       "%.0f answered a second of CPU\n",
 	       (unsigned long)atomic_load(&shared->syns),
 	       (unsigned long)answered,
