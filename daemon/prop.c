@@ -123,7 +123,7 @@ const struct prop prop_table[PROPS] = {
 			   1,
 			   { TEXT_PART } },
 	[PROP_ID_SAMPLE] = { "sample",
-			     "one frame of so many is reported",
+			     "one frame of so many, for 'capture --sampled'",
 			     "1000",
 			     1,
 			     { { NULL, PROP_COUNT, 1, UINT32_MAX } } },

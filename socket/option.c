@@ -6,6 +6,7 @@
  * what is unknown is ENOPROTOOPT.
  */
 #include "socket/option.h"
+#include "socket/group.h"
 #include "socket/move.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -23,6 +24,9 @@
 #include <netinet/udp.h>
 #include <sys/time.h>
 
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
 /* linux/udp.h, which the C library's header excludes. */
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11
@@ -53,6 +57,10 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_IP, IP_TOS, CONN_TOS },
 	{ IPPROTO_IP, IP_MULTICAST_TTL, CONN_MULTICAST_TTL },
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, CONN_MULTICAST_LOOP },
+	{ IPPROTO_IP, IP_MULTICAST_ALL, CONN_MULTICAST_ALL },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, CONN_MULTICAST_TTL },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, CONN_MULTICAST_LOOP },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_ALL, CONN_MULTICAST_ALL },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, CONN_TTL },
 	{ IPPROTO_IPV6, IPV6_TCLASS, CONN_TOS },
 	{ IPPROTO_UDPLITE, UDPLITE_SEND_CSCOV, CONN_SEND_COVERAGE },
@@ -88,7 +96,6 @@ static const struct kept {
 	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0 },
 	{ IPPROTO_IP, IP_FREEBIND, 0 },
 	{ IPPROTO_IP, IP_TRANSPARENT, 0 },
-	{ IPPROTO_IP, IP_MULTICAST_ALL, 1 },
 	{ IPPROTO_IP, IP_RECVOPTS, 0 },
 	{ IPPROTO_IP, IP_RETOPTS, 0 },
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT },
@@ -285,6 +292,9 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 	err = set_own(&w, s, level, name, v, val, len);
 	if (err != 1)
 		goto out;
+	err = group_option(&w, s, level, name, val, len);
+	if (err != GROUP_NOT_OURS)
+		goto out;
 	err = -ENOPROTOOPT;
 	if (kept >= 0) {
 		s->kept[kept] = v - kepts[kept].begin;
@@ -409,6 +419,8 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 			 sizeof(congestion[0]));
 		return sizeof(u->name);
 	}
+	if (group_get(level, name, u))
+		return sizeof(int);
 	if (level == IPPROTO_IP && name == IP_MTU)
 		return get_mtu(w, s, u);
 	if (level == IPPROTO_IPV6 && name == IPV6_MTU)

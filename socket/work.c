@@ -90,8 +90,15 @@ static void on_resent(struct stack *st, conn_ix c)
 	vif_retransmitted(w->fabric, conn->vif);
 }
 
+/* A host has found addresses: the daemon keeps the table of them. */
+static void on_configured(struct stack *st)
+{
+	work_wake_ports(work_of(st));
+}
+
 static const struct stack_ops ops = {
 	.event = on_event,
+	.configured = on_configured,
 	.neighbour = on_neighbour,
 	.received = on_received,
 	.admit = on_admit,

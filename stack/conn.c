@@ -4,6 +4,7 @@
  * What is TCP's own is in tcp_user.c, what is UDP's own in udp.c.
  */
 #include "stack/stack_internal.h"
+#include "stack/group.h"
 #include "stack/undo.h"
 #include "stack/tcp.h"
 #include "base/mem.h"
@@ -56,6 +57,7 @@ void conn_unbind(struct stack *st, struct conn *c)
 void conn_free(struct stack *st, struct conn *c)
 {
 	undo_impossible(st, c);
+	group_leave_all(st, c);
 	conn_unbind(st, c);
 	timer_cancel(st, c);
 	c->state = CONN_FREE;

@@ -83,6 +83,72 @@ struct reass {
 	uint64_t born_ns, until_ns;
 };
 
+/*
+ * Multicast, stack/group.h: what sockets have joined (the truth), and the
+ * groups that follow from it.
+ */
+#define GROUP_MEMBERS 256
+#define GROUP_MAX     64
+
+struct member {
+	struct ip_addr group;
+	struct ip_addr source; /* any: all sources */
+	conn_ix conn;	       /* 0: free; stored last */
+};
+
+enum group_state {
+	GROUP_FREE,
+	GROUP_JOINED,
+	GROUP_LEFT, /* only until that has been told again */
+};
+
+struct group {
+	struct ip_addr addr;
+	uint8_t state;
+	uint8_t repeats; /* reports of a change still due */
+	uint64_t at_ns;	 /* of the next report */
+};
+
+/* Addresses that are found: stack/auto.h. IPv4 ones in network order. */
+enum dhcp_state {
+	DHCP_OFF,
+	DHCP_INIT,
+	DHCP_SELECTING,
+	DHCP_REQUESTING,
+	DHCP_PROBING,
+	DHCP_BOUND,
+	DHCP_RENEWING,
+	DHCP_REBINDING,
+};
+
+struct dhcp {
+	uint8_t state;
+	uint8_t tries;
+	uint8_t prefix;
+	uint32_t xid;
+	uint32_t address, server, router;
+	uint64_t at_ns; /* something is due */
+	uint64_t began_ns, t1_ns, t2_ns, end_ns;
+	uint64_t defended_ns; /* against another who uses the address */
+};
+
+enum slaac_state {
+	SLAAC_OFF,
+	SLAAC_SOLICITING,
+	SLAAC_PROBING,
+	SLAAC_BOUND,
+	SLAAC_TAKEN, /* somebody else has our address */
+};
+
+struct slaac {
+	uint8_t state;
+	uint8_t tries;
+	struct ip_addr address;
+	uint64_t at_ns;
+	uint64_t until_ns;	  /* the address is valid */
+	uint64_t router_until_ns; /* 0: there is none */
+};
+
 /* How a connection was before a segment or a timer began to change it;
  * stack/undo.h. */
 struct undo {
@@ -123,11 +189,20 @@ struct stack_host {
 	uint64_t count[STACK_COUNTER_MAX];
 
 	struct wheel wheel;
-	uint64_t aux_timer_ns; /* earliest date of neigh[] and reass[] */
+	uint64_t aux_timer_ns; /* earliest date of neigh[], reass[], group[],
+				  auto.h */
 	struct neigh neigh[NEIGH_MAX];
 	bool pmtus; /* pmtu[] has ever held something */
 	struct pmtu pmtu[PMTU_MAX];
 	struct reass reass[REASS_MAX];
+
+	uint32_t member_end, group_end; /* one above the highest in use */
+	uint64_t igmp2_until_ns;	/* an old querier was heard */
+	uint64_t mld1_until_ns;
+	struct member member[GROUP_MEMBERS];
+	struct group group[GROUP_MAX];
+	struct dhcp dhcp;
+	struct slaac slaac;
 
 	conn_ix hash[HOST_HASH_BUCKETS];
 	conn_ix bound[HOST_PORT_BUCKETS];

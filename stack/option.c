@@ -119,6 +119,9 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 	case CONN_MULTICAST_LOOP:
 		flag_set(c, CONN_F_MLOOP, v);
 		return 0;
+	case CONN_MULTICAST_ALL:
+		c->group_strict = !v;
+		return 0;
 	case CONN_CONGESTION:
 		if (in_range(v, 0, 1))
 			return -EINVAL;
@@ -222,6 +225,9 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		break;
 	case CONN_MULTICAST_LOOP:
 		v = !!(c->flags & CONN_F_MLOOP);
+		break;
+	case CONN_MULTICAST_ALL:
+		v = !c->group_strict;
 		break;
 	case CONN_CONGESTION:
 		v = c->reno;

@@ -13,6 +13,8 @@
  * A connection is left by the dead when it has no owner, waits on no living
  * listener and is no orphan: it was being opened, or accepted. It is reset.
  */
+#include "stack/auto.h"
+#include "stack/group.h"
 #include "stack/tcp.h"
 #include "stack/undo.h"
 
@@ -210,6 +212,8 @@ void stack_recover(struct stack *st)
 	atomic_store(&h->next_timer_ns, UINT64_MAX);
 	forget_links(st);
 	forget_pieces(st);
+	group_recover(st);
+	auto_recover(st);
 	while ((c = next_own(st, &ix)))
 		if (ix != marked)
 			restore(st, c);

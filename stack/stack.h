@@ -83,6 +83,10 @@ struct stack_ops {
 	int (*neighbour)(struct stack *st, const struct ip_addr *to,
 			 uint8_t mac[6]);
 
+	/* host->config has other addresses or routes than before. May be NULL.
+	 */
+	void (*configured)(struct stack *st);
+
 	/*
 	 * @f was accepted for @c: charge it to the lane c->vif. Called only
 	 * when that is not the host's own VIF (host->vif). May be NULL.
@@ -139,6 +143,12 @@ struct stack_config {
 
 /* stack_host_init - a host without connections, in zeroed memory */
 void stack_host_init(struct stack_host *h, const struct stack_config *config);
+
+/*
+ * stack_auto_start - the host finds its addresses by itself from now on:
+ * ops->configured() tells
+ */
+void stack_auto_start(struct stack *st, bool dhcp, bool slaac);
 
 /* stack_input - a frame arrives; consumes it, whatever it holds */
 void stack_input(struct stack *st, frame_ix ix);
@@ -227,8 +237,9 @@ enum conn_option {
 	CONN_BROADCAST,
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
-	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
-	CONN_RECVERR,	 /* datagrams: errors are kept for udp_take_error() */
+	CONN_MULTICAST_ALL, /* hear groups that others have joined, too */
+	CONN_CONGESTION,    /* 0: CUBIC (default), 1: NewReno */
+	CONN_RECVERR, /* datagrams: errors are kept for udp_take_error() */
 	CONN_SEND_COVERAGE, /* UDP-Lite, RFC 3828: bytes checked, 0: all */
 	CONN_RECV_COVERAGE, /* what covers less is not for us */
 };
@@ -421,6 +432,24 @@ frame_ix udp_take_error(struct stack *st, conn_ix c, struct udp_error *e,
 
 /* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
 int udp_readable(const struct stack *st, conn_ix c);
+
+/* --- multicast groups --------------------------------------------------------
+ */
+
+/**
+ * conn_join - @c hears @group, from @source alone if that is not "any"
+ *
+ * Returns 0; -EADDRINUSE: it does already; -EINVAL: not a group, or @c has
+ * joined it for all sources and now for one, or the other way round; -ENODEV:
+ * the host has no address of that family; -ENOBUFS.
+ */
+int conn_join(struct stack *st, conn_ix c, const struct ip_addr *group,
+	      const struct ip_addr *source);
+
+/* conn_leave - @source any: whatever it has of @group. 0, -EADDRNOTAVAIL,
+ * -EINVAL */
+int conn_leave(struct stack *st, conn_ix c, const struct ip_addr *group,
+	       const struct ip_addr *source);
 
 /*
  * stack_fail - the network is gone: every connection that has an owner gets

@@ -46,7 +46,7 @@ _toami_argument_at() {
 
 _toami_run() {
 	local cur=$1 prev=$2 at
-	at=$(_toami_argument_at 2 "-v --vif -a --address --stack $(_toami_properties -- "" | tr '\n' ' ')")
+	at=$(_toami_argument_at 2 "-v --vif -a --address --stack -o --output $(_toami_properties -- "" | tr '\n' ' ')")
 	if ((at < COMP_CWORD)); then
 		# The program's own words: as if it had been typed alone.
 		if declare -F _command_offset >/dev/null; then
@@ -58,10 +58,13 @@ _toami_run() {
 	fi
 	case $prev in
 	-v | --vif) _toami_paths "$cur" ;;
-	-a | --address) _toami_words "auto none" "$cur" ;;
+	-a | --address) _toami_words "auto none dhcp slaac" "$cur" ;;
 	--stack) _toami_words "user kernel" "$cur" ;;
+	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*)
-		if [[ $cur == -* ]]; then
+		if [[ $cur == -* && ${COMP_WORDS[1]} == trace ]]; then
+			_toami_words "-o --output -v --vif -a --address $(_toami_properties -- "") -h --help --" "$cur"
+		elif [[ $cur == -* ]]; then
 			_toami_words "-v --vif -a --address --stack $(_toami_properties -- "") -h --help --" "$cur"
 		else
 			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
@@ -77,7 +80,7 @@ _toami_vif() {
 		return
 	fi
 	if [[ $prev == -a || $prev == --address ]]; then
-		_toami_words "auto none" "$cur"
+		_toami_words "auto none dhcp slaac" "$cur"
 		return
 	fi
 	if [[ $cur != -* ]]; then
@@ -136,7 +139,7 @@ _toami_capture() {
 	-d | --direction) _toami_words "in out both" "$cur" ;;
 	*)
 		if [[ $cur == -* ]]; then
-			_toami_words "-w --write -d --direction -r --recursive -s --snap -c --count -h --help" "$cur"
+			_toami_words "-w --write -d --direction -r --recursive -S --sampled -s --snap -c --count -h --help" "$cur"
 		else
 			_toami_paths "$cur"
 		fi
@@ -148,11 +151,11 @@ _toami() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_toami_words "run map vif port ss nstat top capture watch metrics save load status up down doctor version --help --version" "$cur"
+		_toami_words "run trace map vif port ss nstat top capture watch metrics save load status up down doctor version --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
-	run) _toami_run "$cur" "$prev" ;;
+	run | trace) _toami_run "$cur" "$prev" ;;
 	map) [[ $COMP_CWORD == 2 ]] && _toami_words "ls get set rm dump" "$cur" ;;
 	vif) _toami_vif "$cur" "$prev" ;;
 	port) _toami_port "$cur" "$prev" ;;
