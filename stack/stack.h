@@ -93,6 +93,12 @@ struct stack_ops {
 	 */
 	void (*received)(struct stack *st, conn_ix c, const struct frame *f);
 
+	/*
+	 * May @ix, which is for @c, enter the lane c->vif? Called only when
+	 * that is not the host's own VIF. May be NULL: yes.
+	 */
+	bool (*admit)(struct stack *st, conn_ix c, frame_ix ix);
+
 	/* @c has sent a segment once more. May be NULL. */
 	void (*resent)(struct stack *st, conn_ix c);
 };

@@ -450,6 +450,10 @@ static void nobody(struct stack *st, struct packet *p, const struct tcp_in *in)
 	if (p->unicast)
 		l = bound_find(st, STACK_TCP, &p->dst, be16(t->dport), &p->src,
 			       be16(t->sport));
+	if (l && !conn_admits(st, l, p->ix)) {
+		frame_free(st->arena, p->ix);
+		return;
+	}
 	if (l)
 		c = tcp_listen_input(st, l, p, in);
 	else
@@ -487,6 +491,10 @@ void tcp_input(struct stack *st, struct packet *p)
 		      &p->dst, lport, &p->src, pport);
 	if (unlikely(!c)) {
 		nobody(st, p, &in);
+		return;
+	}
+	if (!conn_admits(st, c, p->ix)) {
+		frame_free(st->arena, p->ix);
 		return;
 	}
 	outer = undo_begin(st, c);
