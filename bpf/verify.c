@@ -24,6 +24,12 @@
 
 #define PLACES_MAX 60000
 
+/*
+ * A round is compared with so many before it, to see whether the loop goes on
+ * for ever. One with a longer period is found out by the steps it takes.
+ */
+#define ROUNDS_MAX 64
+
 int verify_refuse(struct verifier *v, const char *format, ...)
 {
 	va_list args;
@@ -81,7 +87,7 @@ static void end_way(struct verifier *v)
 /* A place that was compared often and seldom ended a way only costs time. */
 static bool is_useless(const struct place *p)
 {
-	return p->misses > 3 * p->hits + 16 && !p->ways;
+	return p->misses > 8 * p->hits + 512 && !p->ways;
 }
 
 static void drop_place(struct verifier *v, struct place **link)
@@ -101,8 +107,13 @@ static void drop_place(struct verifier *v, struct place **link)
 static int note_place(struct verifier *v)
 {
 	struct place **link = &v->at[v->pc], *p;
+	int rounds = 0;
 
-	while ((p = *link)) {
+	state_bury(v, &v->cur, v->pc);
+	if (v->head[v->pc])
+		state_settle(&v->cur);
+	while ((p = *link) && rounds < ROUNDS_MAX) {
+		rounds += p->ways != 0;
 		if (p->ways) {
 			if (state_covers(v, &p->state, &v->cur, v->pc, true))
 				return verify_refuse(
@@ -326,6 +337,8 @@ int bpf_verify(const struct bpf_insn *insns, uint32_t count,
 	v->report = report;
 	v->fault = fault;
 	err = verify_shape(v);
+	if (!err)
+		v->pc = 0;
 	if (!err && bpf_cost(insns, count, report))
 		err = verify_refuse(v, "functions call each other in a circle");
 	if (!err && report->entry_cost > BPF_RUN_BUDGET)

@@ -12,7 +12,7 @@
 #include "bpf/insn.h"
 
 /* Instructions that verification follows before it gives up. */
-#define BPF_STEPS_MAX 500000
+#define BPF_STEPS_MAX 200000
 
 #define BPF_NAME_MAX 32
 

@@ -154,6 +154,25 @@ static bool keeps_relation(const struct reg *r, bool wide, int64_t by)
 	return wide || sum <= UINT32_MAX;
 }
 
+/* A number that fits into 32 bits is the same after << 32 and >> 32. */
+static void keep_shifted(struct reg *dst, const struct reg *from, uint8_t op,
+			 bool wide, const struct reg *by)
+{
+	if (!wide || !reg_is_const(by) || by->umin != 32)
+		return;
+	if (op == BPF_LSH && from->umax <= UINT32_MAX) {
+		dst->shifted.id = from->id;
+		dst->shifted.off = from->off;
+		dst->shifted.range = from->range;
+		dst->shifted.is_size = from->is_size;
+	} else if (op == BPF_RSH) {
+		dst->id = from->shifted.id;
+		dst->off = from->shifted.off;
+		dst->range = from->shifted.range;
+		dst->is_size = from->shifted.is_size;
+	}
+}
+
 static void compute(struct reg *dst, const struct bpf_insn *i,
 		    const struct reg *src)
 {
@@ -174,6 +193,7 @@ static void compute(struct reg *dst, const struct bpf_insn *i,
 		keep = keeps_relation(&from, wide, by);
 	}
 	reg_alu(op, wide, i->off == 1, dst, src);
+	keep_shifted(dst, &from, op, wide, src);
 	if (keep) {
 		dst->id = from.id;
 		dst->off = (int32_t)(from.off + by);

@@ -56,6 +56,15 @@ struct reg {
 	int32_t off;
 	uint32_t id;
 	int32_t range;
+	/*
+	 * Code without 32-bit instructions cuts a number to 32 bits by shifting
+	 * it left and right again. In between it has no id, but remembers it.
+	 */
+	struct {
+		uint32_t id;
+		int32_t off, range;
+		uint8_t is_size;
+	} shifted;
 	uint64_t umin, umax;
 	int64_t smin, smax;
 	struct tnum bits;
@@ -141,6 +150,11 @@ bool state_covers(const struct verifier *v, const struct state *old,
 /* state_each - calls @fn for every register and every spilled one */
 void state_each(struct state *s, void (*fn)(struct reg *r, void *arg),
 		void *arg);
+/* state_bury - registers that nobody reads any more have no value from here on
+ */
+void state_bury(const struct verifier *v, struct state *s, uint32_t pc);
+/* state_settle - forgets of what ids say what is of no use in another round */
+void state_settle(struct state *s);
 /* state_window - base(@id) + @range <= window has been proven; id 0: base 0 */
 void state_window(struct state *s, uint32_t id, int64_t range);
 

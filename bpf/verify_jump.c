@@ -261,6 +261,41 @@ static void size_condition(struct state *s, uint8_t op, const struct reg *a,
 	}
 }
 
+/* Can a pointer into the packet, and its end, be as @op has them? */
+static bool size_possible(const struct state *s, uint8_t op,
+			  const struct reg *a, const struct reg *b)
+{
+	int64_t proven;
+
+	if (a->kind == KIND_PACKET_END) {
+		const struct reg *t = a;
+
+		a = b;
+		b = t;
+		op = mirror(op);
+	}
+	if (a->kind != KIND_PACKET || b->kind != KIND_PACKET_END || a->smin < 0)
+		return true;
+	/* 0: nothing is. */
+	proven = a->range;
+	if (!a->id)
+		proven = tnum_is_const(a->bits) && !a->bits.value ? s->window
+								  : 0;
+	switch (op) {
+	case BPF_JLE:
+	case BPF_JEQ:
+		return a->smin + a->off <= WINDOW_MAX;
+	case BPF_JLT:
+		return a->smin + a->off < WINDOW_MAX;
+	case BPF_JGT:
+		return !proven || a->off > proven;
+	case BPF_JGE:
+		return !proven || a->off >= proven;
+	default:
+		return true;
+	}
+}
+
 struct resolved {
 	uint32_t id;
 	bool null;
@@ -305,6 +340,8 @@ static int pointer_condition(struct verifier *v, struct state *s, uint8_t op,
 	}
 	if ((a->kind == KIND_PACKET || a->kind == KIND_PACKET_END) &&
 	    (b->kind == KIND_PACKET || b->kind == KIND_PACKET_END)) {
+		if (!size_possible(s, op, a, b))
+			return 0;
 		size_condition(s, op, a, b);
 		return 1;
 	}

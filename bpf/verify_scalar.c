@@ -5,6 +5,8 @@
  */
 #include "bpf/verify_internal.h"
 
+#include <string.h>
+
 #define SIGN UINT64_C(0x8000000000000000)
 
 void reg_unknown(struct reg *r)
@@ -242,6 +244,7 @@ void reg_alu(uint8_t op, bool wide, bool is_signed, struct reg *d,
 	d->off = 0;
 	d->range = 0;
 	d->is_size = 0;
+	memset(&d->shifted, 0, sizeof(d->shifted));
 	switch (op) {
 	case BPF_ADD:
 		add(d, &s);

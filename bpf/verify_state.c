@@ -128,6 +128,60 @@ void state_window(struct state *s, uint32_t id, int64_t range)
 		s->window = p.range;
 }
 
+struct census {
+	uint32_t id;
+	uint32_t count;
+};
+
+static void count_id(struct reg *r, void *arg)
+{
+	struct census *c = arg;
+
+	c->count += r->id == c->id || r->shifted.id == c->id;
+}
+
+/* An id that only one number has says nothing but what was proven of it. */
+static void settle_id(struct state *s, struct reg *r)
+{
+	struct census c = { r->id, 0 };
+
+	if (r->kind != KIND_NUMBER || !r->id)
+		return;
+	state_each(s, count_id, &c);
+	if (c.count != 1)
+		return;
+	r->range -= r->off;
+	r->off = 0;
+	if (r->range > 1)
+		return;
+	r->id = 0;
+	r->range = 0;
+}
+
+void state_bury(const struct verifier *v, struct state *s, uint32_t pc)
+{
+	for (uint32_t n = s->frames; n-- > 0;) {
+		for (int r = 0; r < BPF_REGS; r++)
+			if (!(v->live[pc] >> r & 1))
+				s->frame[n]->reg[r] =
+					(struct reg){ .kind = KIND_NONE };
+		pc = s->frame[n]->return_to;
+	}
+}
+
+void state_settle(struct state *s)
+{
+	for (uint32_t n = 0; n < s->frames; n++) {
+		struct frame_state *f = s->frame[n];
+
+		for (int r = 0; r < BPF_REGS; r++)
+			settle_id(s, &f->reg[r]);
+		for (uint32_t i = 0; i < f->slots; i++)
+			if (f->slot[i].byte[0] == BYTE_SPILL)
+				settle_id(s, &f->slot[i].spill);
+	}
+}
+
 /* --- comparison --------------------------------------------------------------
  */
 
@@ -180,6 +234,9 @@ static bool covers(const struct reg *old, const struct reg *cur,
 	if (exact ? !same_bounds(old, cur) || old->range != cur->range
 		  : !within(old, cur) || old->range > cur->range)
 		return false;
+	if (old->shifted.id || old->shifted.is_size)
+		return !memcmp(&old->shifted, &cur->shifted,
+			       sizeof(old->shifted));
 	if (old->kind == KIND_NUMBER && !old->id && !old->is_size)
 		return true;
 	return old->off == cur->off && old->is_size == cur->is_size &&

@@ -73,7 +73,8 @@ int cli_open(bool start, struct toami_control **control)
 
 int cli_close(struct toami_control *control, int err)
 {
-	if (err)
+	/* What the command itself has complained of is said already. */
+	if (err && *toami_control_text(control))
 		cli_complain(err, "%s", toami_control_text(control));
 	toami_control_close(control);
 	return err;

@@ -28,15 +28,21 @@
 	}
 
 int cli_run(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_up(int argc, char **argv);
 int cli_down(int argc, char **argv);
 int cli_nstat(int argc, char **argv);
 int cli_ss(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_capture(int argc, char **argv);
+int cli_watch(int argc, char **argv);
+int cli_metrics(int argc, char **argv);
+int cli_top(int argc, char **argv);
 int cli_save(int argc, char **argv);
 int cli_load(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+int cli_map(int argc, char **argv);
 int cli_vif(int argc, char **argv);
 int cli_vif_ls(int argc, char **argv);
 int cli_vif_add(int argc, char **argv);

@@ -2,6 +2,7 @@
 /* See text.h. */
 #include "cli/text.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,34 +99,48 @@ const char *text_programs(const json_t *list, size_t most, char text[256])
 	return text;
 }
 
-char (*table_add(struct table *t))[TABLE_CELL]
+/* Packs the row that was being written. False: no memory. */
+static bool pack(struct table *t)
 {
-	char(*row)[TABLE_CELL];
+	size_t most = (size_t)t->columns * TABLE_CELL;
 
-	if (t->rows == t->room) {
-		size_t room = t->room ? t->room * 2 : 32;
-		void *cell = realloc(t->cell, room * (size_t)t->columns *
-						      sizeof(*t->cell));
+	if (t->room - t->bytes < most) {
+		size_t room = t->room ? t->room * 2 : 16 * most;
+		char *text = realloc(t->text, room);
 
-		if (!cell)
-			return NULL;
-		t->cell = cell;
+		if (!text)
+			return false;
+		t->text = text;
 		t->room = room;
 	}
-	row = t->cell + t->rows++ * (size_t)t->columns;
-	for (int c = 0; c < t->columns; c++)
-		row[c][0] = 0;
-	return row;
+	for (int c = 0; c < t->columns; c++) {
+		size_t n = strlen(t->last[c]);
+
+		if ((int)n > t->width[c])
+			t->width[c] = (int)n;
+		memcpy(t->text + t->bytes, t->last[c], n + 1);
+		t->bytes += n + 1;
+	}
+	return true;
 }
 
-static void print_row(const struct table *t, size_t r, const int *width,
-		      FILE *to)
+char (*table_add(struct table *t))[TABLE_CELL]
+{
+	if (t->rows && !pack(t))
+		return NULL;
+	t->rows++;
+	for (int c = 0; c < TABLE_COLUMNS; c++)
+		t->last[c][0] = 0;
+	return t->last;
+}
+
+/* Prints the row at @cell; returns what lies behind it. */
+static const char *print_row(const struct table *t, const char *cell, FILE *to)
 {
 	int blanks = 0;
 
 	for (int c = 0; c < t->columns; c++) {
-		const char *cell = t->cell[r * (size_t)t->columns + (size_t)c];
-		int pad = width[c] - (int)strlen(cell);
+		int n = (int)strlen(cell), pad = t->width[c] - n;
 
 		if (t->right >> c & 1)
 			blanks += pad;
@@ -137,29 +152,28 @@ static void print_row(const struct table *t, size_t r, const int *width,
 		if (!(t->right >> c & 1))
 			blanks += pad;
 		blanks += 2;
+		cell += n + 1;
 	}
+	return cell;
 }
 
-void table_print(const struct table *t, FILE *to, int bold)
+void table_print(struct table *t, FILE *to, int bold)
 {
-	int width[TABLE_COLUMNS] = { 0 };
+	const char *cell;
 
-	for (size_t i = 0; i < t->rows * (size_t)t->columns; i++) {
-		int n = (int)strlen(t->cell[i]),
-		    c = (int)(i % (size_t)t->columns);
-
-		width[c] = n > width[c] ? n : width[c];
-	}
+	if (!t->rows || !pack(t))
+		return;
+	cell = t->text;
 	for (size_t r = 0; r < t->rows; r++) {
 		if (!r && bold)
 			fputs("\033[1m", to);
-		print_row(t, r, width, to);
+		cell = print_row(t, cell, to);
 		fputs(!r && bold ? "\033[0m\n" : "\n", to);
 	}
 }
 
 void table_fini(struct table *t)
 {
-	free(t->cell);
-	t->cell = NULL;
+	free(t->text);
+	t->text = NULL;
 }

@@ -26,20 +26,27 @@ const char *text_programs(const json_t *list, size_t most, char text[256]);
 #define TABLE_COLUMNS 8
 #define TABLE_CELL    256
 
-/* A table whose columns are as wide as their widest cell. */
+/*
+ * A table whose columns are as wide as their widest cell. Rows are kept packed:
+ * one of 100,000 rows is no larger than its words.
+ */
 struct table {
 	int columns;
 	uint32_t right; /* bit i: column i is figures, aligned to the right */
 	size_t rows;
+	char *text; /* of the rows but the last: cells, each ended by zero */
+	size_t bytes;
 	size_t room;
-	char (*cell)[TABLE_CELL]; /* rows * columns */
+	int width[TABLE_COLUMNS];
+	char last[TABLE_COLUMNS][TABLE_CELL]; /* the row being written */
 };
 
-/* table_add - a new row; returns its cells, or NULL: no memory */
+/* table_add - a new row; returns its cells, to be written before the next one
+ * is added; NULL: no memory */
 char (*table_add(struct table *t))[TABLE_CELL];
 
 /* table_print - the first row is the head, in bold where @bold */
-void table_print(const struct table *t, FILE *to, int bold);
+void table_print(struct table *t, FILE *to, int bold);
 
 void table_fini(struct table *t);
 

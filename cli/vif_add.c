@@ -45,7 +45,9 @@ int cli_vif_add(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif add takes one PATH");
 		return cli_usage("vif add");
 	}
-	err = cli_open(true, &control);
+	err = words_files(argv + optind + 1);
+	if (!err)
+		err = cli_open(true, &control);
 	if (err)
 		return err;
 	err = toami_vif_add(control, argv[optind], address,

@@ -9,20 +9,33 @@
 
 static const char attach_help[] =
 	"usage: toami vif attach PATH PID...\n"
+	"       toami vif attach --flow FILTER PATH\n"
 	"\n"
 	"Moves programs that are on the fabric to the VIF at PATH, and what "
 	"they "
 	"start\n"
 	"from then on. Their open sockets move along if that VIF has the same "
 	"address;\n"
-	"otherwise they stay where they are, and new ones are on PATH.\n";
+	"otherwise they stay where they are, and new ones are on PATH.\n"
+	"\n"
+	"  -f, --flow FILTER  of what the VIF above PATH sends, what FILTER "
+	"takes "
+	"(an\n"
+	"                     expression of pcap-filter(7)) is on PATH, and "
+	"its "
+	"TCP\n"
+	"                     connections are; the rest stays. The same as "
+	"flow=FILTER\n";
 
 static const char detach_help[] =
 	"usage: toami vif detach PID...\n"
+	"       toami vif detach --flow PATH\n"
 	"\n"
 	"Moves programs to the VIF whose address they have: the nearest one "
 	"above them\n"
-	"with an address of its own.\n";
+	"with an address of its own.\n"
+	"\n"
+	"  -f, --flow  PATH takes no flow of the VIF above any more\n";
 
 /* @path: NULL to detach */
 static int move_one(struct toami_control *control, const char *path,
@@ -53,18 +66,45 @@ static int move_one(struct toami_control *control, const char *path,
 	return 0;
 }
 
+static int set_flow(const char *path, const char *flow)
+{
+	struct toami_control *control;
+	const char *words[] = { NULL, NULL };
+	char *word;
+	int err = cli_open(false, &control);
+
+	if (err)
+		return err;
+	if (asprintf(&word, "flow=%s", flow) < 0) {
+		toami_control_close(control);
+		return cli_complain(EX_OSERR, "out of memory");
+	}
+	words[0] = word;
+	err = cli_close(control, toami_vif_set(control, path, words));
+	free(word);
+	return err;
+}
+
 static int move_all(bool attach, int argc, char **argv)
 {
-	static const struct option options[] = { CLI_OPTS_END };
+	const struct option options[] = {
+		{ "flow", attach ? required_argument : no_argument, NULL, 'f' },
+		CLI_OPTS_END
+	};
 	struct toami_control *control;
-	const char *path;
+	const char *path, *flow = NULL;
 	int c, err;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, attach ? "f:h" : "fh", options,
+				NULL)) != -1) {
 		if (c == CLI_HELP)
 			return cli_help(attach ? attach_help : detach_help);
-		return cli_usage(attach ? "vif attach" : "vif detach");
+		if (c == '?')
+			return cli_usage(attach ? "vif attach" : "vif detach");
+		flow = attach ? optarg : "none";
 	}
+	if (flow && argc - optind == 1)
+		return set_flow(argv[optind], flow);
 	if (argc - optind < 1 + attach) {
 		cli_complain(EX_USAGE, attach ? "vif attach takes a PATH and "
 						"processes"

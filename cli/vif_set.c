@@ -2,6 +2,7 @@
 /* toami vif set */
 #include "cli/cli.h"
 #include "cli/words.h"
+#include "daemon/prop.h"
 
 #include <stdio.h>
 
@@ -14,11 +15,19 @@ static const char help[] =
 
 int cli_vif_set(int argc, char **argv)
 {
-	static const struct option options[] = { CLI_OPTS_END };
+	/* The names alone: for the shell's completion. */
+	static const struct option options[] = {
+		{ "names", no_argument, NULL, 'n' }, CLI_OPTS_END
+	};
 	struct toami_control *control;
 	int c, err;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'n') {
+			for (int i = 0; i < PROPS; i++)
+				puts(prop_table[i].name);
+			return 0;
+		}
 		if (c != CLI_HELP)
 			return cli_usage("vif set");
 		cli_help(help);
@@ -29,7 +38,9 @@ int cli_vif_set(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif set takes a PATH and NAME=VALUE");
 		return cli_usage("vif set");
 	}
-	err = cli_open(false, &control);
+	err = words_files(argv + optind + 1);
+	if (!err)
+		err = cli_open(false, &control);
 	if (err)
 		return err;
 	return cli_close(control,

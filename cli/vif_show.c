@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/text.h"
 #include "cli/words.h"
+#include "daemon/prop.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,47 @@ static void print_way(const json_t *vif, const char *label, const char *way)
 			 "packets", &packets, "bytes", &bytes, "drops", &drops))
 		printf("%-10s %lld packets, %lld bytes, %lld dropped\n", label,
 		       (long long)packets, (long long)bytes, (long long)drops);
+}
+
+static const char *duration(json_int_t ns, char text[32])
+{
+	struct prop_value v = { .n = { (uint64_t)ns } };
+	char word[PROP_TEXT_MAX];
+
+	/* To three digits: nobody reads the rest. */
+	for (uint64_t unit = 1; v.n[0] / unit >= 1000; unit *= 10)
+		v.n[0] -= v.n[0] % unit;
+	snprintf(text, 32, "%.31s",
+		 ns ? prop_print(PROP_ID_DELAY, &v, word) : "0");
+	return text;
+}
+
+/* What was held up on its way, @label: "queue out". */
+static void print_queue(const json_t *json, const char *label, const char *way)
+{
+	const json_t *q = json_object_get(json, way), *n;
+	json_int_t packets, bytes, p50, p99, throttled, borrowed;
+	char a[32], b[32], c[32];
+	const char *reason;
+
+	if (json_unpack((json_t *)(uintptr_t)q,
+			"{s:I, s:I, s:I, s:I, s:I, s:I}", "backlog_packets",
+			&packets, "backlog_bytes", &bytes, "delay_p50_ns", &p50,
+			"delay_p99_ns", &p99, "throttled_ns", &throttled,
+			"borrowed_bytes", &borrowed))
+		return;
+	printf("%-10s %lld packets, %lld bytes wait; half of them less than "
+	       "%s, 99 of 100 less than %s\n",
+	       label, (long long)packets, (long long)bytes, duration(p50, a),
+	       duration(p99, b));
+	printf("%-10s throttled for %s, borrowed %lld bytes\n", "",
+	       duration(throttled, c), (long long)borrowed);
+	json_object_foreach(json_object_get(q, "drops"), reason, n)
+	{
+		if (json_integer_value(n))
+			printf("%-10s %lld dropped: %s\n", "",
+			       (long long)json_integer_value(n), reason);
+	}
 }
 
 static void print_text(const json_t *json)
@@ -46,6 +88,13 @@ static void print_text(const json_t *json)
 	words_print(json_object_get(json, "set"), "set        ", "\n", stdout);
 	print_way(json, "sent", "tx");
 	print_way(json, "received", "rx");
+	print_queue(json_object_get(json, "queue"), "queue out", "tx");
+	print_queue(json_object_get(json, "queue"), "queue in", "rx");
+	if (json_integer_value(json_object_get(json_object_get(json, "tx"),
+					       "retransmits")))
+		printf("%-10s %lld TCP segments sent again\n", "",
+		       (long long)json_integer_value(json_object_get(
+			       json_object_get(json, "tx"), "retransmits")));
 }
 
 int cli_vif_show(int argc, char **argv)

@@ -160,6 +160,10 @@ static int decide(struct applicant *a, struct attach_request *q, size_t bytes,
 			*c = '?';
 	if (daemon_admits(a->attach->listener.daemon, &a->peer, why))
 		return -EACCES;
+	/* No VIF: not to be a member, but to read what capturing members write.
+	 */
+	if (!*q->vif)
+		return 0;
 	return join(a, q, reply, why);
 }
 

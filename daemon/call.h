@@ -17,6 +17,7 @@ struct call {
 	const struct peer *peer;
 	const json_t *request;
 	struct refusal *why;
+	struct session *session; /* session.h; may be NULL */
 	char *text; /* the result as text, where a verb has it so; owned */
 };
 
@@ -45,6 +46,14 @@ json_t *do_vif_rm(struct call *c);
 json_t *do_vif_ls(struct call *c);
 json_t *do_vif_show(struct call *c);
 
+/* --- map_verbs.c ---------------------------------------------------------- */
+
+json_t *do_map_ls(struct call *c);
+json_t *do_map_get(struct call *c);
+json_t *do_map_set(struct call *c);
+json_t *do_map_rm(struct call *c);
+json_t *do_map_dump(struct call *c);
+
 /* --- file_verbs.c, attach_verbs.c, run_verb.c
  * ------------------------------------------------
  */
@@ -53,6 +62,9 @@ json_t *do_load(struct call *c);
 json_t *do_vif_mv(struct call *c);
 json_t *do_vif_attach(struct call *c);
 json_t *do_vif_detach(struct call *c);
+json_t *do_capture(struct call *c);
+json_t *do_watch(struct call *c);
+json_t *do_metrics(struct call *c);
 json_t *do_run_prepare(struct call *c);
 
 /* --- sockets_verb.c, counters_verb.c

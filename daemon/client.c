@@ -270,6 +270,11 @@ const char *toami_control_code(const struct toami_control *c)
 	return c && c->why.code ? c->why.code : "";
 }
 
+int toami_control_fd(const struct toami_control *c)
+{
+	return c->fd;
+}
+
 static int lost(struct toami_control *c)
 {
 	refuse(&c->why, "no-daemon", EX_UNAVAILABLE,
@@ -420,6 +425,14 @@ int client_request_with(struct toami_control *c, json_t *request, int fd,
 	err = take_reply(c, reply, result);
 	json_decref(reply);
 	return err;
+}
+
+int client_event(struct toami_control *c, json_t **event)
+{
+	*event = read_reply(c);
+	if (!*event)
+		return lost(c);
+	return 0;
 }
 
 int client_fail(struct toami_control *c, const struct refusal *why)

@@ -24,6 +24,10 @@ int client_request_with(struct toami_control *control, json_t *request, int fd,
 /* client_code - the code that the daemon sent, as a static string */
 const char *client_code(const char *code);
 
+/* client_event - the next event of a connection that watches, waited for; owned
+ * by the caller */
+int client_event(struct toami_control *control, json_t **event);
+
 /* client_fail - the library itself refuses; returns the exit code */
 int client_fail(struct toami_control *control, const struct refusal *why);
 

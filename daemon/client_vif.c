@@ -227,6 +227,39 @@ int toami_vif_list(struct toami_control *control, const char *path,
 	return err;
 }
 
+/* --- events ------------------------------------------------------------------
+ */
+
+int toami_watch(struct toami_control *control)
+{
+	return tell(control, json_pack("{s:s}", "verb", "watch"));
+}
+
+int toami_watch_next(struct toami_control *control, struct toami_event *event)
+{
+	static const char *const names[] = {
+		"",	      "vif-add", "vif-set", "vif-move",
+		"vif-remove", "join",	 "leave",   "lost",
+	};
+	json_t *json;
+	int err = client_event(control, &json);
+
+	memset(event, 0, sizeof(*event));
+	if (err)
+		return err;
+	read_text(json, "event", event->name, sizeof(event->name));
+	read_text(json, "path", event->path, sizeof(event->path));
+	read_text(json, "program", event->program, sizeof(event->program));
+	event->time_ns = read_count(json, "time_ns");
+	event->lost = read_count(json, "count");
+	event->pid = (pid_t)read_count(json, "pid");
+	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(event->name, names[i]))
+			event->kind = (enum toami_event_kind)i;
+	json_decref(json);
+	return 0;
+}
+
 /* --- files -------------------------------------------------------------------
  */
 

@@ -9,10 +9,12 @@
  */
 #include "daemon/control.h"
 #include "daemon/log.h"
+#include "daemon/session.h"
 #include "daemon/settings.h"
 #include "daemon/verbs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +24,7 @@
 #define LINE_FIRST_BYTES    4096
 #define LINE_MAX_BYTES	    65536
 #define LINE_OWN_MAX_BYTES  (64u << 20) /* of the fabric's user: `load` */
+#define EVENTS_MAX_BYTES    (1u << 20)
 #define STALL_NS	    (30 * NSEC_PER_SEC)
 
 struct control {
@@ -34,6 +37,10 @@ struct client {
 	struct loop_timer stall;
 	struct control *control;
 	struct peer peer;
+	struct session session;
+	char *events; /* that wait for the reply under way */
+	size_t events_bytes;
+	uint64_t events_lost;
 	struct client *next;
 	char *out; /* a reply under way, or NULL */
 	size_t out_bytes;
@@ -59,6 +66,8 @@ static void drop(struct client *c)
 	while (*link != c)
 		link = &(*link)->next;
 	*link = c->next;
+	session_end(d, &c->session);
+	free(c->events);
 	loop_disarm(&d->loop, &c->stall);
 	loop_close(&d->loop, &c->source);
 	if (c->given >= 0)
@@ -116,7 +125,13 @@ static bool flush(struct client *c)
 		c->out_at += (size_t)n;
 	}
 	free(c->out);
-	c->out = NULL;
+	c->out = c->events;
+	c->out_at = 0;
+	c->out_bytes = c->events_bytes;
+	c->events = NULL;
+	c->events_bytes = 0;
+	if (c->out)
+		return flush(c);
 	loop_disarm(&d->loop, &c->stall);
 	if (c->last)
 		return false;
@@ -192,12 +207,21 @@ static void on_ready(struct loop_source *s, uint32_t events)
 	struct client *c = (struct client *)s;
 	ssize_t n;
 
+	if (!c->out && c->events && events & EPOLLOUT) {
+		c->out_at = c->out_bytes = 0;
+		if (!flush(c)) {
+			drop(c);
+			return;
+		}
+	}
 	if (c->out) {
 		/* It has hung up, or takes more, or both. */
 		if (events & (EPOLLERR | EPOLLHUP) || !flush(c) || !answer(c))
 			drop(c);
 		return;
 	}
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
 	if (!make_room(c)) {
 		drop(c);
 		return;
@@ -236,6 +260,7 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 	}
 	c->control = control;
 	c->peer = *peer;
+	c->peer.session = &c->session;
 	c->peer.given = &c->given;
 	c->given = -1;
 	c->source = (struct loop_source){ .fd = fd, .ready = on_ready };
@@ -270,6 +295,49 @@ struct listener *control_new(struct daemon *d, struct refusal *why)
 	       d->options->dir, strerror(-err));
 	free(control);
 	return NULL;
+}
+
+/* Appends a line to what waits; one that finds no room is counted. */
+static void queue_event(struct client *c, const char *line, size_t bytes)
+{
+	char lost[64];
+	size_t n = 0;
+	char *more;
+
+	if (c->events_lost && c->events_bytes < EVENTS_MAX_BYTES / 2)
+		n = (size_t)snprintf(lost, sizeof(lost),
+				     "{\"event\":\"lost\",\"count\":%llu}\n",
+				     (unsigned long long)c->events_lost);
+	more = c->events_bytes + n + bytes < EVENTS_MAX_BYTES
+		       ? realloc(c->events, c->events_bytes + n + bytes + 1)
+		       : NULL;
+	if (!more) {
+		c->events_lost++;
+		return;
+	}
+	c->events = more;
+	memcpy(c->events + c->events_bytes, lost, n);
+	memcpy(c->events + c->events_bytes + n, line, bytes);
+	c->events[c->events_bytes + n + bytes] = '\n';
+	c->events_bytes += n + bytes + 1;
+	if (n)
+		c->events_lost = 0;
+}
+
+void control_publish(struct listener *l, const char *line)
+{
+	struct control *control = (struct control *)l;
+
+	for (struct client *c = control->first; c; c = c->next) {
+		if (!c->session.watching)
+			continue;
+		queue_event(c, line, strlen(line));
+		/* Sent when the loop finds room: a client is never dropped from
+		 * here. */
+		if (!c->out)
+			loop_change(&daemon_of(c)->loop, &c->source,
+				    EPOLLIN | EPOLLOUT);
+	}
 }
 
 void control_deaf(struct listener *l)

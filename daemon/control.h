@@ -9,6 +9,9 @@
 /* control_new - NULL and why not */
 struct listener *control_new(struct daemon *d, struct refusal *why);
 
+/* control_publish - an event, one line without its end, for all that watch */
+void control_publish(struct listener *l, const char *line);
+
 /* control_deaf - no new connections; those that exist stay until control_free()
  */
 void control_deaf(struct listener *l);

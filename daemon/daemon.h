@@ -22,6 +22,7 @@ struct options {
 	const char *subnet4; /* as pool_init() takes them */
 	const char *subnet6;
 	const char *resolver; /* as forward_new() takes it */
+	const char *metrics;  /* ADDR:PORT, or NULL */
 	uint32_t max_vifs;    /* capacity of the table, slot 0 among them */
 	bool foreground;
 };
@@ -42,7 +43,9 @@ struct daemon {
 	struct transient *transient; /* transient.h */
 	struct listener *attach;     /* attach.h */
 	struct listener *control;    /* control.h */
+	struct metrics *metrics;     /* metrics.h */
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
+	uint32_t watchers;	     /* clients that want events */
 	struct ports *ports;	     /* ports.h */
 	/* The gateways behind the uplink; any: nothing leaves the fabric. */
 	struct ip_addr stranger4, stranger6;
@@ -59,6 +62,7 @@ static inline struct fabric *daemon_fabric(struct daemon *d)
 struct peer {
 	pid_t pid;
 	uid_t uid;
+	struct session *session; /* session.h; NULL: it holds nothing */
 	int *given; /* a descriptor that came with the request, or -1; who
 		       keeps it puts -1 there. NULL: none can come */
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* save, load and mv; docs/protocol.md. */
+/* save, load, mv and metrics; docs/protocol.md. */
 #include "daemon/call.h"
 #include "daemon/hosts.h"
 #include "daemon/script.h"
 #include "daemon/vif_json.h"
+#include "daemon/vif_stats.h"
 
 #include <stdlib.h>
 
@@ -23,6 +24,17 @@ json_t *do_save(struct call *c)
 	text = script_save(c->daemon, top);
 	if (text)
 		result = json_pack("{s:s}", "text", text);
+	free(text);
+	if (!result)
+		refuse(c->why, "internal", EX_OSERR, "out of memory");
+	return result;
+}
+
+json_t *do_metrics(struct call *c)
+{
+	char *text = vif_stats_metrics(c->daemon);
+	json_t *result = text ? json_pack("{s:s}", "text", text) : NULL;
+
 	free(text);
 	if (!result)
 		refuse(c->why, "internal", EX_OSERR, "out of memory");

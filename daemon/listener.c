@@ -91,11 +91,31 @@ fail:
 	return err;
 }
 
+int listener_adopt(struct listener *l, struct daemon *d, int fd)
+{
+	int err;
+
+	l->daemon = d;
+	l->path[0] = 0;
+	l->source = (struct loop_source){ .fd = fd, .ready = on_ready };
+	l->spare_fd = open_spare();
+	err = l->spare_fd < 0 ? -errno
+			      : loop_add(&d->loop, &l->source, EPOLLIN);
+	if (!err)
+		return 0;
+	if (l->spare_fd >= 0)
+		close(l->spare_fd);
+	close(fd);
+	l->source.fd = l->spare_fd = -1;
+	return err;
+}
+
 void listener_close(struct listener *l)
 {
 	if (l->source.fd < 0)
 		return;
-	unlink(l->path);
+	if (*l->path)
+		unlink(l->path);
 	loop_close(&l->daemon->loop, &l->source);
 	close(l->spare_fd);
 	l->spare_fd = -1;

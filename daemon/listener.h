@@ -16,10 +16,11 @@ struct listener {
 	/* A connection, owned by the callee from now on; its end is told by
 	 * listener_left() */
 	void (*accepted)(struct listener *l, int fd, const struct peer *peer);
+	void *owner; /* the accepter's own */
 	uint32_t limit;
 	uint32_t connections;
 	int spare_fd; /* given up for a moment when descriptors run out */
-	char path[DIR_MAX + 16];
+	char path[DIR_MAX + 16]; /* "": not in the directory */
 };
 
 /*
@@ -28,6 +29,9 @@ struct listener {
  */
 int listener_open(struct listener *l, struct daemon *d, const char *name,
 		  int type);
+
+/* listener_adopt - the same on @fd, a socket that listens already; consumed */
+int listener_adopt(struct listener *l, struct daemon *d, int fd);
 
 /* listener_left - a connection is gone */
 void listener_left(struct listener *l);

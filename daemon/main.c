@@ -37,10 +37,13 @@ static const char usage[] =
 	"      --resolver ADDR[:PORT][,...]  ask these for names outside the "
 	"fabric\n"
 	"                      (default: as /etc/resolv.conf says)\n"
+	"      --metrics ADDR:PORT           serve OpenMetrics on this port of "
+	"the host,\n"
+	"                      as on the socket 'metrics' in DIR\n"
 	"  -h, --help          show this\n"
 	"  -V, --version       show the version\n";
 
-enum { OPT_SUBNET6 = 256, OPT_RESOLVER, OPT_MAX_VIFS };
+enum { OPT_SUBNET6 = 256, OPT_RESOLVER, OPT_METRICS, OPT_MAX_VIFS };
 
 static const struct option long_options[] = {
 	{ "dir", required_argument, NULL, 'd' },
@@ -48,6 +51,7 @@ static const struct option long_options[] = {
 	{ "subnet", required_argument, NULL, 's' },
 	{ "subnet6", required_argument, NULL, OPT_SUBNET6 },
 	{ "resolver", required_argument, NULL, OPT_RESOLVER },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "max-vifs", required_argument, NULL, OPT_MAX_VIFS }, /* for tests */
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -93,6 +97,9 @@ static int read_options(int argc, char **argv, struct options *o,
 			break;
 		case OPT_RESOLVER:
 			o->resolver = optarg;
+			break;
+		case OPT_METRICS:
+			o->metrics = optarg;
 			break;
 		case OPT_MAX_VIFS:
 			o->max_vifs = read_max_vifs(optarg);

@@ -10,6 +10,7 @@
  * scan.
  */
 #include "daemon/members.h"
+#include "daemon/events.h"
 #include "daemon/log.h"
 #include "daemon/transient.h"
 #include "fabric/wake.h"
@@ -93,9 +94,11 @@ static void reap(struct members *m, proc_ix ix)
 	int32_t pid = atomic_load(&p->pid);
 	struct socket_reaped r = { 0 };
 	char name[sizeof(p->name)];
+	vif_ix vif;
 	int err;
 
 	snprintf(name, sizeof(name), "%s", p->name);
+	vif = p->vif;
 	loop_close(&m->daemon->loop, &m->watch[ix].pidfd);
 	atomic_store(&p->watched, 0);
 	err = socket_reap(&m->daemon->thread, ix, &r);
@@ -105,6 +108,7 @@ static void reap(struct members *m, proc_ix ix)
 	}
 	m->retry_ns = REAP_RETRY_MIN_NS;
 	transient_sweep(m->daemon);
+	events_program(m->daemon, EVENT_LEAVE, vif, pid, name);
 	if (r.cut || r.frames || r.chunks)
 		log_line("%s (%d) died inside the fabric: %u sockets closed, "
 			 "%u changes found half done, %u frames and %u chunks "
@@ -377,6 +381,8 @@ int members_join(struct members *m, pid_t pid, int pidfd, uid_t uid, vif_ix vif,
 	err = watch(m, *ix, pidfd);
 	if (err)
 		bury(m, *ix);
+	else
+		events_program(m->daemon, EVENT_JOIN, vif, pid, p->name);
 	return err;
 }
 

@@ -241,7 +241,8 @@ static void program_put(struct daemon *d, uint32_t slot)
 	/* Nobody else finds it any more. */
 	program_at(d, slot)->hash = 0;
 	p->retired[p->retired_count++] = slot;
-	if (p->retired_count >= RETIRED_MAX)
+	/* Maps are seen from outside: they go with their program. */
+	if (p->retired_count >= RETIRED_MAX || program_at(d, slot)->map_count)
 		reclaim(d);
 }
 
@@ -602,6 +603,10 @@ int programs_plan(struct daemon *d, vif_ix ix, const struct program_texts *t,
 		plan->filter[way] = filter_make(d, filter[way], object, why);
 		err = plan->filter[way] ? 0 : -1;
 	}
+	if (!err && given(t->flow)) {
+		plan->flow = filter_make(d, t->flow, object, why);
+		err = plan->flow ? 0 : -1;
+	}
 	if (!err)
 		err = plan_objects(d, ix, t, object, plan, why);
 	if (err)
@@ -615,6 +620,7 @@ void programs_abandon(struct daemon *d, const struct program_plan *plan)
 		program_put(d, plan->filter[way]);
 		program_put(d, plan->program[way]);
 	}
+	program_put(d, plan->flow);
 }
 
 void programs_commit(struct daemon *d, vif_ix ix,
@@ -629,6 +635,8 @@ void programs_commit(struct daemon *d, vif_ix ix,
 		old.program[way] =
 			atomic_exchange(&c->program[way], plan->program[way]);
 	}
+	if (c)
+		old.flow = atomic_exchange(&c->flow, plan->flow);
 	vif_program_apply(daemon_fabric(d), ix);
 	programs_abandon(d, &old);
 }

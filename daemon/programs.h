@@ -26,6 +26,7 @@ struct program_texts {
 	const char *filter;	/* of what leaves */
 	const char *filter_in;	/* of what enters */
 	const char *program;	/* an object: "tx" leaves, "rx" enters */
+	const char *flow;	/* a filter, of what the VIF above sends */
 	const char *program_in; /* an object whose "rx" is used instead */
 };
 
@@ -33,6 +34,7 @@ struct program_texts {
 struct program_plan {
 	uint32_t filter[2]; /* slots, 0: none */
 	uint32_t program[2];
+	uint32_t flow;
 };
 
 /* programs_new - memory for code and books; NULL and why not */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See request.h. */
 #include "daemon/request.h"
+#include "daemon/events.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,14 +133,22 @@ int change_apply(struct daemon *d, const struct peer *peer,
 		 struct refusal *why)
 {
 	struct prop_value of[PROPS];
+	bool any = false;
 
 	settings_get(d, ix, of);
 	for (size_t i = 0; i < PROPS; i++)
-		if (c->given[i] || c->whole)
+		if (c->given[i] || c->whole) {
 			of[i] = c->of[i];
+			any = any || c->given[i] || prop_is_set(&of[i]);
+		}
+	if (!any && !c->whole)
+		return 0;
 	if (rights_queue(d, peer, ix, of[PROP_ID_LIMIT].n[0], why))
 		return -1;
-	return settings_put(d, ix, of, later, why);
+	if (settings_put(d, ix, of, later, why))
+		return -1;
+	events_vif(d, EVENT_VIF_SET, ix);
+	return 0;
 }
 
 void change_fini(struct change *c)

@@ -8,6 +8,7 @@
  * siblings has to be looked at when one of them changes.
  */
 #include "daemon/settings.h"
+#include "daemon/events.h"
 #include "daemon/programs.h"
 #include "vif/program.h"
 #include "vif/sched.h"
@@ -22,6 +23,7 @@ enum text_at {
 	TEXT_FILTER_IN,
 	TEXT_PROGRAM,
 	TEXT_PROGRAM_IN,
+	TEXT_FLOW,
 	TEXTS
 };
 
@@ -72,7 +74,8 @@ static const struct place {
 };
 
 static const enum prop_id text_prop[TEXTS] = {
-	PROP_ID_FILTER, PROP_ID_FILTER_IN, PROP_ID_PROGRAM, PROP_ID_PROGRAM_IN
+	PROP_ID_FILTER, PROP_ID_FILTER_IN, PROP_ID_PROGRAM, PROP_ID_PROGRAM_IN,
+	PROP_ID_FLOW
 };
 
 struct settings *settings_new(struct daemon *d)
@@ -323,7 +326,69 @@ static struct program_texts texts_of(const struct prop_value of[PROPS])
 		.filter_in = of[PROP_ID_FILTER_IN].text,
 		.program = of[PROP_ID_PROGRAM].text,
 		.program_in = of[PROP_ID_PROGRAM_IN].text,
+		.flow = of[PROP_ID_FLOW].text,
 	};
+}
+
+/* --- flows: lanes that take over some of what the VIF above sends
+ * -------------
+ */
+
+/* The lanes below @parent that take flows, in the order they were made; not
+ * @except. */
+static void link_flows(struct daemon *d, vif_ix parent, vif_ix except)
+{
+	struct fabric *f = daemon_fabric(d);
+	struct vif_control *c = vif_control_of(f, parent), *own = c;
+	_Atomic vif_ix *link = NULL;
+	vif_ix first = 0;
+
+	for (vif_ix ix = vif_at(f, parent)->first_child; ix;
+	     ix = vif_at(f, ix)->next) {
+		c = vif_control_of(f, ix);
+		if (ix == except || !c || !atomic_load(&c->flow))
+			continue;
+		if (link)
+			atomic_store(link, ix);
+		else
+			first = ix;
+		link = &c->flow_next;
+	}
+	if (link)
+		atomic_store(link, 0);
+	if (first && !own)
+		own = vif_control_make(f, parent);
+	if (own)
+		atomic_store(&own->flow_first, first);
+	vif_program_apply(f, parent);
+}
+
+/* May @ix take flows? It shares the address of the VIF above. */
+static int check_flow(struct daemon *d, vif_ix ix, struct refusal *why)
+{
+	const struct fabric *f = daemon_fabric(d);
+	vif_ix parent = vif_parent(vif_at(f, ix));
+	char path[VIF_PATH_MAX];
+	uint32_t flows = 0;
+
+	vif_path(f, ix, path);
+	if (!parent || atomic_load(&vif_at(f, ix)->host))
+		return refuse(
+			why, "bad-value", EX_USAGE,
+			"VIF %.200s has an address of its own, so it takes "
+			"no flow of the VIF above: make one without, with "
+			"'-a none'",
+			path);
+	for (vif_ix c = vif_at(f, parent)->first_child; c;
+	     c = vif_at(f, c)->next)
+		flows += c != ix && vif_control_of(f, c) &&
+			 atomic_load(&vif_control_of(f, c)->flow);
+	if (flows < VIF_FLOWS_MAX)
+		return 0;
+	return refuse(why, "table-full", EX_CANTCREAT,
+		      "VIF %.200s finds no room: no more than %d VIFs take "
+		      "flows of the one above",
+		      path, VIF_FLOWS_MAX);
 }
 
 static void free_copies(char *copy[TEXTS])
@@ -341,13 +406,16 @@ static int put_texts(struct daemon *d, vif_ix ix,
 	struct note *n = note_of(d, ix);
 	struct program_plan plan;
 	char **copy;
-	bool same = true, full = true;
+	bool same = true, full = true, flow;
 
 	for (int i = 0; i < TEXTS; i++)
 		same = same && same_text(n->text ? n->text[i] : NULL,
 					 of[text_prop[i]].text);
 	if (same && !programs_stale(d, ix, &texts))
 		return 0;
+	flow = !same_text(n->text ? n->text[TEXT_FLOW] : NULL, texts.flow);
+	if (flow && texts.flow && *texts.flow && check_flow(d, ix, why))
+		return -1;
 	copy = calloc(TEXTS, sizeof(*copy));
 	for (int i = 0; copy && i < TEXTS; i++) {
 		const char *text = of[text_prop[i]].text;
@@ -367,6 +435,8 @@ static int put_texts(struct daemon *d, vif_ix ix,
 	programs_commit(d, ix, &plan);
 	free_texts(n);
 	n->text = copy;
+	if (flow)
+		link_flows(d, vif_parent(vif_at(daemon_fabric(d), ix)), 0);
 	return 0;
 }
 
@@ -385,7 +455,9 @@ static void write_numbers(struct daemon *d, vif_ix ix,
 			any = any || (place[id][i].width && of[id].n[i]);
 	for (int i = 0; i < TEXTS; i++)
 		any = any || prop_is_set(&of[text_prop[i]]);
-	c = any ? vif_control_make(f, ix) : vif_control_of(f, ix);
+	c = vif_control_of(f, ix);
+	any = any || (c && atomic_load(&c->flow_first));
+	c = any ? vif_control_make(f, ix) : c;
 	if (!c)
 		return;
 	for (int id = 0; id < PROPS; id++)
@@ -446,25 +518,40 @@ static void count_up(struct daemon *d, vif_ix ix, int sign)
 		note_of(d, up)->below += sign < 0 ? -vifs : vifs;
 }
 
+static bool takes_flow(struct daemon *d, vif_ix ix)
+{
+	const struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
+
+	return c && atomic_load(&c->flow);
+}
+
 void settings_leave(struct daemon *d, vif_ix ix)
 {
-	claim_up(d, vif_parent(vif_at(daemon_fabric(d), ix)),
-		 claim_of(note_of(d, ix)), 0);
+	vif_ix parent = vif_parent(vif_at(daemon_fabric(d), ix));
+
+	claim_up(d, parent, claim_of(note_of(d, ix)), 0);
 	count_up(d, ix, -1);
+	if (takes_flow(d, ix))
+		link_flows(d, parent, ix);
 }
 
 void settings_arrive(struct daemon *d, vif_ix ix)
 {
-	claim_up(d, vif_parent(vif_at(daemon_fabric(d), ix)), 0,
-		 claim_of(note_of(d, ix)));
+	vif_ix parent = vif_parent(vif_at(daemon_fabric(d), ix));
+
+	claim_up(d, parent, 0, claim_of(note_of(d, ix)));
 	count_up(d, ix, 1);
+	events_vif(d, EVENT_VIF_MOVE, ix);
 	vif_program_apply(daemon_fabric(d), ix);
+	if (takes_flow(d, ix))
+		link_flows(d, parent, 0);
 }
 
 void settings_born(struct daemon *d, vif_ix ix)
 {
 	memset(note_of(d, ix), 0, sizeof(struct note));
 	count_up(d, ix, 1);
+	events_vif(d, EVENT_VIF_ADD, ix);
 }
 
 void settings_gone(struct daemon *d, vif_ix ix)
@@ -473,7 +560,9 @@ void settings_gone(struct daemon *d, vif_ix ix)
 	struct refusal unused;
 
 	memset(none, 0, sizeof(none));
-	settings_put(d, ix, none, true, &unused);
+	events_vif(d, EVENT_VIF_REMOVE, ix);
+	if (settings_any(d, ix))
+		settings_put(d, ix, none, true, &unused);
 	free_texts(note_of(d, ix));
 	count_up(d, ix, -1);
 }

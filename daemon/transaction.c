@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See transaction.h. */
 #include "daemon/transaction.h"
+#include "daemon/events.h"
 #include "daemon/hosts.h"
 #include "daemon/members.h"
 
@@ -267,6 +268,7 @@ static void undo_set(struct transaction *t, const struct undo *u)
 	for (size_t i = 0; i < u->count; i++)
 		of[u->saved[i].id] = u->saved[i].value;
 	settings_put(t->daemon, u->ix, of, true, &unused);
+	events_vif(t->daemon, EVENT_VIF_SET, u->ix);
 }
 
 void transaction_undo(struct transaction *t)

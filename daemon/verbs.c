@@ -175,11 +175,19 @@ static const struct verb {
 	{ "vif.show", do_vif_show, false },
 	{ "vif.attach", do_vif_attach, false },
 	{ "vif.detach", do_vif_detach, false },
+	{ "capture", do_capture, false },
+	{ "watch", do_watch, false },
+	{ "metrics", do_metrics, false },
 	{ "save", do_save, false },
 	{ "load", do_load, false },
 	{ "ss", do_ss, false },
 	{ "nstat", do_nstat, false },
 	{ "run.prepare", do_run_prepare, false },
+	{ "map.ls", do_map_ls, false },
+	{ "map.get", do_map_get, false },
+	{ "map.set", do_map_set, false },
+	{ "map.rm", do_map_rm, false },
+	{ "map.dump", do_map_dump, false },
 	{ "port.add", do_port_add, false },
 	{ "port.rm", do_port_rm, false },
 	{ "port.ls", do_port_ls, false },
@@ -260,7 +268,12 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 	struct refusal why = { .code = "internal",
 			       .exit_code = EX_SOFTWARE,
 			       .text = "the daemon is out of memory" };
-	struct call call = { d, peer, NULL, &why, NULL };
+	struct call call = {
+		.daemon = d,
+		.peer = peer,
+		.why = &why,
+		.session = peer->session,
+	};
 	json_t *request, *result, *reply, *id;
 	json_error_t at;
 	char *text;

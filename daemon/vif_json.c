@@ -7,6 +7,7 @@
 #include "daemon/members.h"
 #include "daemon/ports.h"
 #include "daemon/request.h"
+#include "daemon/vif_stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,16 +88,6 @@ static void put_programs(struct json_text *j, struct daemon *d,
 	json_text_close(j, ']');
 }
 
-static void put_count(struct json_text *j, const char *key,
-		      const struct vif_count *c)
-{
-	json_text_open(j, key, '{');
-	json_text_number(j, "packets", atomic_load(&c->packets));
-	json_text_number(j, "bytes", atomic_load(&c->bytes));
-	json_text_number(j, "drops", atomic_load(&c->drops));
-	json_text_close(j, '}');
-}
-
 static void put_address(struct json_text *j, const char *key,
 			const struct ip_addr *a)
 {
@@ -131,7 +122,8 @@ static void put_settings(struct json_text *j, struct daemon *d, vif_ix ix)
 }
 
 static void put_one(struct json_text *j, struct daemon *d,
-		    const struct residents *r, vif_ix ix, bool whole)
+		    const struct residents *r, vif_ix ix,
+		    enum vif_json_depth depth)
 {
 	struct fabric *f = daemon_fabric(d);
 	const struct vif *v = vif_at(f, ix);
@@ -144,19 +136,18 @@ static void put_one(struct json_text *j, struct daemon *d,
 	json_text_open(j, NULL, '{');
 	json_text_string(j, "path", path);
 	put_address(j, "address", &v->addr4);
-	if (whole) {
+	if (depth >= VIF_JSON_WHOLE) {
 		put_address(j, "address6", &v->addr6);
 		put_mac(j, own);
 	}
 	json_text_string(j, "lane_of", host && !own ? lane_of : NULL);
 	json_text_string(j, "port", ports_name(d, ix));
-	if (whole) {
+	if (depth >= VIF_JSON_WHOLE) {
 		json_text_number(j, "uid", v->uid);
 		put_settings(j, d, ix);
 	}
 	put_programs(j, d, r, ix);
-	put_count(j, "tx", &v->tx);
-	put_count(j, "rx", &v->rx);
+	vif_stats_json(j, d, ix, depth >= VIF_JSON_QUEUE);
 	json_text_close(j, '}');
 }
 
@@ -168,14 +159,14 @@ json_t *vif_json(struct daemon *d, vif_ix ix)
 	char *text;
 
 	collect(d, ix, &r);
-	put_one(&j, d, &r, ix, true);
+	put_one(&j, d, &r, ix, VIF_JSON_QUEUE);
 	text = json_text_take(&j);
 	json = text ? json_loads(text, 0, NULL) : NULL;
 	free(text);
 	return json;
 }
 
-char *vif_json_tree(struct daemon *d, vif_ix top, bool whole)
+char *vif_json_tree(struct daemon *d, vif_ix top, enum vif_json_depth depth)
 {
 	struct json_text j = { 0 };
 	struct residents r;
@@ -184,7 +175,7 @@ char *vif_json_tree(struct daemon *d, vif_ix top, bool whole)
 	json_text_open(&j, NULL, '{');
 	json_text_open(&j, "vifs", '[');
 	for (vif_ix ix = 0; (ix = vif_next(daemon_fabric(d), top, ix));)
-		put_one(&j, d, &r, ix, whole);
+		put_one(&j, d, &r, ix, depth);
 	json_text_close(&j, ']');
 	json_text_close(&j, '}');
 	return json_text_take(&j);

@@ -7,13 +7,19 @@
 
 #include <jansson.h>
 
-/* vif_json - @ix as an object; NULL: no memory */
+/* How much of each VIF. */
+enum vif_json_depth {
+	VIF_JSON_SHORT, /* what a table needs */
+	VIF_JSON_WHOLE,
+	VIF_JSON_QUEUE, /* and what its scheduler knows */
+};
+
+/* vif_json - @ix as an object, with everything; NULL: no memory */
 json_t *vif_json(struct daemon *d, vif_ix ix);
 
 /* vif_json_tree - {"vifs": [...]} of @top and all below it, depth first, as
- * text, owned by the caller; NULL: no memory. @whole: not only what a table
- * needs. */
-char *vif_json_tree(struct daemon *d, vif_ix top, bool whole);
+ * text, owned by the caller; NULL: no memory. */
+char *vif_json_tree(struct daemon *d, vif_ix top, enum vif_json_depth depth);
 
 /* vif_json_paths - {"paths": [...]}, likewise */
 char *vif_json_paths(struct daemon *d, vif_ix top);

@@ -73,6 +73,7 @@ json_t *do_vif_ls(struct call *c)
 {
 	bool bad = false;
 	const char *path = call_text(c, "path", &bad);
+	enum vif_json_depth depth;
 	vif_ix top;
 
 	if (bad)
@@ -80,11 +81,12 @@ json_t *do_vif_ls(struct call *c)
 	top = hosts_find(c->daemon, path ? path : "/", c->why);
 	if (!top)
 		return NULL;
-	return call_text_result(
-		c, call_flag(c, "brief")
-			   ? vif_json_paths(c->daemon, top)
-			   : vif_json_tree(c->daemon, top,
-					   !call_flag(c, "short")));
+	if (call_flag(c, "brief"))
+		return call_text_result(c, vif_json_paths(c->daemon, top));
+	depth = call_flag(c, "short")	? VIF_JSON_SHORT
+		: call_flag(c, "queue") ? VIF_JSON_QUEUE
+					: VIF_JSON_WHOLE;
+	return call_text_result(c, vif_json_tree(c->daemon, top, depth));
 }
 
 json_t *do_vif_show(struct call *c)

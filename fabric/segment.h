@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   7			  /* moves with any layout change */
+#define FABRIC_ABI   8			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -53,6 +53,7 @@ enum fabric_table {
 	FABRIC_TABLE_SOCK,	 /* struct sock */
 	FABRIC_TABLE_PSET,	 /* struct pset */
 	FABRIC_TABLE_WATCH,	 /* struct watch */
+	FABRIC_TABLE_CAPTURE,	 /* struct capture */
 	FABRIC_TABLES,
 };
 
@@ -181,6 +182,7 @@ struct fabric_header {
 	/* The gate: closed while the daemon puts the fabric in order. A futex.
 	 */
 	_Alignas(CACHE_LINE) _Atomic uint32_t gate;
+	_Atomic uint32_t captures;	/* that are on; vif/capture.h */
 	_Atomic uint32_t ctx_end;	/* one above the highest context used */
 	_Atomic uint32_t host_end;	/* one above the highest host used */
 	_Atomic uint32_t neighbour_gen; /* moves with the address table */

@@ -50,6 +50,45 @@ int wake_open(const struct fabric *f, uint64_t name)
 	return (int)fd;
 }
 
+int wake_bind(const struct fabric *f, int fd, uint64_t name)
+{
+	struct sockaddr_un un;
+	uint32_t len = name_of(f, name, &un);
+
+	return (int)sys_call(SYS_bind, fd, &un, len);
+}
+
+bool wake_name(const struct fabric *f, int fd, uint64_t *name)
+{
+	struct sockaddr_un un, like;
+	uint32_t len = sizeof(un), n = name_of(f, 0, &like);
+	const char *digits = un.sun_path + (n - sizeof(un.sun_family)) - 16;
+
+	if (sys_call(SYS_getsockname, fd, &un, &len) || len != n ||
+	    memcmp(&un, &like, n - 16))
+		return false;
+	*name = 0;
+	for (int i = 0; i < 16; i++)
+		*name = *name << 4 |
+			(uint64_t)(digits[i] <= '9' ? digits[i] - '0'
+						    : digits[i] - 'a' + 10);
+	return true;
+}
+
+bool wake_alive(const struct fabric *f, uint64_t name)
+{
+	struct sockaddr_un un;
+	uint32_t len = name_of(f, name, &un);
+	long fd = sys_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	long err;
+
+	if (fd < 0)
+		return true;
+	err = sys_call(SYS_connect, fd, &un, len);
+	sys_call(SYS_close, fd);
+	return err != -ECONNREFUSED;
+}
+
 void wake_drain(int fd)
 {
 	char byte[8];

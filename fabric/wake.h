@@ -26,6 +26,16 @@
  */
 int wake_open(const struct fabric *f, uint64_t name);
 
+/* wake_bind - gives @fd, a Unix datagram socket, the name; 0 or a negative
+ * errno */
+int wake_bind(const struct fabric *f, int fd, uint64_t name);
+
+/* wake_name - has @fd such a name of this fabric's? */
+bool wake_name(const struct fabric *f, int fd, uint64_t *name);
+
+/* wake_alive - is there a socket of that name? True if in doubt */
+bool wake_alive(const struct fabric *f, uint64_t name);
+
 /* wake_drain - reads what has come; the socket is not readable any more */
 void wake_drain(int fd);
 

@@ -47,6 +47,12 @@ int hook_catch_arm(void)
 			     0);
 }
 
+void hook_catch_disarm(void)
+{
+	hook_config.dispatch = false;
+	sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
+}
+
 void hook_sigsys(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;

@@ -8,11 +8,13 @@
 #include <asm/prctl.h>
 #include <errno.h>
 #include <linux/prctl.h>
+#include <linux/ptrace.h>
 
 #include "base/sys.h"
 #include "hook/hook.h"
 #include "hook/sandbox.h"
 #include "hook/signal.h"
+#include "hook/trace.h"
 
 #define CALLS 512 /* as long as the sled */
 
@@ -60,14 +62,14 @@ static const uint8_t classes[CALLS] = {
 	FD(getsockopt),
 	FD(sendto),
 	FD(recvfrom),
-	FD(sendmsg),
-	FD(recvmsg),
 	FD(sendmmsg),
 	FD(recvmmsg),
 	FD(epoll_wait),
 	FD(lseek),
 
 	OFFER(ioctl),
+	OFFER(sendmsg),
+	OFFER(recvmsg),
 	OFFER(socket),
 	OFFER(socketpair),
 	OFFER(poll),
@@ -110,6 +112,7 @@ static const uint8_t classes[CALLS] = {
 	SPECIAL(openat),
 	SPECIAL(openat2),
 	SPECIAL(seccomp),
+	SPECIAL(ptrace),
 #ifdef TOAMI_TEST
 	[500 ... 505] = CLASS_OFFER, /* tests/hook/socket_stub.c */
 #endif
@@ -119,8 +122,12 @@ static const uint8_t classes[CALLS] = {
 static int offer(struct hook_thread *t, struct hook_frame *f, const long *args)
 {
 	for (;;) {
+		uint64_t begin =
+			hook_trace_on() ? fabric_now(&hook_process.fabric) : 0;
 		long ret = socket_call(&t->socket, f->rax, args);
 
+		if (hook_trace_on() && ret != SOCKET_PASS)
+			hook_trace_call(t, f->rax, args, ret, begin);
 		if (likely(ret >= 0))
 			f->rax = ret;
 		else if (ret == SOCKET_PASS)
@@ -192,6 +199,21 @@ static int prctl(struct hook_frame *f)
 		       : HOOK_PASS;
 }
 
+/*
+ * From here on the caller's parent is told of each signal, before the caller
+ * gets it; a debugger is in vfork until the exec, and cannot answer. So no call
+ * may come by a signal until then: what comes by jumps is seen as ever, the
+ * rest is the kernel's. The next program is hooked by its environment.
+ */
+static int trace_me(struct hook_frame *f)
+{
+	if (f->args[0] != PTRACE_TRACEME || hook_config.threads)
+		return HOOK_PASS;
+	if (hook_config.dispatch)
+		hook_catch_disarm();
+	return HOOK_PASS;
+}
+
 /* A thread that leaves the loader's thread storage leaves the hook's, too. */
 static int arch_prctl(struct hook_frame *f)
 {
@@ -250,6 +272,8 @@ static __attribute__((noinline)) int special(struct hook_thread *t,
 		return arch_prctl(f);
 	case SYS_seccomp:
 		return hook_sandbox(f);
+	case SYS_ptrace:
+		return trace_me(f);
 	case SYS_open:
 	case SYS_openat:
 	case SYS_openat2:

@@ -21,9 +21,9 @@
 
 /* "NAME=value", kept since programs overwrite their environment (setproctitle).
  */
-enum { DIR, VIF, TIER, VARIABLES };
+enum { DIR, VIF, TIER, TRACE, VARIABLES };
 static const char *const names[VARIABLES] = { "TOAMI_DIR=", "TOAMI_VIF=",
-					      "TOAMI_HOOK=" };
+					      "TOAMI_HOOK=", "TOAMI_TRACE=" };
 static char kept[VARIABLES][512];
 static char self[PATH_BYTES]; /* our own file */
 
@@ -85,6 +85,11 @@ const char *hook_exec_dir(void)
 const char *hook_exec_vif(void)
 {
 	return value(VIF);
+}
+
+const char *hook_exec_trace(void)
+{
+	return value(TRACE);
 }
 
 const char *hook_exec_tier(void)

@@ -11,5 +11,6 @@ int hook_exec_start(char **env);
 const char *hook_exec_dir(void);
 const char *hook_exec_vif(void);
 const char *hook_exec_tier(void);
+const char *hook_exec_trace(void); /* the file for `toami trace` */
 
 #endif

@@ -38,6 +38,9 @@ int hook_dispatch(struct hook_frame *f);
 /* hook_catch_arm - from now on this thread's calls come to hook_sigsys(). 0 or
  * -errno. */
 int hook_catch_arm(void);
+
+/* hook_catch_disarm - no more of them come; what is rewritten still does */
+void hook_catch_disarm(void);
 void hook_sigsys(int sig, siginfo_t *info, void *context);
 
 /* --- process.c

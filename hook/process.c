@@ -188,6 +188,7 @@ void hook_clone_child(struct hook_frame *f)
 		hook_thread_forked(t);
 		hook_signal_release();
 		hook_site_forked();
+		hook_config.threads = false;
 		t->vfork_depth = 0;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
 		t->top = (uint64_t)f + F_CALLEE;

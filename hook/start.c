@@ -16,6 +16,7 @@
 #include "hook/hook.h"
 #include "hook/signal.h"
 #include "hook/site.h"
+#include "hook/trace.h"
 
 struct hook_config hook_config;
 
@@ -128,6 +129,8 @@ __attribute__((constructor, used)) static void start(int argc, char **argv,
 	attach(dir, vif);
 	if (hook_thread_init(&hook_thread) < 0)
 		hook_die("no memory");
+	if (hook_exec_trace() && hook_trace_start(hook_exec_trace()))
+		hook_say("cannot write the trace to ", hook_exec_trace(), NULL);
 	choose(hook_exec_tier());
 	arm();
 }

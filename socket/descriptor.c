@@ -2,6 +2,7 @@
 /* See descriptor.h. */
 #include "socket/descriptor.h"
 #include "base/sys.h"
+#include "socket/parcel.h"
 #include "socket/pset.h"
 
 #include <errno.h>
@@ -250,7 +251,7 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
 {
 	struct fabric *f = &t->process->fabric;
 	_Atomic uint32_t *entry = &f->procs[child].fd[fd];
-	uint32_t e = atomic_load(entry);
+	uint32_t e = atomic_load(entry), now = e;
 	bool is_sock = e && !(e & FABRIC_FD_PSET), last = false;
 	struct work w;
 
@@ -259,7 +260,10 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
 	if (is_sock ? work_begin(&w, t, sock_at(f, e)->host)
 		    : work_enter(&w, t))
 		return;
-	atomic_store(entry, 0);
+	if (!atomic_compare_exchange_strong(entry, &now, 0)) {
+		work_end(&w); /* somebody else has */
+		return;
+	}
 	if (is_sock)
 		sock_put(&w, sock_at(f, e));
 	else if (is_counted(e))
@@ -269,9 +273,18 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
 		pset_end(t, e & ~FABRIC_FD_PSET);
 }
 
+/* Has it been sent to others? Then its end may be the last one's. */
+static bool is_parcelled(struct socket_thread *t, uint32_t entry)
+{
+	return is_counted(entry) && !(entry & FABRIC_FD_PSET) &&
+	       atomic_load(&sock_at(&t->process->fabric, entry)->parcelled);
+}
+
 long descriptor_close(struct socket_thread *t, long fd)
 {
 	uint32_t entry = descriptor_raw(t, fd);
+	bool parcelled;
+	long n;
 	int err;
 
 	if (!entry)
@@ -282,8 +295,14 @@ long descriptor_close(struct socket_thread *t, long fd)
 	    sock_at(&t->process->fabric, entry)->linger_s)
 		linger(t, fd, sock_at(&t->process->fabric, entry)->linger_s);
 	/* Whoever takes the entry closes: two threads may try at once. */
+	parcelled = is_parcelled(t, entry);
 	err = descriptor_drop(t, fd);
-	return err ? err : sys_call(SYS_close, fd);
+	if (err)
+		return err;
+	n = sys_call(SYS_close, fd);
+	if (unlikely(parcelled))
+		parcel_sweep(t);
+	return n;
 }
 
 long descriptor_close_range(struct socket_thread *t, unsigned long first,
@@ -291,6 +310,7 @@ long descriptor_close_range(struct socket_thread *t, unsigned long first,
 {
 	struct fabric_proc *p = &t->process->fabric.procs[t->self];
 	unsigned long end = atomic_load(&p->fd_end), from = first;
+	bool parcelled = false;
 	long err = 0;
 
 	if ((flags & ~(unsigned long)CLOSE_RANGE_UNSHARE) || first > last ||
@@ -304,11 +324,14 @@ long descriptor_close_range(struct socket_thread *t, unsigned long first,
 					       flags);
 			from = fd + 1;
 		} else if (atomic_load(&p->fd[fd])) {
+			parcelled |= is_parcelled(t, atomic_load(&p->fd[fd]));
 			descriptor_drop(t, (long)fd);
 		}
 	}
 	if (from <= last)
 		err = sys_call(SYS_close_range, from, last, flags);
+	if (parcelled)
+		parcel_sweep(t);
 	return err;
 }
 
@@ -343,6 +366,7 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 {
 	uint32_t entry = descriptor_raw(t, from);
 	uint32_t old = descriptor_raw(t, to);
+	bool parcelled;
 	long n;
 
 	if (!entry && !old)
@@ -353,6 +377,7 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 		return -EBADF;
 	if (from == to)
 		return SOCKET_PASS;
+	parcelled = is_parcelled(t, old);
 	n = sys_call(nr, from, to, flags);
 	if (n < 0)
 		return n;
@@ -363,6 +388,8 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 		sys_call(SYS_close, to);
 		return -EBADF;
 	}
+	if (parcelled)
+		parcel_sweep(t);
 	return n;
 }
 

@@ -9,14 +9,19 @@
 /* Bytes that pass before those whose frames they were are let send more. */
 #define BUDGET (128u << 10)
 
-/* How long one frame may keep a link busy, and how much of a socket waits. */
+/*
+ * How long one frame may keep a link busy, and how much of a socket waits. TCP
+ * goes on in whatever thread lets its frames go; a program that sends datagrams
+ * has to be woken, on a core that may be busy.
+ */
 #define UNIT_NS	    (2 * NSEC_PER_MSEC)
 #define TCP_HELD_NS (6 * NSEC_PER_MSEC)
-#define UDP_HELD_NS (20 * NSEC_PER_MSEC)
+#define UDP_HELD_NS (50 * NSEC_PER_MSEC)
 
-#define UNIT_MAX 65536
-#define HELD_MIN 4096 /* two full frames: one leaves, one is there */
-#define HELD_MAX (4u << 20)
+#define UNIT_MAX     65536
+#define TCP_HELD_MIN 4096 /* two full frames: one leaves, one is there */
+#define UDP_HELD_MIN 8192
+#define HELD_MAX     (4u << 20)
 
 static const struct slot_table *paces(const struct work *w)
 {
@@ -95,22 +100,46 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 {
 	struct stack_pace *p = pace_at(paces(w), f->pace);
 	struct conn *c = conn_of(w, f->pace);
-	uint64_t bps, unit, limit;
+	struct sched_bounds b;
+	bool udp = c->proto == STACK_UDP;
+	uint64_t unit, limit, least, ns;
 
 	if (likely(p->generation == v->generation &&
 		   atomic_load_explicit(&c->paced, memory_order_relaxed)))
 		return;
-	bps = sched_bottleneck(v, path);
-	if (!bps)
+	b = sched_bounds(v, path);
+	if (!b.rate_bps)
 		return;
-	unit = min_u64(bytes_in(bps, UNIT_NS), UNIT_MAX);
-	limit = bytes_in(bps,
-			 c->proto == STACK_UDP ? UDP_HELD_NS : TCP_HELD_NS);
-	limit = limit < HELD_MIN ? HELD_MIN : min_u64(limit, HELD_MAX);
+	unit = min_u64(bytes_in(b.rate_bps, UNIT_NS), UNIT_MAX);
+	ns = udp ? UDP_HELD_NS : TCP_HELD_NS;
+	if (b.queue_ns)
+		ns = min_u64(ns, b.queue_ns / 2);
+	limit = bytes_in(b.rate_bps, ns);
+	/* Half of the queue, so that two of them do not overflow it. */
+	if (b.queue_bytes)
+		limit = min_u64(limit, b.queue_bytes / 2);
+	least = udp ? UDP_HELD_MIN : TCP_HELD_MIN;
+	limit = limit < least ? least : min_u64(limit, HELD_MAX);
 	atomic_store_explicit(&p->unit, (uint32_t)unit, memory_order_relaxed);
 	atomic_store_explicit(&p->limit, (uint32_t)limit, memory_order_relaxed);
 	p->generation = v->generation;
 	atomic_store_explicit(&c->paced, 1, memory_order_relaxed);
+}
+
+/* For the scheduler, which knows frames but not what is in them. */
+static void cut(struct sched_view *v, frame_ix ix, struct frame_list *list)
+{
+	struct work *w = v->user;
+	struct frame *f = frame_at(v->arena, ix);
+	uint32_t held = f->held, pace = f->pace;
+
+	f->held = 0;
+	if (frame_segment(v->arena, ix, false, list) < 0) {
+		if (held)
+			pace_pass(pace_at(paces(w), pace), held);
+		return;
+	}
+	frame_at(v->arena, list->last)->held = held;
 }
 
 /* Too long for a slow link: sent before its connection had learnt, or set
@@ -119,18 +148,9 @@ static void push_cut(struct work *w, struct sched_view *v, frame_ix ix,
 		     const struct sched_path *path)
 {
 	struct arena *a = &w->in.arena;
-	struct frame *f = frame_at(a, ix);
-	uint32_t held = f->held;
 	struct frame_list list = { 0, 0 };
 
-	struct stack_pace *p = pace_at(paces(w), f->pace);
-
-	f->held = 0;
-	if (frame_segment(a, ix, false, &list) < 0) {
-		pace_pass(p, held);
-		return;
-	}
-	frame_at(a, list.last)->held = held;
+	cut(v, ix, &list);
 	while ((ix = frame_list_pop(a, &list)))
 		sched_push(v, ix, path);
 }
@@ -292,6 +312,8 @@ static void run(struct work *w, struct frame_list *out,
 	struct sched_view v;
 
 	sched_open(&v, w->fabric, a, fabric_now(w->fabric));
+	v.cut = cut;
+	v.user = w;
 	bring_in(w, &v);
 	sched_run(&v, BUDGET);
 	pass_held(w, &v.out);

@@ -7,6 +7,7 @@
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "stack/host.h"
+#include "vif/capture.h"
 #include "stack/pace.h"
 #include "socket/hold.h"
 #include "vif/program.h"
@@ -15,7 +16,8 @@
 
 /* A host that is busy when its timers are due: somebody runs them, or we come
  * back. */
-#define BUSY_RETRY_NS NSEC_PER_MSEC
+#define BUSY_RETRY_NS  NSEC_PER_MSEC
+#define SCHED_RETRY_NS (50 * NSEC_PER_USEC)
 
 void socket_params(struct fabric_params *params)
 {
@@ -25,6 +27,8 @@ void socket_params(struct fabric_params *params)
 					       sizeof(struct vif) },
 			[FABRIC_TABLE_CONTROL] = { VIF_CAPACITY,
 						   sizeof(struct vif_control) },
+			[FABRIC_TABLE_CAPTURE] = { CAPTURE_MAX,
+						   sizeof(struct capture) },
 			[FABRIC_TABLE_SCHED] = { 2, SCHED_BYTES },
 			[FABRIC_TABLE_CLASS] = { 2 * VIF_CAPACITY,
 						 SCHED_CLASS_BYTES },
@@ -179,14 +183,23 @@ void socket_down(struct socket_thread *t)
 	}
 }
 
-/* What is due in the scheduler; the date of the next run. */
+/*
+ * What is due in the scheduler; the date of the next run. Whoever has its lock
+ * serves what is due himself, but he may have lost his core: then coming back
+ * at once would keep it from him.
+ */
 static uint64_t run_scheduler(struct socket_thread *t)
 {
 	struct fabric *f = &t->process->fabric;
+	uint64_t now = fabric_now(f);
 
-	if (sched_next_ns(f) <= fabric_now(f) || sched_work_waits(f))
-		work_serve(t);
-	return sched_next_ns(f);
+	if (sched_next_ns(f) > now && !sched_work_waits(f))
+		return sched_next_ns(f);
+	work_serve(t);
+	now = fabric_now(f);
+	if (sched_next_ns(f) > now && !sched_work_waits(f))
+		return sched_next_ns(f);
+	return now + SCHED_RETRY_NS;
 }
 
 uint64_t socket_timers(struct socket_thread *t)

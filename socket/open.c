@@ -18,13 +18,16 @@
 static int sock_new(struct work *w, struct socket_thread *t, sock_ix *ix,
 		    struct sock **out)
 {
+	uint32_t generation;
 	struct sock *s;
 
 	*ix = slot_alloc(&w->fabric->table[FABRIC_TABLE_SOCK]);
 	if (!*ix)
 		return -ENOBUFS;
 	s = sock_at(w->fabric, *ix);
+	generation = s->generation + 1;
 	mem_zero(s, sizeof(*s));
+	s->generation = generation;
 	s->host = w->host;
 	s->vif = t->process->vif;
 	atomic_store(&s->refs, 1);

@@ -14,6 +14,7 @@
 #include "fabric/wake.h"
 #include "fabric/code.h"
 #include "socket/descriptor.h"
+#include "socket/parcel.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
 #include "vif/vif.h"
@@ -203,6 +204,7 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		wait_leave_places(&p->fabric, p->self);
 		drop_closed(&t);
 		drop_waits(&t);
+		parcel_sweep(&t);
 	}
 	return 0;
 }

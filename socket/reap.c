@@ -22,6 +22,7 @@
 #include "socket/descriptor.h"
 #include "socket/hold.h"
 #include "fabric/wake.h"
+#include "socket/parcel.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
 #include "vif/program.h"
@@ -609,6 +610,7 @@ int socket_reap(struct socket_thread *t, proc_ix dead, struct socket_reaped *r)
 	if (close_all(t, dead))
 		return -EBUSY;
 	atomic_store(&p->state, FABRIC_PROC_FREE);
+	parcel_sweep(t);
 	return 0;
 }
 

@@ -47,7 +47,9 @@ struct sock {
 	uint64_t recv_timeout_ns; /* 0: none */
 	uint64_t send_timeout_ns;
 	uint32_t linger_s; /* close() waits so long at most for what was sent */
-	uint32_t notes;	   /* NOTE_*: told beside each datagram; control.h */
+	uint32_t generation;	    /* counts uses of the slot */
+	_Atomic uint32_t parcelled; /* has been sent to others: parcel.h */
+	uint32_t notes; /* NOTE_*: told beside each datagram; control.h */
 	int32_t kept[SOCK_KEPT]; /* options that only their askers see; option.c
 				  */
 };

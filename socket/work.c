@@ -8,6 +8,7 @@
 #include "socket/hold.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
+#include "vif/capture.h"
 #include "vif/program.h"
 
 #include <errno.h>
@@ -61,6 +62,9 @@ static void on_received(struct stack *st, conn_ix c, const struct frame *f)
 	struct work *w = work_of(st);
 	const struct conn *conn = slot_at(st->conns, c);
 
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f,
+			      w->fabric->hosts[w->host].vif, conn->vif, true);
 	vif_charge_down(w->fabric, f->tx_vif, w->fabric->hosts[w->host].vif,
 			conn->vif, 1, f->header_bytes + f->payload);
 }
@@ -71,11 +75,20 @@ static void on_configured(struct stack *st)
 	work_wake_ports(work_of(st));
 }
 
+static void on_resent(struct stack *st, conn_ix c)
+{
+	struct work *w = work_of(st);
+	const struct conn *conn = slot_at(st->conns, c);
+
+	vif_retransmitted(w->fabric, conn->vif);
+}
+
 static const struct stack_ops ops = {
 	.event = on_event,
 	.configured = on_configured,
 	.neighbour = on_neighbour,
 	.received = on_received,
+	.resent = on_resent,
 };
 
 static void bind_stack(struct work *w, host_ix host)
@@ -287,6 +300,9 @@ static host_ix stranger(struct work *w, const struct frame *f)
 
 static void charge(struct work *w, const struct frame *f, host_ix to)
 {
+	if (unlikely(capture_any(w->fabric)))
+		capture_frame(w->fabric, &w->in.arena, f, f->tx_vif,
+			      w->fabric->hosts[to].vif, false);
 	vif_charge(w->fabric, f->tx_vif, w->fabric->hosts[to].vif, 1,
 		   f->header_bytes + f->payload);
 }
@@ -301,12 +317,32 @@ static bool has_programs(const struct work *w, const struct frame *f,
 	       !(f->flags & FRAME_SHAPED);
 }
 
+/*
+ * @f was of a flow: its connection is on that lane from now on, both ways. The
+ * slot may have become another connection's, on the same VIF, in this moment:
+ * that one is then counted on the lane until it ends.
+ */
+static void follow_flow(struct work *w, const struct frame *f, vif_ix from)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+	struct conn *c = slot_at(conns, f->pace);
+
+	if (f->pace && c->state && c->proto == STACK_TCP && c->vif == from)
+		c->vif = f->tx_vif;
+}
+
 /* Asks them. False: they drop @ix, which is freed. *to may be another host. */
 static bool ask_programs(struct work *w, frame_ix ix, host_ix *to)
 {
+	struct frame *f = frame_at(&w->in.arena, ix);
+	vif_ix from = f->tx_vif;
+
 	if (vif_program_judge(w->fabric, &w->in.arena, &w->in.ctx->random,
-			      fabric_now(w->fabric), ix, to))
+			      fabric_now(w->fabric), ix, to)) {
+		if (f->tx_vif != from)
+			follow_flow(w, f, from);
 		return true;
+	}
 	hold_free(w, ix);
 	return false;
 }
@@ -389,8 +425,8 @@ static void deliver_out(struct work *w)
 			flood(w, ix);
 			continue;
 		}
-		/* One of many copies, held up on its way to this one. */
-		if (unlikely(f->header[0] & 1))
+		/* Where it goes was found out before it was held up. */
+		if (unlikely(f->flags & FRAME_SHAPED))
 			to = vif_host(w->fabric, f->rx_vif);
 		else if (unlikely(!to))
 			to = stranger(w, f);

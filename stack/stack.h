@@ -92,6 +92,9 @@ struct stack_ops {
 	 * when that is not the host's own VIF (host->vif). May be NULL.
 	 */
 	void (*received)(struct stack *st, conn_ix c, const struct frame *f);
+
+	/* @c has sent a segment once more. May be NULL. */
+	void (*resent)(struct stack *st, conn_ix c);
 };
 
 /* A thread's handle on one host. The caller fills everything but `out`, which

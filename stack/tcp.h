@@ -273,6 +273,15 @@ static inline uint32_t tcp_sndbuf_max(const struct stack *st)
 	return max ? max : STACK_SEND_TUNED;
 }
 
+/* tcp_count_resent - a segment has been sent once more */
+static inline void tcp_count_resent(struct stack *st, struct conn *c)
+{
+	c->total_retrans++;
+	count(st, Tcp_RetransSegs);
+	if (st->ops->resent)
+		st->ops->resent(st, c->self);
+}
+
 /* tcp_rtt.c */
 void tcp_rtt_sample(struct conn *c, uint32_t us);
 /* tcp_rtt_handshake - the SYN was answered */

@@ -535,6 +535,9 @@ void flight_resent(struct stack *st, struct conn *c, uint32_t start,
 	struct place p;
 	bool more = cut_out(st, c, start, &p);
 
+	/* Within a microsecond of what was delivered, but after it. */
+	if (unlikely(now == c->rack_us))
+		c->rack_end = c->snd_una;
 	while (more && seq_lt(run_at(p)->seq, end)) {
 		uint32_t to = end_of(st, c, p);
 		struct tcp_run *r;

@@ -266,6 +266,31 @@ static void overdue_is_what_left_before(void **state)
 	assert_true(testnet_free(n));
 }
 
+/* Where a round trip takes no time at all, a resend still left last. */
+static void a_resend_left_last(void **state)
+{
+	struct testnet *n = testnet_new(1, 1);
+	struct stack *st = &n->st[0];
+	struct conn *c = conn_of(n);
+	struct tcp_heard h = { 0 };
+
+	(void)state;
+	flight_sent(st, c, 100);
+	c->snd_nxt += 100;
+	st->now_ns += 10 * NSEC_PER_MSEC;
+	flight_sent(st, c, 10);
+	c->snd_nxt += 10;
+	flight_sacked(st, c, BASE + 100, BASE + 110, &h);
+	flight_overdue(st, c, 0);
+	assert_int_equal(c->lost_bytes, 100);
+	flight_resent(st, c, BASE, BASE + 100);
+	st->now_ns += NSEC_PER_MSEC;
+	flight_overdue(st, c, 0);
+	assert_int_equal(c->lost_bytes, 0);
+	flight_free(st, c);
+	assert_true(testnet_free(n));
+}
+
 /* What left long ago keeps its date, however long the smoothed round trip has
  * become: an ack that comes with the next segment timed is no round trip of
  * nothing. */
@@ -296,6 +321,7 @@ int main(void)
 		cmocka_unit_test(the_flight_is_an_array),
 		cmocka_unit_test(no_memory_is_survived),
 		cmocka_unit_test(overdue_is_what_left_before),
+		cmocka_unit_test(a_resend_left_last),
 		cmocka_unit_test(a_run_is_no_longer_than_a_round_trip),
 	};
 

@@ -90,7 +90,7 @@ void tcp_mtu_timeout(struct stack *st, struct conn *c)
 	if (c->retries <= TIMEOUTS || st->host->config.mtu_trusted ||
 	    c->snd_nxt - c->snd_una < TCP_MSS_MIN)
 		return;
-	mss = min_u32(c->mss / (c->mtu_low ? 2u : 1u), BASE_MSS);
+	mss = c->mtu_low || c->mss <= BASE_MSS ? c->mss / 2u : BASE_MSS;
 	mss = max_u32(mss, TCP_MSS_MIN);
 	if (mss >= c->mss)
 		return;

@@ -193,8 +193,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 	done = tcp_send_data(st, c, seq, n, fin);
 	if (done < 0)
 		return 0;
-	c->total_retrans++;
-	count(st, Tcp_RetransSegs);
+	tcp_count_resent(st, c);
 	fin = fin && (uint32_t)done == n;
 	flight_resent(st, c, seq, seq + (uint32_t)done + fin);
 	return (uint32_t)done + fin;

@@ -56,8 +56,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	c->flags &= ~CONN_TIMED;
 	doubt_path(st, c);
 	count(st, TcpExt_TCPTimeouts);
-	count(st, Tcp_RetransSegs);
-	c->total_retrans++;
+	tcp_count_resent(st, c);
 	tcp_send_syn(st, c);
 	tcp_rtx_arm(st, c);
 	return true;

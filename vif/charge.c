@@ -58,3 +58,14 @@ void vif_charge_down(const struct fabric *f, vif_ix tx, vif_ix host, vif_ix rx,
 		ix = vif_parent(v);
 	}
 }
+
+void vif_retransmitted(const struct fabric *f, vif_ix ix)
+{
+	for (int i = 0; i < VIF_DEPTH_MAX && ix > VIF_ROOT; i++) {
+		struct vif *v = vif_at(f, ix);
+
+		atomic_fetch_add_explicit(&v->tx.retransmits, 1,
+					  memory_order_relaxed);
+		ix = vif_parent(v);
+	}
+}

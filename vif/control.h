@@ -59,6 +59,14 @@ struct vif_control {
 	/* Programs, by slot of the table of programs; [enum vif_way]. */
 	_Atomic uint32_t filter[2];
 	_Atomic uint32_t program[2];
+	/*
+	 * Flows. A lane with `flow`, a filter's slot, takes over what the VIF
+	 * above it sends and the filter takes. That VIF has the first such lane
+	 * in flow_first, a lane the next one in flow_next.
+	 */
+	_Atomic uint32_t flow;
+	_Atomic vif_ix flow_first;
+	_Atomic vif_ix flow_next;
 	_Atomic uint32_t program_payer; /* controls above that pay as well */
 	_Atomic uint64_t
 		program_scale; /* ns that an instruction costs, << 16 */

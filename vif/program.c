@@ -231,6 +231,59 @@ static bool walk(struct judge *j, vif_ix at)
 	return true;
 }
 
+/* Does the flow of lane @ix take the frame? A filter that has used up its time
+ * takes nothing. */
+static bool takes(struct judge *j, vif_ix ix)
+{
+	struct vif_control *c = vif_control_of(j->f, ix);
+	uint32_t slot =
+		c ? atomic_load_explicit(&c->flow, memory_order_acquire) : 0;
+
+	if (!slot || slot >= VIF_PROGRAM_MAX ||
+	    !may_run(j->f, c, j->job.now_ns))
+		return false;
+	j->job.vif = ix;
+	j->job.rx_vif = j->to;
+	j->job.direction = VIF_TX;
+	bpf_program_run(vif_program_at(j->f, slot), &j->view, &j->job);
+	charge(j->f, c, j->job.now_ns, j->job.cost);
+	return !j->job.over && j->job.verdict != TOAMI_DROP;
+}
+
+/* The lane of @ix whose flow the frame is of; @ix itself where none takes it.
+ */
+static vif_ix flow_of(struct judge *j, vif_ix ix)
+{
+	const struct vif_control *c = vif_control_of(j->f, ix);
+	vif_ix lane = c ? atomic_load(&c->flow_first) : 0;
+
+	for (int n = 0; lane && n < VIF_FLOWS_MAX; n++) {
+		if (takes(j, lane))
+			return lane;
+		c = vif_control_of(j->f, lane);
+		lane = c ? atomic_load(&c->flow_next) : 0;
+	}
+	return ix;
+}
+
+/* Puts the frame on the lane that takes it, and on that one's, and so on. */
+static void sort(struct judge *j)
+{
+	for (int n = 0; n < VIF_DEPTH_MAX; n++) {
+		vif_ix ix = j->frame->tx_vif, lane;
+
+		if (!(atomic_load_explicit(&vif_at(j->f, ix)->hooks,
+					   memory_order_relaxed) &
+		      VIF_HOOK_FLOW))
+			return;
+		lane = flow_of(j, ix);
+		if (lane == ix)
+			return;
+		j->frame->tx_vif = lane;
+		j->job.tx_vif = lane;
+	}
+}
+
 static void judge_init(struct judge *j, const struct fabric *f,
 		       const struct arena *arena, uint64_t *random,
 		       uint64_t now_ns, frame_ix ix)
@@ -258,6 +311,7 @@ bool vif_program_judge(const struct fabric *f, const struct arena *arena,
 		return true;
 	j.host = *to;
 	j.to = f->hosts[*to].vif;
+	sort(&j);
 	goes_on = walk(&j, j.frame->tx_vif);
 	*to = j.host;
 	return goes_on;
@@ -291,6 +345,10 @@ static uint32_t own_hooks(const struct fabric *f, vif_ix ix)
 		if (atomic_load(&c->filter[way]) ||
 		    atomic_load(&c->program[way]))
 			hooks |= 1u << way;
+	if (ix == VIF_ROOT)
+		hooks = 0;
+	if (c && atomic_load(&c->flow_first))
+		hooks |= VIF_HOOK_FLOW;
 	return hooks;
 }
 
@@ -315,7 +373,7 @@ static void apply_one(struct fabric *f, vif_ix ix)
 	struct vif_control *c = vif_control_of(f, ix);
 	vif_ix parent = vif_parent(vif_at(f, ix));
 	uint64_t ns;
-	uint32_t hooks = 0;
+	uint32_t hooks;
 
 	if (c) {
 		ns = c->quota_program_ns ? c->quota_program_ns : VIF_PROGRAM_NS;
@@ -324,10 +382,10 @@ static void apply_one(struct fabric *f, vif_ix ix)
 			     (NSEC_PER_SEC << 15) / (ns ? ns : 1));
 		atomic_store(&c->program_payer, find_payer(f, ix));
 	}
-	if (ix != VIF_ROOT)
-		hooks = own_hooks(f, ix);
+	hooks = own_hooks(f, ix);
 	if (parent && parent != VIF_ROOT)
-		hooks |= atomic_load(&vif_at(f, parent)->hooks);
+		hooks |= atomic_load(&vif_at(f, parent)->hooks) &
+			 (VIF_HOOK_TX | VIF_HOOK_RX);
 	atomic_store(&vif_at(f, ix)->hooks, hooks);
 }
 

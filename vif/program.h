@@ -28,16 +28,18 @@
 #include "bpf/program.h"
 #include "vif/control.h"
 
-#define VIF_PROGRAM_MAX	     8192		 /* slots */
-#define VIF_MAP_MAX	     4096		 /* slots */
-#define VIF_MAP_PAGE	     4096		 /* bytes */
-#define VIF_MAP_PAGES	     (1u << 18)		 /* 1 GiB, virtual */
+#define VIF_PROGRAM_MAX	     8192	/* slots */
+#define VIF_FLOWS_MAX	     64		/* lanes of one VIF that take flows */
+#define VIF_MAP_MAX	     4096	/* slots */
+#define VIF_MAP_PAGE	     4096	/* bytes */
+#define VIF_MAP_PAGES	     (1u << 18) /* 1 GiB, virtual */
 #define VIF_PROGRAM_NS	     UINT64_C(250000000) /* of a core a second */
 #define VIF_PROGRAM_BURST_NS (2 * NSEC_PER_MSEC) /* ahead of its time */
 
 /* Bits of vif.hooks: of the VIF or one above it. */
-#define VIF_HOOK_TX 1u
-#define VIF_HOOK_RX 2u
+#define VIF_HOOK_TX   1u
+#define VIF_HOOK_RX   2u
+#define VIF_HOOK_FLOW 4u /* of the VIF alone: lanes below it take flows */
 
 static_assert(VIF_HOOK_TX == 1u << VIF_TX && VIF_HOOK_RX == 1u << VIF_RX,
 	      "bits by direction");
@@ -68,7 +70,7 @@ static inline bool vif_program_wants(const struct fabric *f, vif_ix from,
 	uint32_t down = atomic_load_explicit(&vif_at(f, to)->hooks,
 					     memory_order_relaxed);
 
-	return (up & VIF_HOOK_TX) | (down & VIF_HOOK_RX);
+	return (up & (VIF_HOOK_TX | VIF_HOOK_FLOW)) | (down & VIF_HOOK_RX);
 }
 
 /**
@@ -76,6 +78,8 @@ static inline bool vif_program_wants(const struct fabric *f, vif_ix from,
  * @arena:  the caller's, who holds the frame
  * @random: state for toami_random()
  * @to:	    the host it is for; updated with its MAC when programs say so
+ *
+ * First the frame's tx_vif becomes the lane whose flow it belongs to, if any.
  *
  * Returns true: it goes on to @to. False: it is to be dropped, and was counted.
  */

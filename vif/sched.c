@@ -306,6 +306,39 @@ static void settle(struct sched_view *v, node_ix ix, uint32_t bytes,
 	}
 }
 
+/* Would @f keep somebody's ceiling busy for too long? */
+static bool is_long(struct sched_view *v, const struct sched_node *leaf,
+		    const struct frame *f)
+{
+	uint32_t bytes = frame_wire_bytes(f);
+
+	for (node_ix ix = leaf->parent; ix; ix = node_at(v, ix)->parent) {
+		const struct sched_class *c =
+			class_at(v, node_at(v, ix)->class);
+
+		if ((uint64_t)((unsigned __int128)bytes * c->ceil_mult >> 32) >
+		    SCHED_LONG_NS)
+			return true;
+	}
+	return false;
+}
+
+/* @ix in pieces, which wait where it has waited; returns the first. */
+static frame_ix cut(struct sched_view *v, struct sched_node *leaf, frame_ix ix)
+{
+	uint64_t since = sched_note(frame_at(v->arena, ix))->timer.date_ns;
+	struct sched_note note = *sched_note(frame_at(v->arena, ix));
+	struct frame_list list = { 0, 0 };
+
+	v->cut(v, ix, &list);
+	for (ix = list.first; ix; ix = frame_at(v->arena, ix)->next) {
+		*sched_note(frame_at(v->arena, ix)) = note;
+		sched_note(frame_at(v->arena, ix))->timer.date_ns = since;
+	}
+	leaf_put_back(v, leaf, &list);
+	return leaf_pop(v, leaf);
+}
+
 /* One frame of the root whose turn it is. Returns its bytes. */
 static uint32_t serve(struct sched_view *v)
 {
@@ -334,6 +367,10 @@ static uint32_t serve(struct sched_view *v)
 		}
 	}
 	frame = leaf_pop(v, n);
+	f = frame_at(v->arena, frame);
+	if (frame && unlikely(f->gso_type) && v->cut &&
+	    f->payload > f->gso_bytes && is_long(v, n, f))
+		frame = cut(v, n, frame);
 	if (!frame) {
 		node_stop(v, ix, NODE_IDLE);
 		return 0;
@@ -422,23 +459,32 @@ uint64_t sched_close(struct sched_view *v)
 	return date;
 }
 
-static uint64_t lower(uint64_t rate, uint64_t than)
+static void tighten(uint64_t *bound, uint64_t other)
 {
-	return rate && (!than || rate < than) ? rate : than;
+	if (other && (!*bound || other < *bound))
+		*bound = other;
 }
 
-static uint64_t lowest(struct sched_view *v, class_ix class, class_ix top)
+static void bounds_of(struct sched_view *v, class_ix class, class_ix top,
+		      struct sched_bounds *b)
 {
 	node_ix ix = class ? node_get(v, class, top) : 0;
-	uint64_t rate = 0;
 
+	if (!ix)
+		return;
+	tighten(&b->queue_bytes, class_at(v, class)->limit_bytes);
+	tighten(&b->queue_ns, class_at(v, class)->limit_ns);
 	for (; ix; ix = node_at(v, ix)->parent)
-		rate = lower(class_at(v, node_at(v, ix)->class)->rate_bps,
-			     rate);
-	return rate;
+		tighten(&b->rate_bps,
+			class_at(v, node_at(v, ix)->class)->rate_bps);
 }
 
-uint64_t sched_bottleneck(struct sched_view *v, const struct sched_path *p)
+struct sched_bounds sched_bounds(struct sched_view *v,
+				 const struct sched_path *p)
 {
-	return lower(lowest(v, p->tx, p->tx_top), lowest(v, p->rx, p->rx_top));
+	struct sched_bounds b = { 0, 0, 0 };
+
+	bounds_of(v, p->tx, p->tx_top, &b);
+	bounds_of(v, p->rx, p->rx_top, &b);
+	return b;
 }

@@ -37,7 +37,7 @@ enum vif_drop {
 
 /* What a class has done. Counts since the VIF was made. */
 struct vif_class_stats {
-	/* Of the VIF's own queue; what waits below is in its children's. */
+	/* What waits in the VIF's queue and in those below it. */
 	uint64_t backlog_packets;
 	uint64_t backlog_bytes;
 

@@ -6,7 +6,7 @@
  * on a stack; whoever holds the scheduler's lock next reads them anew. So a
  * change takes no lock, and nobody waits for it. What is queued stays: a node
  * is taken out of its turn and put back under the new weights, and a ceiling's
- * date moves nearer or farther by as much as the rate has changed.
+ * date moves nearer when its rate is raised.
  */
 #include "vif/sched_internal.h"
 
@@ -62,7 +62,10 @@ static uint32_t own_bits(const struct vif_control *c)
 /* Nanoseconds a byte takes, with 32 bits of fraction. */
 static uint64_t mult_of(uint64_t bps)
 {
-	return bps ? ((8 * NSEC_PER_SEC) << 31) / bps * 2 : 0;
+	if (!bps)
+		return 0;
+	/* Below a byte a second it would not fit. */
+	return ((8 * NSEC_PER_SEC) << 31) / (bps < 8 ? 8 : bps) * 2;
 }
 
 static void read_controls(struct sched_view *v, struct sched_class *c,
@@ -85,6 +88,8 @@ static void read_controls(struct sched_view *v, struct sched_class *c,
 	prio = get32(&k->prio);
 	c->prio = prio > VIF_PRIO_MAX ? VIF_PRIO_MAX : prio;
 	c->limit_bytes = get64(&k->limit_bytes);
+	c->quota_bytes =
+		__atomic_load_n(&k->quota_queue_bytes, __ATOMIC_RELAXED);
 	c->limit_ns = get64(&k->limit_ns);
 	c->delay_ns = tx ? get64(&k->delay_ns) : 0;
 	c->jitter_ns = tx ? get64(&k->jitter_ns) : 0;
@@ -96,16 +101,20 @@ static void read_controls(struct sched_view *v, struct sched_class *c,
 	v->s->impaired += c->impaired;
 }
 
-/* The date that a ceiling has at its new rate: the same bytes ahead. */
+/*
+ * The date that a ceiling has at its new rate. What has been sent was paid for
+ * at the old one; a faster one lets it come nearer, since nobody who has raised
+ * a rate wants to wait for the rest of the old.
+ */
 static void rescale(const struct sched_view *v, struct sched_class *c,
 		    uint64_t old_mult)
 {
 	uint64_t ahead, bytes;
 
-	if (c->gate_ns <= v->now_ns || old_mult == c->ceil_mult)
+	if (c->gate_ns <= v->now_ns || old_mult <= c->ceil_mult)
 		return;
 	ahead = min_u64(c->gate_ns - v->now_ns, 4 * NSEC_PER_SEC);
-	bytes = old_mult ? (ahead << 32) / old_mult : 0;
+	bytes = (ahead << 32) / old_mult;
 	c->gate_ns = v->now_ns +
 		     (uint64_t)((unsigned __int128)bytes * c->ceil_mult >> 32);
 }

@@ -24,7 +24,7 @@ typedef uint32_t flow_ix;  /* of FABRIC_TABLE_FLOW */
 #define SCHED_BYTES	  8192
 #define SCHED_CLASS_BYTES 704
 #define SCHED_NODE_BYTES  256
-#define SCHED_NODE_MAX	  (1u << 19)
+#define SCHED_NODE_MAX	  (1u << 20)
 #define SCHED_FLOW_BYTES  64
 #define SCHED_FLOW_MAX	  (1u << 18)
 
@@ -44,6 +44,11 @@ struct sched_view {
 	struct arena *arena;
 	uint64_t now_ns;
 	uint32_t generation; /* of the controls */
+	/* Cuts a frame that has become too long for its rate; NULL: nobody can.
+	 * Consumes it, adds the pieces to @list. May be set after sched_open().
+	 */
+	void (*cut)(struct sched_view *v, frame_ix ix, struct frame_list *list);
+	void *user;
 	struct frame_list out;
 	struct frame_list dropped;
 };
@@ -92,11 +97,16 @@ static inline uint64_t sched_next_ns(const struct fabric *f)
 /* sched_work_waits - frames or changed controls wait for the lock's holder */
 bool sched_work_waits(const struct fabric *f);
 
-/*
- * sched_bottleneck - the lowest ceiling on @p, bits per second; 0: none. Under
- * the lock.
- */
-uint64_t sched_bottleneck(struct sched_view *v, const struct sched_path *p);
+/* The tightest of what is set along a way; 0: not set. */
+struct sched_bounds {
+	uint64_t rate_bps;
+	uint64_t queue_bytes;
+	uint64_t queue_ns;
+};
+
+/* sched_bounds - those of @p; under the lock */
+struct sched_bounds sched_bounds(struct sched_view *v,
+				 const struct sched_path *p);
 
 /**
  * sched_pass - the short way of most frames: nothing waits, nothing is shut

@@ -119,6 +119,34 @@ static void list_pop(struct sched_view *v, flow_ix *first, flow_ix *last)
 		*last = 0;
 }
 
+/* Counts what waits in @leaf for it and for everybody above. */
+static void wait_count(struct sched_view *v, const struct sched_node *leaf,
+		       int64_t packets, int64_t bytes)
+{
+	for (node_ix ix = leaf->parent; ix; ix = node_at(v, ix)->parent) {
+		struct vif_class_stats *s =
+			&class_at(v, node_at(v, ix)->class)->stats;
+
+		s->backlog_packets += (uint64_t)packets;
+		s->backlog_bytes += (uint64_t)bytes;
+	}
+}
+
+/* False: somebody above has as much waiting below him as he may. */
+static bool quotas_allow(struct sched_view *v, const struct sched_node *leaf,
+			 uint32_t bytes)
+{
+	for (node_ix ix = leaf->parent; ix; ix = node_at(v, ix)->parent) {
+		const struct sched_class *c =
+			class_at(v, node_at(v, ix)->class);
+
+		if (unlikely(c->quota_bytes &&
+			     c->stats.backlog_bytes + bytes > c->quota_bytes))
+			return false;
+	}
+	return true;
+}
+
 bool leaf_push(struct sched_view *v, struct sched_node *leaf, frame_ix ix,
 	       enum vif_drop *why)
 {
@@ -130,7 +158,8 @@ bool leaf_push(struct sched_view *v, struct sched_node *leaf, frame_ix ix,
 	flow_ix flow;
 
 	*why = VIF_DROP_LIMIT;
-	if (leaf->packets && leaf->bytes + (uint64_t)bytes > limit)
+	if (leaf->packets && (leaf->bytes + (uint64_t)bytes > limit ||
+			      !quotas_allow(v, leaf, bytes)))
 		return false;
 	*why = VIF_DROP_MEMORY;
 	flow = flow_find(v, leaf, flow_key(f));
@@ -147,8 +176,7 @@ bool leaf_push(struct sched_view *v, struct sched_node *leaf, frame_ix ix,
 	fl->bytes += bytes;
 	leaf->bytes += bytes;
 	leaf->packets++;
-	c->stats.backlog_packets++;
-	c->stats.backlog_bytes += bytes;
+	wait_count(v, leaf, 1, bytes);
 	if (!fl->listed) {
 		fl->listed = 1;
 		fl->deficit = FLOW_QUANTUM;
@@ -160,7 +188,6 @@ bool leaf_push(struct sched_view *v, struct sched_node *leaf, frame_ix ix,
 static frame_ix flow_pop(struct sched_view *v, struct sched_node *leaf,
 			 struct sched_flow *fl)
 {
-	struct sched_class *c = class_at(v, leaf->class);
 	frame_ix ix = fl->first;
 	struct frame *f;
 	uint32_t bytes;
@@ -176,8 +203,7 @@ static frame_ix flow_pop(struct sched_view *v, struct sched_node *leaf,
 	fl->bytes -= bytes;
 	leaf->bytes -= bytes;
 	leaf->packets--;
-	c->stats.backlog_packets--;
-	c->stats.backlog_bytes -= bytes;
+	wait_count(v, leaf, -1, -(int64_t)bytes);
 	return ix;
 }
 
@@ -302,6 +328,42 @@ frame_ix leaf_pop(struct sched_view *v, struct sched_node *leaf)
 		else
 			fl->listed = 0;
 	}
+}
+
+void leaf_put_back(struct sched_view *v, struct sched_node *leaf,
+		   struct frame_list *list)
+{
+	struct sched_flow *fl;
+	frame_ix ix = list->first;
+	flow_ix flow;
+
+	if (!ix)
+		return;
+	flow = flow_find(v, leaf, flow_key(frame_at(v->arena, ix)));
+	if (!flow) {
+		while ((ix = frame_list_pop(v->arena, list)))
+			sched_drop(v, leaf->class, ix, VIF_DROP_MEMORY);
+		return;
+	}
+	fl = flow_at(v, flow);
+	for (; ix; ix = frame_at(v->arena, ix)->next) {
+		uint32_t bytes = frame_wire_bytes(frame_at(v->arena, ix));
+
+		fl->bytes += bytes;
+		fl->deficit += (int32_t)bytes;
+		leaf->bytes += bytes;
+		leaf->packets++;
+		wait_count(v, leaf, 1, bytes);
+	}
+	frame_at(v->arena, list->last)->next = fl->first;
+	if (!fl->first)
+		fl->last = list->last;
+	fl->first = list->first;
+	if (!fl->listed) {
+		fl->listed = 1;
+		list_add(v, &leaf->fresh_first, &leaf->fresh_last, flow);
+	}
+	*list = (struct frame_list){ 0, 0 };
 }
 
 frame_ix leaf_take(struct sched_view *v, struct sched_node *leaf)

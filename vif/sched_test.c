@@ -37,6 +37,7 @@ struct world {
 	uint32_t order[4096]; /* flows, as they came out */
 	uint32_t outs;
 	uint64_t dropped;
+	frame_ix last; /* pushed */
 };
 
 static struct world *world_new(void)
@@ -107,6 +108,7 @@ static void push(struct world *w, struct sched_view *v, struct source *s)
 	f->tx_vif = s->vif;
 	f->rx_vif = w->to;
 	s->waiting++;
+	w->last = ix;
 	if (sched_path(&w->f, s->vif, w->to, &p))
 		sched_push(v, ix, &p);
 	else
@@ -490,6 +492,35 @@ static void a_queue_has_an_end(void **state)
 	world_free(w);
 }
 
+/* Each of two children has room, both together have not. */
+static void a_parent_bounds_what_waits_below(void **state)
+{
+	struct world *w = world_new();
+	vif_ix p = add(w, VIF_ROOT, "p");
+	struct source *a = from(w, add(w, p, "a"), 1000),
+		      *b = from(w, add(w, p, "b"), 1000);
+	struct vif_class_stats st;
+	struct sched_view v;
+
+	(void)state;
+	rate(w, p, 1 * MBIT);
+	control(w, p)->quota_queue_bytes = 15000;
+	vif_sched_apply(&w->f, p);
+	sched_open(&v, &w->f, &w->arena, w->now);
+	sched_run(&v, 1);
+	for (int i = 0; i < 12; i++) {
+		push(w, &v, a);
+		push(w, &v, b);
+	}
+	take_out(w, &v);
+	sched_close(&v);
+	vif_sched_stats(&w->f, p, VIF_TX, &st);
+	assert_int_equal(st.backlog_bytes, 15000);
+	assert_int_equal(st.backlog_packets, 15);
+	assert_in_range(w->dropped, 7, 9);
+	world_free(w);
+}
+
 /* --- changes */
 
 static void a_change_drops_nothing(void **state)
@@ -552,6 +583,63 @@ static void what_a_removed_vif_has_queued_goes_up(void **state)
 	assert_int_equal(vif_remove(&w->f, p), 0);
 	run(w, NSEC_PER_MSEC, 0, 0);
 	assert_int_equal(s->waiting, 0);
+	world_free(w);
+}
+
+/* Into two, headers not counted. */
+static void halve(struct sched_view *v, frame_ix ix, struct frame_list *list)
+{
+	struct world *w = v->user;
+	struct frame *f = frame_at(&w->arena, ix);
+	frame_ix copy = frame_alloc(&w->arena);
+	struct frame *c = frame_at(&w->arena, copy);
+
+	memcpy(c, f, sizeof(*c));
+	c->gso_type = f->gso_type = FRAME_GSO_NONE;
+	c->payload = f->payload / 2;
+	f->payload -= c->payload;
+	frame_list_add(&w->arena, list, ix);
+	frame_list_add(&w->arena, list, copy);
+}
+
+/* What was queued under a high rate does not block a low one for long. */
+static void long_frames_are_cut_when_it_gets_slow(void **state)
+{
+	static const struct {
+		uint64_t at_us;
+		uint64_t frames;
+	} t[] = { { 1000, 1 },	{ 5000, 1 },  { 5600, 2 },
+		  { 10000, 2 }, { 10400, 3 }, { 30000, 6 } };
+	struct world *w = world_new();
+	vif_ix a = add(w, VIF_ROOT, "a");
+	struct source *s = from(w, a, 60054);
+	struct sched_view v;
+
+	(void)state;
+	rate(w, a, 1000 * MBIT);
+	sched_open(&v, &w->f, &w->arena, w->now);
+	sched_run(&v, 1);
+	for (int i = 0; i < 6; i++) {
+		push(w, &v, s);
+		frame_at(&w->arena, w->last)->gso_type = FRAME_GSO_TCPV4;
+		frame_at(&w->arena, w->last)->gso_bytes = 1448;
+	}
+	take_out(w, &v);
+	assert_int_equal(s->frames, 3); /* the credit of idle time */
+	s->frames = s->sent = 0;
+	rate(w, a, 50 * MBIT);
+	v.cut = halve;
+	v.user = w;
+	/* At half a millisecond a half, which takes 4.8 ms; then the next. */
+	for (size_t k = 0; k < ARRAY_SIZE(t); k++) {
+		for (v.now_ns = w->now; v.now_ns < w->now + t[k].at_us * 1000;
+		     v.now_ns += 100000)
+			sched_run(&v, 1 << 20);
+		take_out(w, &v);
+		assert_int_equal(s->frames, t[k].frames);
+	}
+	assert_int_equal(s->sent, 6 * 30054);
+	sched_close(&v);
 	world_free(w);
 }
 
@@ -669,7 +757,9 @@ int main(void)
 		cmocka_unit_test(flows_share_a_queue),
 		cmocka_unit_test(a_standing_queue_is_cut),
 		cmocka_unit_test(a_queue_has_an_end),
+		cmocka_unit_test(a_parent_bounds_what_waits_below),
 		cmocka_unit_test(a_change_drops_nothing),
+		cmocka_unit_test(long_frames_are_cut_when_it_gets_slow),
 		cmocka_unit_test(what_a_removed_vif_has_queued_goes_up),
 		cmocka_unit_test(a_delay_keeps_order),
 		cmocka_unit_test(impairments_happen_as_often_as_asked),

@@ -4,7 +4,7 @@
 #ifndef TOAMI_VIF_TEST_FABRIC_H
 #define TOAMI_VIF_TEST_FABRIC_H
 
-#include "vif/control.h"
+#include "vif/capture.h"
 #include "vif/program.h"
 #include "vif/sched_core.h"
 
@@ -31,6 +31,9 @@ static inline void test_fabric_open(struct fabric *f, uint32_t vifs)
 		(struct fabric_table_size){ 8 * vifs, SCHED_NODE_BYTES };
 	p.table[FABRIC_TABLE_FLOW] =
 		(struct fabric_table_size){ 8 * vifs, SCHED_FLOW_BYTES };
+	p.table[FABRIC_TABLE_CAPTURE] =
+		(struct fabric_table_size){ CAPTURE_MAX,
+					    sizeof(struct capture) };
 	memfd = fabric_create(f, &p);
 	if (memfd < 0)
 		abort();

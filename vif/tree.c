@@ -89,6 +89,7 @@ static void clear(struct vif *v)
 		atomic_store_explicit(&c->packets, 0, memory_order_relaxed);
 		atomic_store_explicit(&c->bytes, 0, memory_order_relaxed);
 		atomic_store_explicit(&c->drops, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->retransmits, 0, memory_order_relaxed);
 	}
 	v->generation++;
 }

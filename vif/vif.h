@@ -34,8 +34,9 @@ enum vif_state { VIF_FREE, VIF_UP };
 /* One direction's counters. Written by whoever sends, read by the daemon. */
 struct vif_count {
 	_Alignas(CACHE_LINE) _Atomic uint64_t packets;
-	_Atomic uint64_t bytes; /* with the Ethernet header */
-	_Atomic uint64_t drops; /* packets */
+	_Atomic uint64_t bytes;	      /* with the Ethernet header */
+	_Atomic uint64_t drops;	      /* packets */
+	_Atomic uint64_t retransmits; /* TCP segments; of tx only */
 };
 
 struct vif {
@@ -203,6 +204,10 @@ static inline void vif_charge(const struct fabric *f, vif_ix tx, vif_ix rx,
  */
 void vif_charge_down(const struct fabric *f, vif_ix tx, vif_ix host, vif_ix rx,
 		     uint32_t packets, uint64_t bytes);
+
+/* vif_retransmitted - a connection on @ix has sent a segment again: counted
+ * there and above, but not at the root */
+void vif_retransmitted(const struct fabric *f, vif_ix ix);
 
 /* vif_drop_tx, vif_drop_rx - frames lost on their way out of or into @ix */
 static inline void vif_drop_tx(const struct fabric *f, vif_ix ix,

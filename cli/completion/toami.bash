@@ -12,6 +12,19 @@ _toami_words() {
 	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
 }
 
+# Properties of VIFs, with $1 before and $2 behind each.
+_toami_properties() {
+	local name
+	for name in $("${COMP_WORDS[0]}" vif set --names 2>/dev/null); do
+		echo "$1$name$2"
+	done
+}
+
+_toami_property() {
+	_toami_words "$(_toami_properties "" =)" "$1"
+	compopt -o nospace 2>/dev/null
+}
+
 # The first word from $1 on that is no option; an option of $2 takes a value.
 _toami_argument_at() {
 	local i
@@ -33,7 +46,7 @@ _toami_argument_at() {
 
 _toami_run() {
 	local cur=$1 prev=$2 at
-	at=$(_toami_argument_at 2 "-v --vif -a --address --stack")
+	at=$(_toami_argument_at 2 "-v --vif -a --address --stack -o --output $(_toami_properties -- "" | tr '\n' ' ')")
 	if ((at < COMP_CWORD)); then
 		# The program's own words: as if it had been typed alone.
 		if declare -F _command_offset >/dev/null; then
@@ -47,9 +60,12 @@ _toami_run() {
 	-v | --vif) _toami_paths "$cur" ;;
 	-a | --address) _toami_words "auto none dhcp slaac" "$cur" ;;
 	--stack) _toami_words "user kernel" "$cur" ;;
+	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*)
-		if [[ $cur == -* ]]; then
-			_toami_words "-v --vif -a --address --stack -h --help --" "$cur"
+		if [[ $cur == -* && ${COMP_WORDS[1]} == trace ]]; then
+			_toami_words "-o --output -v --vif -a --address $(_toami_properties -- "") -h --help --" "$cur"
+		elif [[ $cur == -* ]]; then
+			_toami_words "-v --vif -a --address --stack $(_toami_properties -- "") -h --help --" "$cur"
 		else
 			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		fi
@@ -60,7 +76,7 @@ _toami_run() {
 _toami_vif() {
 	local cur=$1 prev=$2
 	if ((COMP_CWORD == 2)); then
-		_toami_words "ls show add rm --help" "$cur"
+		_toami_words "ls show add set mv attach detach rm --help" "$cur"
 		return
 	fi
 	if [[ $prev == -a || $prev == --address ]]; then
@@ -68,10 +84,27 @@ _toami_vif() {
 		return
 	fi
 	if [[ $cur != -* ]]; then
-		_toami_paths "$cur"
+		case ${COMP_WORDS[2]} in
+		set | add)
+			if [[ $cur == /* || $COMP_CWORD == 3 ]]; then
+				_toami_paths "$cur"
+			elif [[ $prev != = && $cur != = ]]; then
+				_toami_property "$cur"
+			fi
+			;;
+		attach | detach)
+			if [[ ${COMP_WORDS[2]} == attach && $COMP_CWORD == 3 ]]; then
+				_toami_paths "$cur"
+			else
+				mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur")
+			fi
+			;;
+		*) _toami_paths "$cur" ;;
+		esac
 		return
 	fi
 	case ${COMP_WORDS[2]} in
+	set | mv | attach | detach) _toami_words "-h --help" "$cur" ;;
 	ls) _toami_words "-j --json -q --quiet -h --help" "$cur" ;;
 	show) _toami_words "-j --json -h --help" "$cur" ;;
 	add) _toami_words "-a --address -h --help" "$cur" ;;
@@ -99,18 +132,51 @@ _toami_port() {
 	fi
 }
 
+_toami_capture() {
+	local cur=$1 prev=$2
+	case $prev in
+	-w | --write) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	-d | --direction) _toami_words "in out both" "$cur" ;;
+	*)
+		if [[ $cur == -* ]]; then
+			_toami_words "-w --write -d --direction -r --recursive -S --sampled -s --snap -c --count -h --help" "$cur"
+		else
+			_toami_paths "$cur"
+		fi
+		;;
+	esac
+}
+
 _toami() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_toami_words "run vif port ss nstat status up down doctor version --help --version" "$cur"
+		_toami_words "run trace vif port ss nstat top capture watch metrics save load status up down doctor version --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
-	run) _toami_run "$cur" "$prev" ;;
+	run | trace) _toami_run "$cur" "$prev" ;;
 	vif) _toami_vif "$cur" "$prev" ;;
 	port) _toami_port "$cur" "$prev" ;;
 	up) _toami_words "-s --subnet --subnet6 -h --help" "$cur" ;;
+	top)
+		if [[ $cur == -* ]]; then
+			_toami_words "-i --interval -b --batch -n --count -h --help" "$cur"
+		else
+			_toami_paths "$cur"
+		fi
+		;;
+	capture) _toami_capture "$cur" "$prev" ;;
+	save) if [[ $cur == -* ]]; then _toami_words "-h --help" "$cur"; else _toami_paths "$cur"; fi ;;
+	load)
+		if [[ $cur == -* ]]; then
+			_toami_words "-d --diff -h --help" "$cur"
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
+	watch) _toami_words "-j --json -h --help" "$cur" ;;
+	metrics) _toami_words "-h --help" "$cur" ;;
 	ss | nstat)
 		if [[ $cur != -* ]]; then
 			_toami_paths "$cur"
@@ -131,7 +197,7 @@ _toamid() {
 	if [[ $prev == -d || $prev == --dir ]]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 	else
-		_toami_words "-d --dir -f --foreground -s --subnet --subnet6 --resolver -h --help -V --version" "$cur"
+		_toami_words "-d --dir -f --foreground -s --subnet --subnet6 --resolver --metrics -h --help -V --version" "$cur"
 	fi
 }
 

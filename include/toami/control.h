@@ -42,6 +42,9 @@ void toami_control_close(struct toami_control *control);
 /* toami_control_dir - the daemon's directory */
 const char *toami_control_dir(const struct toami_control *control);
 
+/* toami_control_fd - readable when something has come: an event, or the end */
+int toami_control_fd(const struct toami_control *control);
+
 /* The last failure: a sentence, and a word such as "unknown-vif"; "" after
  * success. */
 const char *toami_control_text(const struct toami_control *control);

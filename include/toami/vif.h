@@ -120,6 +120,42 @@ int toami_vif_detach(struct toami_control *control, pid_t pid,
  */
 int toami_vif_attach_socket(int fd, const char *path);
 
+/* --- events ------------------------------------------------------------------
+ */
+
+enum toami_event_kind {
+	TOAMI_EVENT_OTHER, /* of a daemon newer than this library: see name */
+	TOAMI_EVENT_VIF_ADD,
+	TOAMI_EVENT_VIF_SET,
+	TOAMI_EVENT_VIF_MOVE, /* path: the new one */
+	TOAMI_EVENT_VIF_REMOVE,
+	TOAMI_EVENT_JOIN, /* a program is on path now */
+	TOAMI_EVENT_LEAVE,
+	TOAMI_EVENT_LOST, /* this connection was not read for too long */
+};
+
+struct toami_event {
+	enum toami_event_kind kind;
+	uint64_t time_ns; /* since 1970 */
+	uint64_t lost;	  /* TOAMI_EVENT_LOST: events */
+	pid_t pid;	  /* of a program */
+	char name[32];	  /* of the event, "vif-add" */
+	char program[32];
+	char path[TOAMI_VIF_PATH];
+};
+
+/* toami_watch - from now on this connection gets events, and is for nothing
+ * else
+ */
+int toami_watch(struct toami_control *control);
+
+/* toami_watch_next - the next event, waited for; toami_control_fd() says when
+ * there may be one */
+int toami_watch_next(struct toami_control *control, struct toami_event *event);
+
+/* --- files -------------------------------------------------------------------
+ */
+
 /* toami_vif_save - the tree at and below @path (NULL: the root) as text that
  * toami_vif_load() takes; *text is for free() */
 int toami_vif_save(struct toami_control *control, const char *path,

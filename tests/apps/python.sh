@@ -101,6 +101,51 @@ assert s.recv(100) == b""          # the child's death closed its end
 print(got.decode())
 EOF
 )" "a listener shared by fork"
+expect "passed on" "$(on /loop python3 - <<'EOF'
+import array, os, socket, subprocess, sys, time
+def one(how):
+    up, down = socket.socketpair()
+    srv = socket.create_server(("127.0.0.1", 0))
+    c = socket.create_connection(srv.getsockname())
+    s, _ = srv.accept()
+    child = subprocess.Popen([sys.executable, "-c", """
+import socket, sys
+up = socket.socket(fileno=int(sys.argv[1]))
+_, fds, _, _ = socket.recv_fds(up, 10, 2)
+s, srv = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
+assert s.getsockname() == srv.getsockname()
+s.sendall(b"passed on")
+d, _ = srv.accept()
+d.sendall(b"listener too")
+""", str(down.fileno())], pass_fds=[down.fileno()])
+    name = srv.getsockname()
+    socket.send_fds(up, [b"x"], [s.fileno(), srv.fileno()])
+    if how == "close":       # what is on its way outlives its sender's descriptor
+        s.close()
+        srv.close()
+    got = c.recv(100)
+    d = socket.create_connection(name)
+    assert d.recv(100) == b"listener too"
+    assert child.wait() == 0
+    if how == "close":
+        assert c.recv(100) == b""   # the child was the last
+        try:
+            socket.create_connection(name)
+            assert False
+        except ConnectionRefusedError:
+            pass
+    return got.decode()
+assert one("keep") == "passed on"
+# Sent, never received: the end of the last Unix socket ends it.
+a, b = socket.socketpair()
+srv = socket.create_server(("127.0.0.1", 0))
+name = srv.getsockname()
+socket.send_fds(a, [b"x"], [srv.fileno()])
+srv.close()
+socket.create_connection(name).close()
+print(one("close"))
+EOF
+)" "sockets passed over a Unix socket"
 expect "EFAULT everywhere" "$(on /loop python3 - <<'EOF'
 import ctypes, errno, socket
 libc = ctypes.CDLL(None, use_errno=True)

@@ -17,7 +17,8 @@ for v in vifs:
     for k, t in keys.items():
         assert isinstance(v[k], t), (k, v)
     for way in "tx", "rx":
-        assert set(v[way]) == {"packets", "bytes", "drops"}, v
+        assert set(v[way]) - {"retransmits"} == {"packets", "bytes", "drops"}, v
+    assert v["set"] == {} and "queue" not in v, v
 assert vifs[1]["address"] == "10.77.0.2" and vifs[1]["lane_of"] is None
 assert vifs[1]["mac"] == "02:74:6f:00:00:02"
 assert vifs[2]["address"] is None and vifs[2]["lane_of"] == "/web"

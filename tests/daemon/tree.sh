@@ -92,7 +92,7 @@ def bind(path):
     except OSError as e:
         import errno
         return errno.errorcode[e.errno]
-print(bind("/org/shop/b"), bind("/other"), bind("/nosuch"), bind("eth0"), bind("/org/shop"), bind("/org/shop/b"))
+print(bind("/org/shop/b"), bind("/other"), bind("/nosuch"), bind("wlan7"), bind("/org/shop"), bind("/org/shop/b"))
 print(s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 256).decode())
 s.connect(("cli", 7001))
 s.sendall(b"x" * 1000)
@@ -133,3 +133,34 @@ until_ok sh -c "'$toami' vif ls -q | grep -q /sink"
 until_ok "$toami" run --weight 2 -- sh -c 'head -c 3000000 /dev/zero | nc -N sink 7002'
 until_ok test -s "$work/count"
 expect 3000000 "$(tr -d ' ' <"$work/count")" "nothing is lost at its end"
+
+# Flows: what a filter takes of a program's traffic is on a lane, the rest is not.
+"$toami" vif add /site >/dev/null
+"$toami" vif add /site/bulk >/dev/null
+"$toami" vif attach --flow 'tcp dst port 7001 and not udp' /site/bulk
+expect 'tcp dst port 7001 and not udp' "$(field /site/bulk 'v["set"]["flow"]')" "a flow is a property"
+start /cli nc -lk -p 7003
+until_ok on /site nc -z cli 7003
+sent() {
+	field "$1" 'v["tx"]["bytes"]'
+}
+before=$(sent /site)
+on /site sh -c 'head -c 50000 /dev/zero | nc -N cli 7001'
+on /site sh -c 'head -c 20000 /dev/zero | nc -N cli 7003'
+expect True "$(field /site/bulk 'v["tx"]["bytes"] >= 50000')" "its bytes are the lane's"
+expect True "$(field /site/bulk 'v["tx"]["bytes"] < 60000')" "and no others"
+expect True "$(python3 -c "print($(sent /site) - $before >= 70000)")" "all are the VIF's"
+expect True "$(field /site/bulk 'v["rx"]["packets"] >= 0')" "both ways"
+refuses 64 'has an address of its own, so it takes no flow' vif attach -f tcp /site
+refuses 64 "is no filter for /site/bulk" vif attach -f 'tcp porrt 1' /site/bulk
+"$toami" save >"$work/saved"
+grep -q '^vif add -a none /site/bulk flow="tcp dst port 7001 and not udp"$' "$work/saved"
+"$toami" load --diff "$work/saved" >"$work/diff"
+expect "" "$(grep site "$work/diff")" "a flow is saved and loaded"
+"$toami" vif mv /site/bulk /site/moved
+on /site sh -c 'head -c 5000 /dev/zero | nc -N cli 7001'
+expect True "$(field /site/moved 'v["tx"]["bytes"] >= 55000')" "it goes along"
+"$toami" vif detach --flow /site/moved
+was=$(sent /site/moved)
+on /site sh -c 'head -c 5000 /dev/zero | nc -N cli 7001'
+expect "$was" "$(sent /site/moved)" "detached"

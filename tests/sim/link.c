@@ -104,6 +104,15 @@ static void mark(struct frame *f)
 	}
 }
 
+static bool is_tcp(const struct frame *f)
+{
+	const uint8_t *ip = f->header + ETH_BYTES;
+
+	return get16(f->header + 12) == ETH_IPV4   ? ip[9] == IP_TCP
+	       : get16(f->header + 12) == ETH_IPV6 ? ip[6] == IP_TCP
+						   : false;
+}
+
 /* One frame that the link can carry; consumes it. */
 static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 {
@@ -124,6 +133,9 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 		w->busy_until[from] = at;
 	}
 	if (chance(&w->random, k->loss) || w->flights + 2 > FLIGHTS_MAX)
+		goto lost;
+	if (k->hole_bytes && is_tcp(f) &&
+	    frame_bytes(f) - ETH_BYTES > k->hole_bytes)
 		goto lost;
 	if (chance(&w->random, k->mark))
 		mark(f);

@@ -20,6 +20,8 @@ struct link_config {
 	/* Per million frames. */
 	uint32_t loss, reorder, duplicate, corrupt;
 	uint32_t mark; /* with CE, of those that may be (RFC 3168) */
+	/* TCP in larger IP packets vanishes without a word; 0: none does. */
+	uint32_t hole_bytes;
 };
 
 struct flight {

@@ -204,9 +204,7 @@ static bool pass(struct testnet *n, uint32_t from, frame_ix ix)
 static enum oracle_rule transfer(const struct lie *lie, uint32_t drop)
 {
 	struct testnet *n = testnet_new(2, 7);
-	struct show w = {
-		.n = n, .o = oracle_new(&n->arena), .lie = lie, .drop = drop
-	};
+	static struct show w;
 	uint32_t salt = 99, done = 0, read = 0;
 	static uint8_t buf[TOTAL];
 	enum oracle_rule bad;

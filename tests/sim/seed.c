@@ -49,6 +49,8 @@ static struct link_config choose_link(uint64_t *r)
 		k.corrupt = between(r, 1, 20000);
 	if (chance(r, 300000))
 		k.mark = between(r, 1, 100000);
+	if (k.wire && chance(r, 60000))
+		k.hole_bytes = between(r, 700, 1450);
 	return k;
 }
 
@@ -56,11 +58,11 @@ static void say_link(const struct link_config *k)
 {
 	printf("  link %s rate %lu delay %lu us jitter %lu us loss %u reorder "
 	       "%u"
-	       " duplicate %u corrupt %u mark %u ppm\n",
+	       " duplicate %u corrupt %u mark %u ppm hole %u\n",
 	       k->wire ? "wire" : "local", (unsigned long)k->rate_Bps,
 	       (unsigned long)(k->delay_ns / 1000),
 	       (unsigned long)(k->jitter_ns / 1000), k->loss, k->reorder,
-	       k->duplicate, k->corrupt, k->mark);
+	       k->duplicate, k->corrupt, k->mark, k->hole_bytes);
 }
 
 /*

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the verifier takes and what it refuses, and where: a table. Programs
+ * that are taken are run as well, with an eye on what they touch.
+ */
+#include "bpf/test_world.h"
+#include "bpf/helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define I(c, d, s, o, i)                                                  \
+	{                                                                 \
+		.code = (uint8_t)(c), .dst = (d), .src = (s), .off = (o), \
+		.imm = (i)                                                \
+	}
+#define MOV(d, v)	  I(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, v)
+#define COPY(d, s)	  I(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
+#define ADD(d, v)	  I(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, v)
+#define ADDR(d, s)	  I(BPF_ALU64 | BPF_ADD | BPF_X, d, s, 0, 0)
+#define AND(d, v)	  I(BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, v)
+#define LD(z, d, s, o)	  I(BPF_LDX | BPF_MEM | (z), d, s, o, 0)
+#define ST(z, d, o, v)	  I(BPF_ST | BPF_MEM | (z), d, 0, o, v)
+#define STR(z, d, s, o)	  I(BPF_STX | BPF_MEM | (z), d, s, o, 0)
+#define JMP(op, d, v, o)  I(BPF_JMP | (op) | BPF_K, d, 0, o, v)
+#define JMPR(op, d, s, o) I(BPF_JMP | (op) | BPF_X, d, s, o, 0)
+#define GOTO(o)		  I(BPF_JMP | BPF_JA, 0, 0, o, 0)
+#define HELPER(n)	  I(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_HELPER_##n)
+#define LOCAL(o)	  I(BPF_JMP | BPF_CALL, 0, BPF_CALL_LOCAL, 0, o)
+#define MAP(d, n)	  I(BPF_LD | BPF_DW, d, BPF_MAP, 0, n), I(0, 0, 0, 0, 0)
+#define DATA(d, o)	  I(BPF_LD | BPF_DW, d, BPF_MAP_VALUE, 0, 2), I(0, 0, 0, 0, o)
+#define EXIT		  I(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define PASS		  MOV(0, 1), EXIT
+
+#define CTX(field) ((int16_t)offsetof(struct toami_packet, field))
+#define PACKET(d)  LD(BPF_DW, d, 1, CTX(data))
+#define END(d)	   LD(BPF_DW, d, 1, CTX(data_end))
+#define WINDOW(d)  LD(BPF_W, d, 1, CTX(window))
+
+struct row {
+	const char *what;
+	int at; /* the instruction that is refused; -1: taken */
+	const char *why;
+	struct bpf_insn insn[32];
+	uint32_t count;
+};
+
+#define TAKEN(text, ...)                                             \
+	{                                                            \
+		text, -1, NULL, { __VA_ARGS__ },                     \
+			sizeof((struct bpf_insn[]){ __VA_ARGS__ }) / \
+				sizeof(struct bpf_insn)              \
+	}
+#define REFUSED(text, pc, reason, ...)                               \
+	{                                                            \
+		text, pc, reason, { __VA_ARGS__ },                   \
+			sizeof((struct bpf_insn[]){ __VA_ARGS__ }) / \
+				sizeof(struct bpf_insn)              \
+	}
+
+static const struct row table[] = {
+	TAKEN("nothing but a verdict", PASS),
+	REFUSED("no verdict", 0, "r0 has no value", EXIT),
+	REFUSED("an end that is none", 0, "runs off", MOV(0, 1)),
+	REFUSED("an unknown code", 0, "unknown instruction",
+		I(0xff, 0, 0, 0, 0), EXIT),
+	REFUSED("classic loads", 0, "classic",
+		I(BPF_LD | BPF_ABS | BPF_W, 0, 0, 0, 0), EXIT),
+	REFUSED("half a constant", 1, "missing", MOV(0, 1),
+		I(BPF_LD | BPF_DW, 0, 0, 0, 0)),
+	REFUSED("a jump into a constant", 0, "jumps out", GOTO(1),
+		I(BPF_LD | BPF_DW, 0, 0, 0, 0), I(0, 0, 0, 0, 0), EXIT),
+	REFUSED("a jump to nowhere", 0, "jumps out", GOTO(7), EXIT),
+	REFUSED("register 11", 0, "no such register",
+		I(BPF_ALU64 | BPF_MOV | BPF_K, 11, 0, 0, 1), EXIT),
+	REFUSED("writing r10", 0, "read only", MOV(BPF_FP, 1), EXIT),
+	REFUSED("an unknown helper", 0, "no helper",
+		I(BPF_JMP | BPF_CALL, 0, 0, 0, 99), EXIT),
+	REFUSED("division by nothing", 1, "division by zero", MOV(0, 1),
+		I(BPF_ALU64 | BPF_DIV | BPF_K, 0, 0, 0, 0), EXIT),
+	REFUSED("a register never written", 0, "no value", COPY(0, 3), EXIT),
+
+	TAKEN("the Ethernet header needs no look", PACKET(2),
+	      LD(BPF_H, 0, 2, 12), EXIT),
+	REFUSED("one byte behind it does", 1, "only 14 are known", PACKET(2),
+		LD(BPF_B, 0, 2, 14), EXIT),
+	REFUSED("before the packet", 1, "before the packet", PACKET(2),
+		LD(BPF_B, 0, 2, -1), EXIT),
+	TAKEN("a look at data_end", PACKET(2), END(3), COPY(4, 2), ADD(4, 34),
+	      JMPR(BPF_JGT, 4, 3, 2), LD(BPF_W, 0, 2, 30), EXIT, PASS),
+	REFUSED("a look too short", 5, "only 33", PACKET(2), END(3), COPY(4, 2),
+		ADD(4, 33), JMPR(BPF_JGT, 4, 3, 2), LD(BPF_W, 0, 2, 30), EXIT,
+		PASS),
+	REFUSED("the wrong side of the look", 7, "only 14", PACKET(2), END(3),
+		COPY(4, 2), ADD(4, 34), JMPR(BPF_JGT, 4, 3, 2), MOV(0, 1), EXIT,
+		LD(BPF_W, 0, 2, 30), EXIT),
+	TAKEN("a strict look is one byte more", PACKET(2), END(3), COPY(4, 2),
+	      ADD(4, 33), JMPR(BPF_JGE, 4, 3, 2), LD(BPF_W, 0, 2, 30), EXIT,
+	      PASS),
+	TAKEN("the look mirrored", PACKET(2), END(3), COPY(4, 2), ADD(4, 34),
+	      JMPR(BPF_JLE, 4, 3, 2), PASS, LD(BPF_W, 0, 2, 30), EXIT),
+	TAKEN("a look at the window's size", PACKET(2), WINDOW(3),
+	      JMP(BPF_JLT, 3, 34, 2), LD(BPF_W, 0, 2, 30), EXIT, PASS),
+	TAKEN("if (off + n <= window)", PACKET(2), WINDOW(3),
+	      LD(BPF_B, 4, 2, 13), COPY(5, 4), ADD(5, 4),
+	      JMPR(BPF_JGT, 5, 3, 3), ADDR(2, 4), LD(BPF_W, 0, 2, 0), EXIT,
+	      PASS),
+	REFUSED("if (off + n <= window), one too many", 8, "only 4", PACKET(2),
+		WINDOW(3), LD(BPF_B, 4, 2, 13), COPY(5, 4), ADD(5, 4),
+		JMPR(BPF_JGT, 5, 3, 4), ADDR(2, 4), MOV(0, 0),
+		LD(BPF_W, 0, 2, 1), EXIT, PASS),
+	REFUSED("a sum that may wrap", 11, "not bounded", COPY(6, 1),
+		HELPER(RANDOM), COPY(1, 6), PACKET(2), WINDOW(3), COPY(4, 0),
+		COPY(5, 4), ADD(5, 4), JMPR(BPF_JGT, 5, 3, 3), MOV(0, 0),
+		MOV(0, 0), ADDR(2, 4), LD(BPF_W, 0, 2, 0), EXIT),
+	TAKEN("data + off compared with data_end", PACKET(2), END(3),
+	      LD(BPF_B, 4, 2, 13), ADDR(2, 4), COPY(5, 2), ADD(5, 4),
+	      JMPR(BPF_JGT, 5, 3, 2), LD(BPF_W, 0, 2, 0), EXIT, PASS),
+	REFUSED("two offsets are not one", 9, "only 0", PACKET(2), END(3),
+		LD(BPF_B, 4, 2, 13), LD(BPF_B, 5, 2, 12), COPY(6, 2),
+		ADDR(6, 4), ADD(6, 4), ADDR(2, 5), JMPR(BPF_JGT, 6, 3, 2),
+		LD(BPF_W, 0, 2, 0), EXIT, PASS),
+	TAKEN("writing to the packet", PACKET(2), ST(BPF_B, 2, 0, 1), PASS),
+	REFUSED("data_end is no place", 1, "the packet's end", END(2),
+		LD(BPF_B, 0, 2, 0), EXIT),
+	REFUSED("the argument has no such field", 0, "no such field",
+		LD(BPF_W, 0, 1, 2), EXIT),
+	REFUSED("the argument is read only", 0, "only mark",
+		ST(BPF_W, 1, CTX(length), 1), EXIT),
+	TAKEN("but for mark", ST(BPF_W, 1, CTX(mark), 1), PASS),
+
+	TAKEN("the stack", ST(BPF_DW, BPF_FP, -8, 1), LD(BPF_W, 0, BPF_FP, -8),
+	      EXIT),
+	REFUSED("the stack before it is written", 0, "never written",
+		LD(BPF_DW, 0, BPF_FP, -8), EXIT),
+	REFUSED("above the stack", 0, "of the stack", ST(BPF_W, BPF_FP, -2, 1),
+		EXIT),
+	REFUSED("below the stack", 0, "of the stack",
+		ST(BPF_W, BPF_FP, -516, 1), EXIT),
+	TAKEN("a pointer saved and restored", STR(BPF_DW, BPF_FP, 1, -8),
+	      MOV(1, 0), LD(BPF_DW, 1, BPF_FP, -8), PACKET(2),
+	      LD(BPF_B, 0, 2, 0), EXIT),
+	REFUSED("a pointer saved and read as bytes", 1, "saved pointer",
+		STR(BPF_DW, BPF_FP, 1, -8), LD(BPF_W, 0, BPF_FP, -8), EXIT),
+	REFUSED("a pointer saved and half written over", 3, "through a number",
+		STR(BPF_DW, BPF_FP, 1, -8), ST(BPF_DW, BPF_FP, -8, 0),
+		LD(BPF_DW, 1, BPF_FP, -8), LD(BPF_B, 0, 1, 0), EXIT),
+	TAKEN("a bound learned of a copy on the stack", PACKET(2), WINDOW(3),
+	      LD(BPF_B, 4, 2, 13), STR(BPF_DW, BPF_FP, 4, -8), ADD(4, 4),
+	      JMPR(BPF_JGT, 4, 3, 4), LD(BPF_DW, 5, BPF_FP, -8), ADDR(2, 5),
+	      LD(BPF_W, 0, 2, 0), EXIT, PASS),
+	TAKEN("a variable place on the stack", ST(BPF_DW, BPF_FP, -8, 1),
+	      PACKET(2), LD(BPF_B, 3, 2, 0), AND(3, 7), COPY(4, BPF_FP),
+	      ADDR(4, 3), LD(BPF_B, 0, 4, -8), EXIT),
+	REFUSED("a variable place one too far", 6, "of the stack",
+		ST(BPF_DW, BPF_FP, -8, 1), PACKET(2), LD(BPF_B, 3, 2, 0),
+		AND(3, 15), COPY(4, BPF_FP), ADDR(4, 3), LD(BPF_B, 0, 4, -8),
+		EXIT),
+
+	TAKEN("a map's value", ST(BPF_W, BPF_FP, -4, 0), COPY(2, BPF_FP),
+	      ADD(2, -4), MAP(1, 0), HELPER(MAP_FIND), JMP(BPF_JEQ, 0, 0, 2),
+	      LD(BPF_DW, 0, 0, 8), EXIT, PASS),
+	REFUSED("a value that may be NULL", 6, "NULL first",
+		ST(BPF_W, BPF_FP, -4, 0), COPY(2, BPF_FP), ADD(2, -4),
+		MAP(1, 0), HELPER(MAP_FIND), LD(BPF_DW, 0, 0, 8), EXIT),
+	REFUSED("behind a value", 7, "of a value", ST(BPF_W, BPF_FP, -4, 0),
+		COPY(2, BPF_FP), ADD(2, -4), MAP(1, 0), HELPER(MAP_FIND),
+		JMP(BPF_JEQ, 0, 0, 1), LD(BPF_DW, 0, 0, 9), PASS),
+	TAKEN("a variable place in a value", PACKET(2), LD(BPF_B, 3, 2, 0),
+	      AND(3, 56), DATA(4, 0), ADDR(4, 3), LD(BPF_DW, 0, 4, 0), EXIT),
+	REFUSED("a variable place behind it", 6, "of a value", PACKET(2),
+		LD(BPF_B, 3, 2, 0), AND(3, 63), DATA(4, 0), ADDR(4, 3),
+		LD(BPF_DW, 0, 4, 0), EXIT),
+	REFUSED("a key that was not written", 4, "never written",
+		COPY(2, BPF_FP), ADD(2, -4), MAP(1, 0), HELPER(MAP_FIND), PASS),
+	REFUSED("no map", 2, "not a map", MOV(1, 0), COPY(2, BPF_FP),
+		HELPER(MAP_FIND), PASS),
+	REFUSED("an address where others would read it", 2, "stores",
+		DATA(4, 0), STR(BPF_DW, 4, 1, 0), PASS),
+	TAKEN("an atomic addition", DATA(4, 0), MOV(2, 1),
+	      I(BPF_STX | BPF_ATOMIC | BPF_DW, 4, 2, 0, BPF_ADD), PASS),
+	REFUSED("one that is not aligned", 3, "not aligned", DATA(4, 4),
+		MOV(2, 1), I(BPF_STX | BPF_ATOMIC | BPF_DW, 4, 2, 0, BPF_ADD),
+		PASS),
+	REFUSED("an atomic addition to the packet", 2, "only values", PACKET(4),
+		MOV(2, 1), I(BPF_STX | BPF_ATOMIC | BPF_W, 4, 2, 0, BPF_ADD),
+		PASS),
+
+	REFUSED("a pointer as a number", 0, "as if it were a number",
+		I(BPF_ALU64 | BPF_MUL | BPF_K, 1, 0, 0, 3), PASS),
+	REFUSED("half a pointer", 0, "no number",
+		I(BPF_ALU | BPF_MOV | BPF_X, 0, 1, 0, 0), EXIT),
+	REFUSED("returning a pointer", 1, "returns", COPY(0, 1), EXIT),
+
+	TAKEN("a bounded loop", MOV(0, 0), MOV(2, 0), ADDR(0, 2), ADD(2, 1),
+	      JMP(BPF_JLT, 2, 100, -3), EXIT),
+	TAKEN("a loop bounded by the packet", PACKET(2), END(3), MOV(0, 0),
+	      COPY(4, 2), ADD(4, 1), JMPR(BPF_JGT, 4, 3, 4), LD(BPF_B, 5, 2, 0),
+	      ADDR(0, 5), ADD(2, 1), GOTO(-7), EXIT),
+	REFUSED("a loop that goes on for ever", 0, "never ends", GOTO(-1)),
+	REFUSED("one that waits for nothing", 2, "never ends", MOV(2, 0),
+		MOV(0, 1), JMP(BPF_JEQ, 2, 0, -1), EXIT),
+	REFUSED("one with too many rounds", -2, "too ", MOV(2, 0), ADD(2, 1),
+		JMP(BPF_JNE, 2, 1000000, -2), PASS),
+
+	TAKEN("a function", LOCAL(1), EXIT, PASS),
+	TAKEN("a function that gets a pointer", PACKET(1), LOCAL(1), EXIT,
+	      LD(BPF_B, 0, 1, 3), EXIT),
+	TAKEN("a function that writes to its caller's stack", COPY(1, BPF_FP),
+	      ADD(1, -8), LOCAL(2), LD(BPF_DW, 0, BPF_FP, -8), EXIT,
+	      ST(BPF_DW, 1, 0, 5), EXIT),
+	REFUSED("functions in a circle", 0, "circle", LOCAL(-1), EXIT),
+	REFUSED("a stack that is gone", 3, "its own stack", LOCAL(1), EXIT,
+		COPY(0, BPF_FP), EXIT),
+	REFUSED("r1 after a call", 1, "no value", LOCAL(2), COPY(0, 1), EXIT,
+		PASS),
+
+	TAKEN("loading bytes of the payload", COPY(3, BPF_FP), ADD(3, -16),
+	      MOV(2, 60), MOV(4, 16), HELPER(LOAD), LD(BPF_B, 0, BPF_FP, -16),
+	      EXIT),
+	REFUSED("more bytes than there is room", 4, "of the stack",
+		COPY(3, BPF_FP), ADD(3, -16), MOV(2, 60), MOV(4, 17),
+		HELPER(LOAD), PASS),
+	REFUSED("a size without a bound", 6, "compare it first", COPY(6, 1),
+		HELPER(RANDOM), COPY(4, 0), COPY(1, 6), COPY(3, BPF_FP),
+		MOV(2, 0), HELPER(LOAD), PASS),
+};
+
+static struct world world;
+
+static void test_table(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < ARRAY_SIZE(table); n++) {
+		const struct row *t = &table[n];
+		struct bpf_fault fault;
+		int err;
+
+		world_reset(&world, 54, n);
+		err = world_load(&world, t->insn, t->count, &fault);
+		if ((t->at == -1) != !err ||
+		    (err && ((t->at >= 0 && fault.insn != (uint32_t)t->at) ||
+			     !strstr(fault.why, t->why))))
+			fail_msg("%s: %s at %u: %s", t->what,
+				 err ? "refused" : "taken", fault.insn,
+				 fault.why);
+		if (err)
+			continue;
+		for (uint32_t window = 14; window <= 128; window += 10) {
+			world_reset(&world, window, n);
+			world_watch(&world, n);
+			if (world.escape)
+				fail_msg("%s: %s", t->what, world.escape);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table) };
+	int failed;
+
+	world_open(&world);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	world_close(&world);
+	return failed;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sockets of ours sent over Unix sockets, SCM_RIGHTS of unix(7).
+ *
+ * What travels is the placeholder. Before it does, it gets an abstract name
+ * that says which sock it stands for, and the sock gets a reference that
+ * belongs to nobody: an entry among the daemon's descriptors, at a number that
+ * it has not. Whoever receives a placeholder with such a name takes a reference
+ * of his own. The name lives as long as the placeholder does anywhere, in a
+ * process or on its way; once it is gone, so is the entry. That is looked for
+ * when a descriptor of such a socket is closed, and after a death.
+ */
+#ifndef TOAMI_SOCKET_PARCEL_H
+#define TOAMI_SOCKET_PARCEL_H
+
+#include "socket/work.h"
+
+/* sendmsg and recvmsg on a descriptor of the kernel's; or SOCKET_PASS */
+long parcel_sendmsg(struct socket_thread *t, const long args[6]);
+long parcel_recvmsg(struct socket_thread *t, const long args[6]);
+
+/* parcel_sweep - drops the references of what is nowhere any more */
+void parcel_sweep(struct socket_thread *t);
+
+#endif
