@@ -433,6 +433,7 @@ struct udp_how {
 	struct ip_addr from; /* any: as ever */
 	int16_t ttl;	     /* -1: as ever */
 	int16_t tos;
+	uint16_t segment; /* not the stack's: datagrams of so many bytes each */
 };
 
 /* udp_send_how - udp_send() with @how */
