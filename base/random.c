@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SipHash-1-3 over whole words; see random.h. */
+/* SipHash over whole words; see random.h. */
 #include "base/random.h"
 
 static uint64_t rotl(uint64_t x, int b)
@@ -21,7 +21,15 @@ static void sip_round(uint64_t v[4])
 	v[2] = rotl(v[2], 32);
 }
 
-uint64_t siphash(const uint64_t key[2], const uint64_t *data, size_t words)
+static inline void sip_rounds(uint64_t v[4], int n)
+{
+	while (n--)
+		sip_round(v);
+}
+
+/* @c rounds a word, @d at the end. */
+static inline uint64_t sip(const uint64_t key[2], const uint64_t *data,
+			   size_t words, int c, int d)
 {
 	uint64_t v[4] = {
 		key[0] ^ UINT64_C(0x736f6d6570736575),
@@ -33,14 +41,23 @@ uint64_t siphash(const uint64_t key[2], const uint64_t *data, size_t words)
 
 	for (size_t i = 0; i < words; i++) {
 		v[3] ^= data[i];
-		sip_round(v);
+		sip_rounds(v, c);
 		v[0] ^= data[i];
 	}
 	v[3] ^= length;
-	sip_round(v);
+	sip_rounds(v, c);
 	v[0] ^= length;
 	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
+	sip_rounds(v, d);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t siphash(const uint64_t key[2], const uint64_t *data, size_t words)
+{
+	return sip(key, data, words, 1, 3);
+}
+
+uint64_t siphash24(const uint64_t key[2], const uint64_t *data, size_t words)
+{
+	return sip(key, data, words, 2, 4);
 }

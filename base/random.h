@@ -23,4 +23,7 @@ static inline uint64_t random_next(uint64_t *state)
 /* siphash - of @words 64-bit words */
 uint64_t siphash(const uint64_t key[2], const uint64_t *data, size_t words);
 
+/* siphash24 - the slower SipHash-2-4, where others compute the same */
+uint64_t siphash24(const uint64_t key[2], const uint64_t *data, size_t words);
+
 #endif

@@ -4,11 +4,11 @@
  * on the same emulated link, one bulk connection, in virtual time.
  *
  *	bench-flight --rate MBIT --rtt MS [--loss PPM] [--seed S] [--seconds S]
- *		     [--congestion cubic|reno] [--real] [--trace]
+ *		     [--congestion cubic|reno] [--trace]
  *
- * Prints Mbit/s read by the end, as bench-wire does, then what TCP did. --real:
- * by the real clock, to show that virtual time is fair. --trace: the sender's
- * window every 100 ms.
+ * Prints Mbit/s read by the end, as bench-wire does, then what TCP did.
+ *--trace: the sender's window every 100 ms. The same two stacks in real time
+ *over TAPs: bench-wire --ours.
  *
  * What a TAP without offload does to the kernel's frames happens here too:
  * super-segments are cut before the link, and arrive one by one.
@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FLIGHTS	   65536
 #define BUFFER_MAX (64u << 20)
@@ -30,7 +29,7 @@
 struct options {
 	uint64_t rate_bps, rtt_ns, seed, seconds_ns;
 	uint32_t loss;
-	bool reno, real, trace;
+	bool reno, trace;
 };
 
 struct flight {
@@ -52,14 +51,6 @@ struct run {
 	uint64_t begin_ns, read;
 	uint64_t trace_ns;
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
 
 /* What host @from has put out meets the link. */
 static void collect(struct run *r, uint32_t from)
@@ -168,13 +159,8 @@ static void pass_time(struct run *r)
 	while (n->now_ns < end) {
 		uint64_t next = next_date(r);
 
-		if (r->o.real) {
-			while (clock_ns() < next)
-				;
-			n->now_ns = clock_ns();
-		} else if (next > n->now_ns) {
+		if (next > n->now_ns)
 			n->now_ns = next;
-		}
 		for (uint32_t i = 0; i < 2; i++) {
 			struct way *w = &r->way[i];
 
@@ -205,8 +191,8 @@ static void open_both(struct run *r)
 
 	for (uint32_t i = 0; i < 2; i++) {
 		n->st[i].now_ns = n->now_ns;
-		n->host[i]->config.rcvbuf_max = BUFFER_MAX;
-		n->host[i]->config.sndbuf_max = BUFFER_MAX;
+		n->host[i]->tuning.rcvbuf_max = BUFFER_MAX;
+		n->host[i]->tuning.sndbuf_max = BUFFER_MAX;
 	}
 	if (conn_open(&n->st[1], STACK_TCP, 1, 2, &r->listener) ||
 	    conn_bind(&n->st[1], r->listener, &any, PORT, 0) ||
@@ -224,8 +210,7 @@ static void options_read(struct options *o, int argc, char **argv)
 		{ "rate", 1, NULL, 'r' },    { "rtt", 1, NULL, 't' },
 		{ "loss", 1, NULL, 'l' },    { "seed", 1, NULL, 's' },
 		{ "seconds", 1, NULL, 'S' }, { "congestion", 1, NULL, 'c' },
-		{ "real", 0, NULL, 'R' },    { "trace", 0, NULL, 'T' },
-		{ NULL, 0, NULL, 0 },
+		{ "trace", 0, NULL, 'T' },   { NULL, 0, NULL, 0 },
 	};
 	int k;
 
@@ -248,9 +233,6 @@ static void options_read(struct options *o, int argc, char **argv)
 			break;
 		case 'c':
 			o->reno = !strcmp(optarg, "reno");
-			break;
-		case 'R':
-			o->real = true;
 			break;
 		case 'T':
 			o->trace = true;
@@ -275,8 +257,6 @@ int main(int argc, char **argv)
 	for (uint32_t i = 0; i < 2; i++)
 		emulated_init(&r.way[i].link, r.o.rate_bps, r.o.rtt_ns,
 			      r.o.loss, r.o.seed, i);
-	if (r.o.real)
-		n->now_ns = clock_ns();
 	r.begin_ns = n->now_ns;
 	open_both(&r);
 	pass_time(&r);

@@ -3,12 +3,14 @@
  * bench-wire: the kernel's TCP against itself over an emulated link.
  *
  *	bench-wire --rate MBIT --rtt MS [--loss PPM] [--seed S] [--seconds S]
- *		   [--congestion cubic|reno]
+ *		   [--congestion cubic|reno] [--ours]
  *
  * Two network namespaces of its own, each with one TAP; this process carries
  * frames between them through two `struct emulated`. One side sends for as long
- * as it is told to, the other counts what it has read by the end. Prints that
- *as one line: Mbit/s, and what the link did. Everything ends with the process.
+ * as it is told to, the other counts what it has read by the end. Prints one
+ * line: that in Mbit/s, and what the link did. Everything ends with the
+ *process.
+ * --ours: both ends are our stack instead (live.c), over the same TAPs.
  *
  * Timing: the carrier sleeps while the next frame's date is far, and polls when
  * it is near. All three processes run with real-time priority where they may,
@@ -18,6 +20,7 @@
  * Needs root: namespaces and TAPs. Exits with 77 without.
  */
 #include "bench/emulated.h"
+#include "bench/live.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,6 +58,7 @@ struct options {
 	uint32_t loss;
 	double seconds;
 	const char *congestion;
+	bool ours;
 };
 
 struct flight {
@@ -110,7 +114,7 @@ static void address_set(struct ifreq *r, uint32_t host_order)
  * In a namespace of its own: a TAP with 10.9.0.@me/24, whose peer's MAC is
  * known beforehand (a lost ARP would cost a second). Returns the TAP.
  */
-static int namespace_enter(uint32_t me)
+static int namespace_enter(uint32_t me, bool ours)
 {
 	unsigned char mac[6] = { 2, 9, 0, 0, 0, (unsigned char)me };
 	struct ifreq r = { 0 };
@@ -137,11 +141,12 @@ static int namespace_enter(uint32_t me)
 	memcpy(r.ifr_hwaddr.sa_data, mac, 6);
 	if (ioctl(s, SIOCSIFHWADDR, &r))
 		fail("SIOCSIFHWADDR");
+	/* Without an address the kernel's stack says nothing. */
 	address_set(&r, 0x0a090000 + me);
-	if (ioctl(s, SIOCSIFADDR, &r))
+	if (!ours && ioctl(s, SIOCSIFADDR, &r))
 		fail("SIOCSIFADDR");
 	address_set(&r, 0xffffff00);
-	if (ioctl(s, SIOCSIFNETMASK, &r))
+	if (!ours && ioctl(s, SIOCSIFNETMASK, &r))
 		fail("SIOCSIFNETMASK");
 	/* The only queue that drops is the emulated one. */
 	r.ifr_qlen = QUEUE_LONG;
@@ -156,7 +161,7 @@ static int namespace_enter(uint32_t me)
 	mac[5] = (unsigned char)(3 - me);
 	memcpy(arp.arp_ha.sa_data, mac, 6);
 	strcpy(arp.arp_dev, "tap0");
-	if (ioctl(s, SIOCSARP, &arp))
+	if (!ours && ioctl(s, SIOCSARP, &arp))
 		fail("SIOCSARP");
 	close(s);
 	return tap;
@@ -257,17 +262,23 @@ static void end_run(uint32_t me, int by, const struct options *o)
 {
 	static char zero[1 << 18];
 	uint64_t start, end, bytes = 0;
-	int s;
+	int s, ours = -1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
-	send_tap(by, namespace_enter(me));
-	s = me == 2 ? listener() : -1;
+	send_tap(by, namespace_enter(me, o->ours));
+	if (o->ours)
+		ours = live_open();
+	if (o->ours && ours < 0)
+		fail("packet socket");
+	s = me == 2 && !o->ours ? listener() : -1;
 	if (write(by, "r", 1) != 1 ||
 	    read(by, &start, sizeof(start)) != sizeof(start))
 		exit(1);
 	end = start + (uint64_t)(o->seconds * 1e9);
-	if (me == 2) {
+	if (o->ours) {
+		bytes = live_run(me, ours, !strcmp(o->congestion, "reno"), end);
+	} else if (me == 2) {
 		s = accept(s, NULL, NULL);
 		bytes = sink(s, end);
 	} else {
@@ -338,10 +349,10 @@ static void carry(struct way *w, uint64_t end)
 		uint64_t next = a < b ? a : b;
 
 		now = now_ns();
+		if (next > end)
+			next = end;
 		if (busy || next <= now + NEAR_NS)
 			continue;
-		if (next > end)
-			next = end + 1;
 		next -= now + NEAR_NS;
 		ppoll(p, 2,
 		      &(struct timespec){ (time_t)(next / 1000000000),
@@ -356,7 +367,7 @@ static void options_read(struct options *o, int argc, char **argv)
 		{ "rate", 1, NULL, 'r' },    { "rtt", 1, NULL, 't' },
 		{ "loss", 1, NULL, 'l' },    { "seed", 1, NULL, 's' },
 		{ "seconds", 1, NULL, 'S' }, { "congestion", 1, NULL, 'c' },
-		{ NULL, 0, NULL, 0 },
+		{ "ours", 0, NULL, 'o' },    { NULL, 0, NULL, 0 },
 	};
 	int k;
 
@@ -379,6 +390,9 @@ static void options_read(struct options *o, int argc, char **argv)
 			break;
 		case 'c':
 			o->congestion = optarg;
+			break;
+		case 'o':
+			o->ours = true;
 			break;
 		default:
 			exit(2);

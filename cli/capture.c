@@ -23,7 +23,7 @@
 #define WAIT_MS	  5 /* between looks at an empty ring */
 
 static const char help[] =
-	"usage: toami capture [-w FILE] [-d in|out|both] [-r] [-s BYTES] [-c "
+	"usage: toami capture [-w FILE] [-d in|out|both] [-rS] [-s BYTES] [-c "
 	"COUNT]\n"
 	"                     PATH [FILTER...]\n"
 	"\n"
@@ -40,6 +40,9 @@ static const char help[] =
 	"  -r, --recursive       what passes VIFs below it, too, each frame "
 	"once; for /\n"
 	"                        always\n"
+	"  -S, --sampled         only one frame of so many as the VIF's "
+	"property 'sample'\n"
+	"                        says\n"
 	"  -s, --snap BYTES      no more than so much of each frame\n"
 	"  -c, --count COUNT     end after so many frames\n";
 
@@ -211,13 +214,14 @@ static void finish(struct session *s)
 }
 
 static int start(struct session *s, const char *path, const char *direction,
-		 bool recursive)
+		 bool recursive, bool sampled)
 {
 	json_t *result;
 	int err = client_request(s->control,
-				 json_pack("{s:s, s:s, s:s, s:b, s:I}", "verb",
-					   "capture", "path", path, "direction",
-					   direction, "recursive", recursive,
+				 json_pack("{s:s, s:s, s:s, s:b, s:b, s:I}",
+					   "verb", "capture", "path", path,
+					   "direction", direction, "recursive",
+					   recursive, "sampled", sampled,
 					   "snap", (json_int_t)s->snap),
 				 &result);
 	uint32_t slot;
@@ -298,6 +302,7 @@ int cli_capture(int argc, char **argv)
 		{ "write", required_argument, NULL, 'w' },
 		{ "direction", required_argument, NULL, 'd' },
 		{ "recursive", no_argument, NULL, 'r' },
+		{ "sampled", no_argument, NULL, 'S' },
 		{ "snap", required_argument, NULL, 's' },
 		{ "count", required_argument, NULL, 'c' },
 		CLI_OPTS_END
@@ -306,13 +311,13 @@ int cli_capture(int argc, char **argv)
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct session *s = calloc(1, sizeof(*s));
 	uint64_t snap = FRAME_MAX;
-	bool recursive = false;
+	bool recursive = false, sampled = false;
 	int c, err = 0;
 
 	if (!s)
 		return cli_complain(EX_OSERR, "out of memory");
 	s->left = UINT64_MAX;
-	while (!err && (c = getopt_long(argc, argv, "w:d:rs:c:h", options,
+	while (!err && (c = getopt_long(argc, argv, "w:d:rSs:c:h", options,
 					NULL)) != -1) {
 		if (c == CLI_HELP) {
 			free(s);
@@ -324,6 +329,8 @@ int cli_capture(int argc, char **argv)
 			direction = optarg;
 		else if (c == 'r')
 			recursive = true;
+		else if (c == 'S')
+			sampled = true;
 		else if (c == '?' ||
 			 (c == 's' && !read_count(optarg, FRAME_MAX, &snap)) ||
 			 (c == 'c' &&
@@ -345,7 +352,7 @@ int cli_capture(int argc, char **argv)
 		sigaction(SIGINT, &stop, NULL);
 		sigaction(SIGTERM, &stop, NULL);
 		signal(SIGPIPE, SIG_IGN);
-		err = start(s, argv[optind], direction, recursive);
+		err = start(s, argv[optind], direction, recursive, sampled);
 		toami_control_close(s->control);
 	}
 	if (s->has_filter)

@@ -2,6 +2,7 @@
 /* See cli.h. */
 #include "cli/cli.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +94,40 @@ int cli_ask(bool start, json_t *request, json_t **result)
 		cli_complain(err, "%s", toami_control_text(c));
 	toami_control_close(c);
 	return err;
+}
+
+#define WAIT_MS 100
+#define WAITS	250 /* DHCP with its probes takes five seconds */
+
+int cli_wait_address(struct toami_control *c, const char *address,
+		     struct toami_vif *vif)
+{
+	bool dhcp = address && !strcmp(address, "dhcp");
+	const char *want = dhcp ? vif->address : vif->address6;
+	json_t *result;
+	int err;
+
+	if (!dhcp && !(address && !strcmp(address, "slaac")))
+		return 0;
+	for (int i = 0; i < WAITS && !*want; i++) {
+		poll(NULL, 0, WAIT_MS);
+		err = client_request(c,
+				     json_pack("{s:s, s:s}", "verb", "vif.show",
+					       "path", vif->path),
+				     &result);
+		if (err)
+			return cli_complain(err, "%s", toami_control_text(c));
+		client_vif(result, vif);
+		json_decref(result);
+	}
+	if (*want)
+		return 0;
+	return cli_complain(EX_TEMPFAIL,
+			    "VIF %s has got no address within %d s and goes on "
+			    "asking: is there an uplink ('toami port ls') and "
+			    "%s beyond it?",
+			    vif->path, WAIT_MS * WAITS / 1000,
+			    dhcp ? "a DHCP server" : "a router");
 }
 
 void cli_print_json(const json_t *json)

@@ -9,6 +9,7 @@ static const struct cli_verb verbs[] = {
 	{ "run", "start a program on a virtual interface (VIF)", cli_run },
 	{ "trace", "the same, and show its socket calls", cli_trace },
 	{ "vif", "show and change the tree of VIFs", cli_vif },
+	{ "map", "what packet programs remember", cli_map },
 	{ "top", "the tree live, and its rates to change", cli_top },
 	{ "capture", "copies of frames, for wireshark", cli_capture },
 	{ "watch", "what happens to the tree", cli_watch },

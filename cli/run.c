@@ -38,7 +38,9 @@ static const char help[] =
 	"                      the one it is started on, which goes when it "
 	"ends\n"
 	"  -a, --address ADDR  its address: one of the fabric's, 'auto' or "
-	"'none'\n"
+	"'none';\n"
+	"                      'dhcp', 'slaac': found on the uplink's "
+	"network\n"
 	"                      (default: auto for /NAME, none for /NAME/NAME)\n"
 	"      --stack STACK   user (default): through shared memory, or "
 	"kernel: "
@@ -144,10 +146,14 @@ static int prepare(const struct order *o)
 	} else {
 		client_vif(result, &vif);
 		json_decref(result);
+		err = cli_wait_address(c, o->address, &vif);
+		if (err)
+			goto out;
 		if (setenv("TOAMI_DIR", toami_control_dir(c), 1) ||
 		    setenv("TOAMI_VIF", vif.path, 1) || preload(o->hook))
 			err = cli_complain(EX_OSERR, "out of memory");
 	}
+out:
 	toami_control_close(c);
 	return err;
 }

@@ -15,7 +15,9 @@ static const char help[] =
 	"  -a, --address ADDR  an IPv4 or IPv6 address of the fabric; 'auto': "
 	"the\n"
 	"                      next free one; 'none': share that of the VIF "
-	"above\n"
+	"above;\n"
+	"                      'dhcp', 'slaac': found on the uplink's "
+	"network\n"
 	"                      (default: auto for /NAME, none for "
 	"/NAME/NAME)\n";
 
@@ -43,17 +45,24 @@ int cli_vif_add(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif add takes one PATH");
 		return cli_usage("vif add");
 	}
-	err = cli_open(true, &control);
+	err = words_files(argv + optind + 1);
+	if (!err)
+		err = cli_open(true, &control);
 	if (err)
 		return err;
-	err = cli_close(control,
-			toami_vif_add(control, argv[optind], address,
-				      (const char *const *)argv + optind + 1,
-				      &vif));
+	err = toami_vif_add(control, argv[optind], address,
+			    (const char *const *)argv + optind + 1, &vif);
+	if (!err) {
+		err = cli_wait_address(control, address, &vif);
+		toami_control_close(control);
+	} else {
+		err = cli_close(control, err);
+	}
 	if (err)
 		return err;
-	if (*vif.address)
-		printf("%s %s %s\n", vif.path, vif.address, vif.address6);
+	if (*vif.address || *vif.address6)
+		printf("%s %s %s\n", vif.path, *vif.address ? vif.address : "-",
+		       vif.address6);
 	else
 		printf("%s shares the address of %s\n", vif.path, vif.lane_of);
 	return 0;

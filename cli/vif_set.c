@@ -38,7 +38,9 @@ int cli_vif_set(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif set takes a PATH and NAME=VALUE");
 		return cli_usage("vif set");
 	}
-	err = cli_open(false, &control);
+	err = words_files(argv + optind + 1);
+	if (!err)
+		err = cli_open(false, &control);
 	if (err)
 		return err;
 	return cli_close(control,

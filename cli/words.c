@@ -4,6 +4,33 @@
 #include "cli/cli.h"
 #include "daemon/prop.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int words_files(char **words)
+{
+	for (; *words; words++) {
+		char *equals = strchr(*words, '='), *path, *word;
+
+		if (strncmp(*words, "program", 7) != 0 || !equals ||
+		    !equals[1] || equals[1] == '/' ||
+		    !strcmp(equals + 1, "none"))
+			continue;
+		path = realpath(equals + 1, NULL);
+		if (!path)
+			return cli_complain(EX_NOINPUT, "cannot open %s: %s",
+					    equals + 1, strerror(errno));
+		/* Lives as long as the command, as argv does. */
+		if (asprintf(&word, "%.*s=%s", (int)(equals - *words), *words,
+			     path) < 0)
+			return cli_complain(EX_OSERR, "out of memory");
+		free(path);
+		*words = word;
+	}
+	return 0;
+}
+
 void words_help(FILE *to)
 {
 	fputs("\nProperties, NAME=VALUE; 'none' takes one away:\n\n", to);

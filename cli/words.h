@@ -9,6 +9,11 @@
 /* words_help - the table of properties, with examples */
 void words_help(FILE *to);
 
+/* words_files - the daemon has a working directory of its own: files in @words,
+ * which end with NULL, get whole paths. 0, or an exit code, complained about.
+ */
+int words_files(char **words);
+
 /* words_print - "name=value" of each property in @set, as the daemon sent it,
  * with @before before each and @after behind */
 void words_print(const json_t *set, const char *before, const char *after,

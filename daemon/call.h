@@ -46,6 +46,14 @@ json_t *do_vif_rm(struct call *c);
 json_t *do_vif_ls(struct call *c);
 json_t *do_vif_show(struct call *c);
 
+/* --- map_verbs.c ---------------------------------------------------------- */
+
+json_t *do_map_ls(struct call *c);
+json_t *do_map_get(struct call *c);
+json_t *do_map_set(struct call *c);
+json_t *do_map_rm(struct call *c);
+json_t *do_map_dump(struct call *c);
+
 /* --- file_verbs.c, attach_verbs.c, run_verb.c
  * ------------------------------------------------
  */

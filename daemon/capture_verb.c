@@ -51,6 +51,7 @@ json_t *do_capture(struct call *c)
 	const char *path = call_path(c);
 	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
 	uint32_t ways = ix ? ways_of(c) : 0, snap = ways ? snap_of(c) : 0;
+	struct capture_order order;
 	uint32_t slot;
 
 	if (!snap || rights_use(c->daemon, c->peer, ix, c->why))
@@ -60,8 +61,14 @@ json_t *do_capture(struct call *c)
 		       "a connection has one capture: open another one");
 		return NULL;
 	}
-	slot = capture_open(daemon_fabric(c->daemon), ix, ways,
-			    call_flag(c, "recursive"), snap);
+	order = (struct capture_order){
+		.vif = ix,
+		.ways = ways,
+		.snap_bytes = snap,
+		.below = call_flag(c, "recursive"),
+		.sampled = call_flag(c, "sampled"),
+	};
+	slot = capture_open(daemon_fabric(c->daemon), &order);
 	if (!slot) {
 		refuse(c->why, "table-full", EX_TEMPFAIL,
 		       "no more than %d captures run at the same time: end one",

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See hosts.h. */
 #include "daemon/hosts.h"
+#include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
 #include "daemon/settings.h"
 #include "daemon/transient.h"
 #include "fabric/address.h"
 #include "socket/move.h"
-#include "stack/stack.h"
+#include "stack/host.h"
 #include "vif/sched.h"
 
 #include <errno.h>
@@ -76,6 +77,82 @@ int hosts_bare(struct daemon *d, vif_ix ix, struct refusal *why)
 		   : 0;
 }
 
+/* How a host finds its addresses by itself; NULL: it was given them. */
+static const char *auto_word(struct daemon *d, host_ix host)
+{
+	const struct stack_host *h = stack_host_at(daemon_fabric(d), host);
+
+	return h->dhcp.state != DHCP_OFF     ? "dhcp"
+	       : h->slaac.state != SLAAC_OFF ? "slaac"
+					     : NULL;
+}
+
+bool hosts_are_auto(struct daemon *d, host_ix host)
+{
+	return auto_word(d, host);
+}
+
+const char *hosts_word(struct daemon *d, vif_ix ix, char text[POOL_TEXT])
+{
+	const struct vif *v = vif_at(daemon_fabric(d), ix);
+	host_ix host = atomic_load(&v->host);
+	const char *word = host ? auto_word(d, host) : NULL;
+
+	if (word)
+		return word;
+	return ip_is_any(&v->addr4) ? "none" : pool_print(&v->addr4, text);
+}
+
+/* A host on a real network: it asks there. */
+static int host_auto(struct daemon *d, vif_ix ix, bool dhcp)
+{
+	const struct ip_addr none = { .d = { 0, 0 } };
+	int err = host_up(d, ix, &none, &none);
+
+	return err ? err
+		   : socket_host_auto(
+			     &d->thread,
+			     atomic_load(&vif_at(daemon_fabric(d), ix)->host),
+			     dhcp, true);
+}
+
+/* The table of addresses follows what a host has found. */
+static void follow(struct daemon *d, vif_ix ix, host_ix host)
+{
+	struct fabric *f = daemon_fabric(d);
+	const struct stack_config *g = &stack_host_at(f, host)->config;
+	struct vif *v = vif_at(f, ix);
+	struct ip_addr addr4 = g->addr4, addr6 = g->addr6;
+	char path[VIF_PATH_MAX], text[POOL_TEXT];
+
+	if (ip_equal(&addr4, &v->addr4) && ip_equal(&addr6, &v->addr6))
+		return;
+	fabric_address_remove(f, host);
+	v->addr4 = addr4;
+	v->addr6 = addr6;
+	vif_path(f, ix, path);
+	if (!ip_is_any(&addr4) && fabric_address_add(f, &addr4, host))
+		log_line("VIF %s: %s is another VIF's, too", path,
+			 pool_print(&addr4, text));
+	if (!ip_is_any(&addr6) && fabric_address_add(f, &addr6, host))
+		log_line("VIF %s: %s is another VIF's, too", path,
+			 pool_print(&addr6, text));
+	log_line("VIF %s has %s now", path,
+		 ip_is_any(&addr4) ? "no IPv4 address"
+				   : pool_print(&addr4, text));
+}
+
+void hosts_follow(struct daemon *d)
+{
+	struct fabric *f = daemon_fabric(d);
+	uint32_t end = atomic_load(&f->header->host_end);
+
+	for (host_ix host = 1; host < end; host++)
+		if (atomic_load(&f->hosts[host].state) == FABRIC_HOST_UP &&
+		    auto_word(d, host))
+			follow(d, f->hosts[host].vif, host);
+}
+
 /* The path of the VIF that has @addr, for a sentence. */
 static const char *whose(struct daemon *d, const struct ip_addr *addr,
 			 char path[VIF_PATH_MAX])
@@ -96,7 +173,7 @@ static int parse_address(struct daemon *d, const char *address,
 	if (pool_parse(address, addr))
 		return refuse(why, "bad-address", EX_USAGE,
 			      "'%.64s' is not an IP address: give one of %s, "
-			      "or 'auto', or 'none'",
+			      "or 'auto', 'none', 'dhcp' or 'slaac'",
 			      address, pool_print_subnet4(&d->pool, net4));
 	if (!pool_has(&d->pool, addr))
 		return refuse(why, "bad-address", EX_USAGE,
@@ -119,8 +196,13 @@ static int give_address(struct daemon *d, vif_ix ix, const char *address,
 	struct fabric *f = daemon_fabric(d);
 	struct ip_addr asked = { 0 }, addr4 = { 0 }, addr6 = { 0 };
 	bool automatic = !strcmp(address, "auto");
+	bool dhcp = !strcmp(address, "dhcp");
 	int err = 0;
 
+	if (dhcp || !strcmp(address, "slaac")) {
+		err = host_auto(d, ix, dhcp);
+		goto out;
+	}
 	if (!automatic && parse_address(d, address, &asked, why))
 		return -1;
 	if (!automatic && ip_is_v4(&asked))
@@ -133,6 +215,7 @@ static int give_address(struct daemon *d, vif_ix ix, const char *address,
 				: pool_choose6(&d->pool, &addr4, taken, f);
 		err = host_up(d, ix, &addr4, &addr6);
 	}
+out:
 	if (err == -ENOSPC)
 		return refuse(why, "table-full", EX_CANTCREAT,
 			      "no address is left for VIF %s: remove one with "
@@ -163,7 +246,8 @@ static int agree(struct daemon *d, vif_ix ix, const char *address,
 	char text[POOL_TEXT];
 
 	if (!address || (has && !strcmp(address, "auto")) ||
-	    (!has && !strcmp(address, "none")))
+	    (!has && !strcmp(address, "none")) ||
+	    !strcmp(address, hosts_word(d, ix, text)))
 		return 0;
 	if (!pool_parse(address, &asked) && has &&
 	    (ip_equal(&asked, &v->addr4) || ip_equal(&asked, &v->addr6)))
@@ -173,7 +257,7 @@ static int agree(struct daemon *d, vif_ix ix, const char *address,
 			why, "vif-exists", EX_CANTCREAT,
 			"VIF %s exists with address %s: leave the address "
 			"out, or remove it first with 'toami vif rm %s'",
-			path, pool_print(&v->addr4, text), path);
+			path, hosts_word(d, ix, text), path);
 	return refuse(why, "vif-exists", EX_CANTCREAT,
 		      "VIF %s exists without an address of its own: leave the "
 		      "address out, or remove it first with 'toami vif rm %s'",

@@ -29,6 +29,16 @@ void hosts_take_back(struct daemon *d, vif_ix ix, vif_ix top);
 /* hosts_bare - a host without addresses on @ix, for a port. 0, or -1 and why */
 int hosts_bare(struct daemon *d, vif_ix ix, struct refusal *why);
 
+/* hosts_are_auto - does @host find its addresses by itself? */
+bool hosts_are_auto(struct daemon *d, host_ix host);
+
+/* hosts_follow - addresses that such hosts have found are theirs from now on */
+void hosts_follow(struct daemon *d);
+
+/* hosts_word - the address of @ix as one would ask for it: an address, "none",
+ * "dhcp", "slaac" */
+const char *hosts_word(struct daemon *d, vif_ix ix, char text[POOL_TEXT]);
+
 /* hosts_find - the VIF at @path, or 0 and why not */
 vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);
 

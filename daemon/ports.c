@@ -113,6 +113,7 @@ static void on_wake(struct loop_source *s, uint32_t events)
 
 	(void)events;
 	wake_drain(s->fd);
+	hosts_follow(ps->daemon);
 	for (struct port *p = ps->first; p; p = p->next)
 		send_waiting(p);
 }
@@ -225,6 +226,7 @@ static void set_gateway(struct daemon *d, const struct ip_addr *gateway4,
 		host_ix host = atomic_load(&vif_at(f, ix)->host);
 
 		if (host && !atomic_load(&f->hosts[host].port) &&
+		    !hosts_are_auto(d, host) &&
 		    socket_host_gateway(&d->thread, host, gateway4, gateway6))
 			log_line("host %u is busy: its gateway stays", host);
 	}

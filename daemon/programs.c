@@ -241,7 +241,8 @@ static void program_put(struct daemon *d, uint32_t slot)
 	/* Nobody else finds it any more. */
 	program_at(d, slot)->hash = 0;
 	p->retired[p->retired_count++] = slot;
-	if (p->retired_count >= RETIRED_MAX)
+	/* Maps are seen from outside: they go with their program. */
+	if (p->retired_count >= RETIRED_MAX || program_at(d, slot)->map_count)
 		reclaim(d);
 }
 

@@ -275,7 +275,6 @@ static void write_word(FILE *to, const char *name, const char *value)
 
 static void save_one(struct daemon *d, vif_ix ix, FILE *to)
 {
-	const struct vif *v = vif_at(daemon_fabric(d), ix);
 	char path[VIF_PATH_MAX], address[POOL_TEXT], word[PROP_TEXT_MAX];
 	struct prop_value of[PROPS];
 	bool any = false;
@@ -287,12 +286,8 @@ static void save_one(struct daemon *d, vif_ix ix, FILE *to)
 	if (ix == VIF_ROOT && !any)
 		return;
 	fputs("vif add ", to);
-	if (ix != VIF_ROOT) {
-		bool has = atomic_load(&v->host);
-
-		fprintf(to, "-a %s ",
-			has ? pool_print(&v->addr4, address) : "none");
-	}
+	if (ix != VIF_ROOT)
+		fprintf(to, "-a %s ", hosts_word(d, ix, address));
 	fputs(path, to);
 	for (enum prop_id id = 0; id < PROPS; id++)
 		if (prop_is_set(&of[id]))

@@ -42,6 +42,7 @@ struct owner {
 
 struct settings {
 	struct note *note; /* [max_vifs] */
+	vif_ix end;	   /* one above the highest note ever used */
 	struct owner *owner;
 	size_t owners;
 };
@@ -85,6 +86,7 @@ struct settings *settings_new(struct daemon *d)
 	if (!s)
 		return NULL;
 	s->note = calloc(d->options->max_vifs, sizeof(*s->note));
+	s->end = VIF_ROOT + 1;
 	if (s->note)
 		return s;
 	free(s);
@@ -103,6 +105,8 @@ void settings_free(struct settings *s)
 {
 	if (!s)
 		return;
+	for (vif_ix ix = 0; ix < s->end; ix++)
+		free_texts(&s->note[ix]);
 	free(s->note);
 	free(s->owner);
 	free(s);
@@ -550,6 +554,8 @@ void settings_arrive(struct daemon *d, vif_ix ix)
 void settings_born(struct daemon *d, vif_ix ix)
 {
 	memset(note_of(d, ix), 0, sizeof(struct note));
+	if (ix >= d->settings->end)
+		d->settings->end = ix + 1;
 	count_up(d, ix, 1);
 	events_vif(d, EVENT_VIF_ADD, ix);
 }

@@ -140,8 +140,8 @@ int control_read(const struct sock *s, const struct msghdr *msg,
 }
 
 /* As put_cmsg() of net/core/scm.c: what does not fit is cut, and said so. */
-static int put(struct control *c, int level, int type, const void *data,
-	       size_t bytes)
+int control_put(struct control *c, int level, int type, const void *data,
+		size_t bytes)
 {
 	struct cmsghdr h = { CMSG_LEN(bytes), level, type };
 	size_t step = CMSG_SPACE(bytes);
@@ -168,7 +168,7 @@ static int put(struct control *c, int level, int type, const void *data,
 
 static int put_int(struct control *c, int level, int type, int v)
 {
-	return put(c, level, type, &v, sizeof(v));
+	return control_put(c, level, type, &v, sizeof(v));
 }
 
 /* When it came, by the wall clock. */
@@ -187,10 +187,11 @@ static int put_time(const struct control_about *a, struct control *c)
 	ts.tv_sec = ns / (int64_t)NSEC_PER_SEC;
 	ts.tv_nsec = ns % (int64_t)NSEC_PER_SEC;
 	if (a->notes & NOTE_TIMESTAMPNS)
-		return put(c, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
+		return control_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &ts,
+				   sizeof(ts));
 	tv.tv_sec = ts.tv_sec;
 	tv.tv_usec = ts.tv_nsec / 1000;
-	return put(c, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
+	return control_put(c, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
 }
 
 static uint32_t interface_of(const struct control_about *a)
@@ -212,12 +213,13 @@ static int put_ip(const struct control_about *a, struct control *c)
 			.ipi_addr = { n->to.w[3] },
 		};
 
-		err = put(c, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		err = control_put(c, IPPROTO_IP, IP_PKTINFO, &info,
+				  sizeof(info));
 	}
 	if (!err && (a->notes & NOTE_TTL))
 		err = put_int(c, IPPROTO_IP, IP_TTL, n->ttl);
 	if (!err && (a->notes & NOTE_TOS))
-		err = put(c, IPPROTO_IP, IP_TOS, &n->tos, 1);
+		err = control_put(c, IPPROTO_IP, IP_TOS, &n->tos, 1);
 	return err;
 }
 
@@ -232,7 +234,8 @@ static int put_ipv6(const struct control_about *a, struct control *c)
 		struct in6_pktinfo info = { .ipi6_ifindex = interface_of(a) };
 
 		mem_copy(&info.ipi6_addr, n->to.b, 16);
-		err = put(c, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+		err = control_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &info,
+				  sizeof(info));
 	}
 	if (ip_is_v4(&n->to))
 		return err;
@@ -264,9 +267,9 @@ static int put_error(const struct control_about *a, struct control *c)
 	socklen_t len = sizeof(x.offender);
 
 	name_out(&x.offender, &len, a->inet6, &e->offender, 0);
-	return put(c, a->inet6 ? IPPROTO_IPV6 : IPPROTO_IP,
-		   a->inet6 ? IPV6_RECVERR : IP_RECVERR, &x,
-		   sizeof(x.ee) + len);
+	return control_put(c, a->inet6 ? IPPROTO_IPV6 : IPPROTO_IP,
+			   a->inet6 ? IPV6_RECVERR : IP_RECVERR, &x,
+			   sizeof(x.ee) + len);
 }
 
 int control_write(const struct control_about *about, struct control *c)

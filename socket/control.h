@@ -55,4 +55,9 @@ struct control_about {
  */
 int control_write(const struct control_about *about, struct control *c);
 
+/* control_put - one message; cut off, and said so, if there is no room. 0 or
+ * -EFAULT */
+int control_put(struct control *c, int level, int type, const void *data,
+		size_t bytes);
+
 #endif

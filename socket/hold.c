@@ -126,24 +126,50 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 	atomic_store_explicit(&c->paced, 1, memory_order_relaxed);
 }
 
+/*
+ * A frame on a long link is not in its sender's way. Beyond so many connections
+ * in one run they are, until the delay ends.
+ */
+static void left(struct sched_view *v, struct frame *f)
+{
+	struct work *w = v->user;
+
+	if (!f->held)
+		return;
+	if (!w->lefts || w->left[w->lefts - 1] != f->pace) {
+		if (w->lefts == WORK_LEFT)
+			return;
+		w->left[w->lefts++] = f->pace;
+	}
+	pace_pass(pace_at(paces(w), f->pace), f->held);
+	f->held = 0;
+}
+
+/* For the scheduler, which knows frames but not what is in them. */
+static void cut(struct sched_view *v, frame_ix ix, struct frame_list *list)
+{
+	struct work *w = v->user;
+	struct frame *f = frame_at(v->arena, ix);
+	uint32_t held = f->held, pace = f->pace;
+
+	f->held = 0;
+	if (frame_segment(v->arena, ix, false, list) < 0) {
+		if (held)
+			pace_pass(pace_at(paces(w), pace), held);
+		return;
+	}
+	frame_at(v->arena, list->last)->held = held;
+}
+
 /* Too long for a slow link: sent before its connection had learnt, or set
  * slower since. */
 static void push_cut(struct work *w, struct sched_view *v, frame_ix ix,
 		     const struct sched_path *path)
 {
 	struct arena *a = &w->in.arena;
-	struct frame *f = frame_at(a, ix);
-	uint32_t held = f->held;
 	struct frame_list list = { 0, 0 };
 
-	struct stack_pace *p = pace_at(paces(w), f->pace);
-
-	f->held = 0;
-	if (frame_segment(a, ix, false, &list) < 0) {
-		pace_pass(p, held);
-		return;
-	}
-	frame_at(a, list.last)->held = held;
+	cut(v, ix, &list);
 	while ((ix = frame_list_pop(a, &list)))
 		sched_push(v, ix, path);
 }
@@ -305,6 +331,9 @@ static void run(struct work *w, struct frame_list *out,
 	struct sched_view v;
 
 	sched_open(&v, w->fabric, a, fabric_now(w->fabric));
+	v.cut = cut;
+	v.left = left;
+	v.user = w;
 	bring_in(w, &v);
 	sched_run(&v, BUDGET);
 	pass_held(w, &v.out);
@@ -312,6 +341,10 @@ static void run(struct work *w, struct frame_list *out,
 	w->sched_ns = sched_close(&v);
 	w->now_ns = v.now_ns;
 	fabric_unlock(&w->in, sched_lock_of(w->fabric));
+	for (uint32_t i = 0; i < w->lefts; i++)
+		if (pace_wants_kick(pace_at(paces(w), w->left[i])))
+			kick(w, w->left[i]);
+	w->lefts = 0;
 	frame_list_join(a, out, &v.out);
 	frame_list_join(a, dropped, &v.dropped);
 }

@@ -16,7 +16,8 @@
 
 /* A host that is busy when its timers are due: somebody runs them, or we come
  * back. */
-#define BUSY_RETRY_NS NSEC_PER_MSEC
+#define BUSY_RETRY_NS  NSEC_PER_MSEC
+#define SCHED_RETRY_NS (50 * NSEC_PER_USEC)
 
 void socket_params(struct fabric_params *params)
 {
@@ -116,6 +117,18 @@ int socket_host_port(struct socket_thread *t, host_ix host, bool on)
 	return 0;
 }
 
+int socket_host_auto(struct socket_thread *t, host_ix host, bool dhcp,
+		     bool slaac)
+{
+	struct work w;
+
+	if (work_begin(&w, t, host))
+		return -EBUSY;
+	stack_auto_start(&w.stack, dhcp, slaac);
+	work_end(&w);
+	return 0;
+}
+
 int socket_host_gateway(struct socket_thread *t, host_ix host,
 			const struct ip_addr *gateway4,
 			const struct ip_addr *gateway6)
@@ -170,14 +183,23 @@ void socket_down(struct socket_thread *t)
 	}
 }
 
-/* What is due in the scheduler; the date of the next run. */
+/*
+ * What is due in the scheduler; the date of the next run. Whoever has its lock
+ * serves what is due himself, but he may have lost his core: then coming back
+ * at once would keep it from him.
+ */
 static uint64_t run_scheduler(struct socket_thread *t)
 {
 	struct fabric *f = &t->process->fabric;
+	uint64_t now = fabric_now(f);
 
-	if (sched_next_ns(f) <= fabric_now(f) || sched_work_waits(f))
-		work_serve(t);
-	return sched_next_ns(f);
+	if (sched_next_ns(f) > now && !sched_work_waits(f))
+		return sched_next_ns(f);
+	work_serve(t);
+	now = fabric_now(f);
+	if (sched_next_ns(f) > now && !sched_work_waits(f))
+		return sched_next_ns(f);
+	return now + SCHED_RETRY_NS;
 }
 
 uint64_t socket_timers(struct socket_thread *t)

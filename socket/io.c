@@ -4,6 +4,8 @@
 #include "socket/io.h"
 #include "base/sys.h"
 #include "base/user.h"
+#include "socket/errqueue.h"
+#include "socket/open.h"
 #include "socket/wait.h"
 
 #include <errno.h>
@@ -36,7 +38,7 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			       ? udp_io_recv_error(t, fd, c, flags, note)
 			       : udp_io_recv(t, fd, c, flags, note);
 	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return errqueue_recv(t, fd, note);
 	/* A stream's peer is known: no address comes with the data. */
 	if (note->namelen && user_copy(note->namelen, &none, sizeof(none)))
 		return -EFAULT;
@@ -47,13 +49,27 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	     struct io_note *note)
 {
 	struct sock *s = sock_peek(t, fd);
+	long n;
 
 	if (!s)
 		return SOCKET_PASS;
 	if (touch(c))
 		return -EFAULT;
-	if (s->proto == STACK_TCP)
-		return tcp_io_send(t, fd, c, flags);
+	if (s->proto == STACK_TCP) {
+		if ((flags & MSG_FASTOPEN) || !c->left) {
+			const void *name =
+				flags & MSG_FASTOPEN ? note->name : NULL;
+			long err = open_fastopen(t, fd, name, note->tolen,
+						 c->left, flags & MSG_DONTWAIT);
+
+			if (err)
+				return err;
+		}
+		n = tcp_io_send(t, fd, c, flags);
+		if (n > 0 && (flags & MSG_ZEROCOPY))
+			errqueue_sent(t, fd);
+		return n;
+	}
 	return udp_io_send(t, fd, c, flags, note);
 }
 
@@ -84,6 +100,7 @@ long io_recvmsg(struct socket_thread *t, long fd, struct msghdr *msg,
 {
 	struct iovec iov[IOV_FAST];
 	struct io_note note = { 0 };
+	struct sock *s = sock_peek(t, fd);
 	struct cursor c;
 	struct msghdr m;
 	int err = message_in(&m, msg, iov, IOV_FAST, &c);
@@ -98,6 +115,8 @@ long io_recvmsg(struct socket_thread *t, long fd, struct msghdr *msg,
 	n = io_recv(t, fd, &c, flags, &note);
 	if (n < 0)
 		return n;
+	if (!(flags & MSG_ERRQUEUE) && s->inq)
+		errqueue_inq(t, fd, &note.control);
 	m.msg_flags = note.flags | note.control.flags |
 		      (int)(flags & MSG_CMSG_CLOEXEC);
 	if (user_copy(&msg->msg_flags, &m.msg_flags, sizeof(m.msg_flags)) ||

@@ -210,6 +210,7 @@ static int adopt(struct work *w, struct socket_thread *t,
 	s->recv_timeout_ns = listener->recv_timeout_ns;
 	s->send_timeout_ns = listener->send_timeout_ns;
 	s->linger_s = listener->linger_s;
+	s->zerocopy = listener->zerocopy;
 	atomic_store(&s->nonblock, nonblock);
 	conn_own(&w->stack, c, ix, s->vif);
 	work_refresh(w, s);
@@ -261,11 +262,8 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 			struct ip_addr peer;
 			uint16_t port;
 
-			err = conn_names(&w.stack, c, NULL, NULL, &peer, &port);
-			if (err) /* reset while it waited: its error is read
-				    later */
-				peer = (struct ip_addr){ .d = { 0, 0 } },
-				port = 0;
+			/* Reset while it waited? Its error is read later. */
+			tcp_peer(&w.stack, c, &peer, &port);
 			err = adopt(&w, t, s, c, place, flags & SOCK_NONBLOCK);
 			inet6 = s->inet6;
 			name = peer;
@@ -295,6 +293,26 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 				       ? SOCKET_RESTART
 				       : err;
 	}
+}
+
+/* Until the connection under way has come about, or failed. */
+static long wait_connected(struct socket_thread *t, long fd, struct sock *s)
+{
+	struct work w;
+	int err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
+
+	if (err)
+		return err == -EAGAIN	    ? -EINPROGRESS
+		       : s->send_timeout_ns ? -EINTR
+					    : SOCKET_RESTART;
+	err = sock_lock(&w, t, fd, &s);
+	if (err)
+		return err;
+	s->connecting = false;
+	err = -conn_error(&w.stack, s->conn);
+	work_refresh(&w, s);
+	work_end(&w);
+	return err;
 }
 
 /*
@@ -365,7 +383,9 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		addr = s->inet6 && !ip_is_v4(&addr)
 			       ? (struct ip_addr){ .b = { [15] = 1 } }
 			       : ip_from_v4(be32(INADDR_LOOPBACK));
-	if (s->connecting) {
+	if (tcp_deferred(&w.stack, s->conn)) {
+		err = -EISCONN;
+	} else if (s->connecting) {
 		uint32_t ready = conn_ready(&w.stack, s->conn);
 
 		if (!(ready & (STACK_OUT | STACK_ERR | STACK_HUP))) {
@@ -379,7 +399,7 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		}
 	} else {
 		err = conn_connect(&w.stack, s->conn, &addr, port);
-		if (!err) {
+		if (!err && !tcp_deferred(&w.stack, s->conn)) {
 			s->connecting = true;
 			err = -EINPROGRESS;
 		}
@@ -389,22 +409,68 @@ out:
 	wait = (err == -EINPROGRESS || err == -EALREADY) &&
 	       !atomic_load(&s->nonblock);
 	work_end(&w);
-	if (!wait)
-		return err;
+	return wait ? wait_connected(t, fd, s) : err;
+}
 
-	err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
-	if (err)
-		return err == -EAGAIN	    ? -EINPROGRESS
-		       : s->send_timeout_ns ? -EINTR
-					    : SOCKET_RESTART;
-	err = sock_lock(&w, t, fd, &s);
+void open_await(struct socket_thread *t, long fd)
+{
+	struct work w;
+	struct sock *s;
+
+	if (sock_lock(&w, t, fd, &s))
+		return;
+	if (s->proto == STACK_TCP)
+		tcp_await(&w.stack, s->conn);
+	work_end(&w);
+}
+
+long open_fastopen(struct socket_thread *t, long fd, const void *sa,
+		   socklen_t len, size_t bytes, bool nonblock)
+{
+	struct ip_addr addr;
+	struct work w;
+	struct sock *s;
+	uint16_t port;
+	bool unspec;
+	int err = sock_lock(&w, t, fd, &s);
+
 	if (err)
 		return err;
-	s->connecting = false;
-	err = -conn_error(&w.stack, s->conn);
+	/* Its last use has failed: the send tells, as it would without us. */
+	if (conn_ready(&w.stack, s->conn) & STACK_ERR)
+		goto out;
+	/* Connected: the flag means nothing. */
+	if (!conn_names(&w.stack, s->conn, NULL, NULL, &addr, &port)) {
+		s->connecting = false;
+		goto out;
+	}
+	if (!tcp_deferred(&w.stack, s->conn)) {
+		if (!sa)
+			goto out;
+		err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
+		if (err || unspec) {
+			err = -EOPNOTSUPP;
+			goto out;
+		}
+		err = conn_connect_fast(&w.stack, s->conn, &addr, port);
+	}
+	if (!err) {
+		s->connecting = true;
+		if (!tcp_deferred(&w.stack, s->conn)) {
+			err = -EINPROGRESS;
+		} else if (!bytes) {
+			tcp_push(&w.stack, s->conn, false);
+			err = -EINPROGRESS;
+		}
+	}
+out:
+	nonblock |= atomic_load(&s->nonblock);
+	if (bytes && !nonblock)
+		tcp_await(&w.stack, s->conn);
 	work_refresh(&w, s);
 	work_end(&w);
-	return err;
+	return err == -EINPROGRESS && !nonblock ? wait_connected(t, fd, s)
+						: err;
 }
 
 long open_shutdown(struct socket_thread *t, long fd, long how)

@@ -16,6 +16,16 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		 long flags);
 long open_connect(struct socket_thread *t, long fd, const void *sa,
 		  socklen_t len);
+/*
+ * open_fastopen - connects for sendto(MSG_FASTOPEN), which goes on after 0
+ * @sa:    NULL: only what connect() has put off
+ * @bytes: to send
+ */
+long open_fastopen(struct socket_thread *t, long fd, const void *sa,
+		   socklen_t len, size_t bytes, bool nonblock);
+
+/* open_await - who is about to wait for a connection has something to send */
+void open_await(struct socket_thread *t, long fd);
 long open_shutdown(struct socket_thread *t, long fd, long how);
 long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		  bool peer);

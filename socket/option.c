@@ -6,6 +6,7 @@
  * what is unknown is ENOPROTOOPT.
  */
 #include "socket/option.h"
+#include "socket/group.h"
 #include "socket/move.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -23,6 +24,9 @@
 #include <netinet/udp.h>
 #include <sys/time.h>
 
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
 /* linux/udp.h, which the C library's header excludes. */
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11
@@ -44,6 +48,10 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_TCP, TCP_QUICKACK, CONN_QUICKACK },
 	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, CONN_DEFER_ACCEPT_S },
 	{ IPPROTO_TCP, TCP_SYNCNT, CONN_SYNCNT },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, CONN_NOTSENT_LOWAT },
+	{ IPPROTO_TCP, TCP_FASTOPEN, CONN_FASTOPEN },
+	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT, CONN_FASTOPEN_CONNECT },
+	{ IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, CONN_FASTOPEN_NO_COOKIE },
 	{ SOL_SOCKET, SO_KEEPALIVE, CONN_KEEPALIVE },
 	{ SOL_SOCKET, SO_SNDBUF, CONN_SNDBUF },
 	{ SOL_SOCKET, SO_RCVBUF, CONN_RCVBUF },
@@ -53,6 +61,10 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_IP, IP_TOS, CONN_TOS },
 	{ IPPROTO_IP, IP_MULTICAST_TTL, CONN_MULTICAST_TTL },
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, CONN_MULTICAST_LOOP },
+	{ IPPROTO_IP, IP_MULTICAST_ALL, CONN_MULTICAST_ALL },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, CONN_MULTICAST_TTL },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, CONN_MULTICAST_LOOP },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_ALL, CONN_MULTICAST_ALL },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, CONN_TTL },
 	{ IPPROTO_IPV6, IPV6_TCLASS, CONN_TOS },
 	{ IPPROTO_UDPLITE, UDPLITE_SEND_CSCOV, CONN_SEND_COVERAGE },
@@ -78,17 +90,13 @@ static const struct kept {
 	{ SOL_SOCKET, SO_NO_CHECK, 0 },
 	{ SOL_SOCKET, SO_DEBUG, 0 },
 	{ SOL_SOCKET, SO_PASSCRED, 0 },
-	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0 },
 	{ IPPROTO_TCP, TCP_WINDOW_CLAMP, 0 },
 	{ IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 0 },
 	{ IPPROTO_TCP, TCP_LINGER2, 60 },
-	{ IPPROTO_TCP, TCP_FASTOPEN, 0 },
-	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0 },
 	{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT },
 	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0 },
 	{ IPPROTO_IP, IP_FREEBIND, 0 },
 	{ IPPROTO_IP, IP_TRANSPARENT, 0 },
-	{ IPPROTO_IP, IP_MULTICAST_ALL, 1 },
 	{ IPPROTO_IP, IP_RECVOPTS, 0 },
 	{ IPPROTO_IP, IP_RETOPTS, 0 },
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT },
@@ -177,6 +185,18 @@ static int set_congestion(struct work *w, struct sock *s, const char *val,
 	return -ENOENT;
 }
 
+/* One key of 16 bytes; Linux takes a second one, to change keys with. */
+static int set_fastopen_key(struct work *w, struct sock *s, const void *val,
+			    socklen_t len)
+{
+	uint64_t key[2];
+
+	if (len != sizeof(key) && len != 2 * sizeof(key))
+		return -EINVAL;
+	mem_copy(key, val, sizeof(key));
+	return tcp_fastopen_key(&w->stack, s->conn, key);
+}
+
 static int set_note(struct work *w, struct sock *s, uint32_t note, int on)
 {
 	const uint32_t times = NOTE_TIMESTAMP | NOTE_TIMESTAMPNS;
@@ -208,6 +228,14 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return s->proto == STACK_TCP ? set_congestion(w, s, val, len)
 					     : -ENOPROTOOPT;
+	if (level == IPPROTO_TCP && name == TCP_INQ) {
+		if (v != 0 && v != 1)
+			return -EINVAL;
+		s->inq = v;
+		return 0;
+	}
+	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+		return set_fastopen_key(w, s, val, len);
 	if (level != SOL_SOCKET)
 		return 1;
 	switch (name) {
@@ -216,8 +244,6 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		return netlink_is_device(val, len)
 			       ? 0
 			       : socket_move_one(w, s, val, len);
-	case SO_ZEROCOPY: /* nobody would be told when it is done */
-		return -EOPNOTSUPP;
 	case SO_RCVBUFFORCE:
 		return conn_set(&w->stack, s->conn, CONN_RCVBUF, v);
 	case SO_SNDBUFFORCE:
@@ -227,6 +253,13 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		return 0;
 	case SO_REUSEPORT:
 		s->reuseport = v;
+		return 0;
+	case SO_ZEROCOPY:
+		if (s->proto != STACK_TCP)
+			return -EOPNOTSUPP; /* nobody would be told */
+		if (v != 0 && v != 1)
+			return -EINVAL;
+		s->zerocopy = v;
 		return 0;
 	case SO_RCVTIMEO:
 	case SO_SNDTIMEO:
@@ -285,6 +318,9 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 	err = set_own(&w, s, level, name, v, val, len);
 	if (err != 1)
 		goto out;
+	err = group_option(&w, s, level, name, val, len);
+	if (err != GROUP_NOT_OURS)
+		goto out;
 	err = -ENOPROTOOPT;
 	if (kept >= 0) {
 		s->kept[kept] = v - kepts[kept].begin;
@@ -310,13 +346,36 @@ union value {
 	char name[16];
 	uint64_t cookie;
 	char path[VIF_PATH_MAX];
-	uint8_t info[256];
+	uint8_t info[512];
+	uint32_t meminfo[9]; /* SK_MEMINFO_* */
 };
+
+/* The option is there, and has no value. */
+#define GET_NOTHING 0x10000
 
 static struct timeval ns_timeval(uint64_t ns)
 {
 	return (struct timeval){ (time_t)(ns / NSEC_PER_SEC),
 				 (suseconds_t)(ns % NSEC_PER_SEC / 1000) };
+}
+
+/* In bytes of payload: a fabric's frames have no other weight. */
+static long get_meminfo(struct work *w, struct sock *s, union value *u)
+{
+	enum { RMEM, RCVBUF, WMEM, SNDBUF, FWD, QUEUED, OPT, BACKLOG, DROPS };
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+	int v = 0;
+
+	mem_zero(u->meminfo, sizeof(u->meminfo));
+	u->meminfo[RMEM] = tcp_readable(c);
+	conn_get(&w->stack, s->conn, CONN_RCVBUF, &v);
+	u->meminfo[RCVBUF] = (uint32_t)v * 2;
+	conn_get(&w->stack, s->conn, CONN_SNDBUF, &v);
+	u->meminfo[SNDBUF] = (uint32_t)v * 2;
+	u->meminfo[WMEM] = tcp_unacked(c) - tcp_unsent(c);
+	u->meminfo[QUEUED] = tcp_unacked(c);
+	return sizeof(u->meminfo);
 }
 
 /* Fills @u; returns its size, 0: no such option, or a negative errno. */
@@ -351,6 +410,9 @@ static long get_socket(struct work *w, struct sock *s, long name,
 	case SO_REUSEPORT:
 		u->v = s->reuseport;
 		return sizeof(int);
+	case SO_ZEROCOPY:
+		u->v = s->zerocopy;
+		return sizeof(int);
 	case SO_RCVTIMEO:
 		u->tv = ns_timeval(s->recv_timeout_ns);
 		return sizeof(u->tv);
@@ -363,10 +425,11 @@ static long get_socket(struct work *w, struct sock *s, long name,
 		u->li.l_onoff = linger >= 0;
 		u->li.l_linger = linger >= 0 ? linger : 0;
 		return sizeof(u->li);
+	case SO_MEMINFO:
+		return get_meminfo(w, s, u);
 	case SO_SNDLOWAT:
 		u->v = 1;
 		return sizeof(int);
-	case SO_ZEROCOPY:
 	case SO_BINDTOIFINDEX:
 		return sizeof(int);
 	case SO_COOKIE:
@@ -402,6 +465,13 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 	}
 	if (level == IPPROTO_TCP && name == TCP_INFO)
 		return tcp_info(&w->stack, s->conn, u->info, sizeof(u->info));
+	if (level == IPPROTO_TCP && name == TCP_INQ) {
+		u->v = s->inq;
+		return sizeof(int);
+	}
+	/* Neither CUBIC nor NewReno has any. */
+	if (level == IPPROTO_TCP && name == TCP_CC_INFO)
+		return GET_NOTHING;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		mem_zero(u->name, sizeof(u->name));
 		conn_get(&w->stack, s->conn, CONN_CONGESTION, &which);
@@ -409,6 +479,8 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 			 sizeof(congestion[0]));
 		return sizeof(u->name);
 	}
+	if (group_get(level, name, u))
+		return sizeof(int);
 	if (level == IPPROTO_IP && name == IP_MTU)
 		return get_mtu(w, s, u);
 	if (level == IPPROTO_IPV6 && name == IPV6_MTU)
@@ -490,6 +562,8 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 			       : -EOPNOTSUPP;
 	if (n < 0)
 		return n;
+	if (n == GET_NOTHING)
+		n = 0;
 	/* The IP levels give a byte to who has no room for more. */
 	if (n == (long)sizeof(int) && room && room < sizeof(int) &&
 	    (level == IPPROTO_IP || level == IPPROTO_IPV6))

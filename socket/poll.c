@@ -9,6 +9,7 @@
  * kernel's ppoll, with the wake socket behind them.
  */
 #include "socket/poll.h"
+#include "socket/errqueue.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "fabric/wake.h"
@@ -47,6 +48,8 @@ static uint32_t wanted(const struct pollfd *p)
  * OUT. */
 static short revents_of(const struct pollfd *p, uint32_t ready)
 {
+	if (ready & SOCK_NOTE)
+		ready |= STACK_ERR;
 	if (ready & STACK_IN)
 		ready |= POLLRDNORM;
 	if (ready & STACK_OUT)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See pset.h. */
 #include "socket/pset.h"
+#include "socket/errqueue.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "fabric/wake.h"
@@ -18,6 +19,8 @@
  */
 static uint32_t forms(uint32_t ready)
 {
+	if (ready & SOCK_NOTE)
+		ready |= EPOLLERR;
 	return ready | (ready & EPOLLIN ? EPOLLRDNORM : 0) |
 	       (ready & EPOLLOUT ? EPOLLWRNORM : 0);
 }

@@ -46,6 +46,10 @@ struct sock {
 	watch_ix watches;	  /* linked by watch.next */
 	uint64_t recv_timeout_ns; /* 0: none */
 	uint64_t send_timeout_ns;
+	bool zerocopy;	     /* SO_ZEROCOPY */
+	bool inq;	     /* TCP_INQ */
+	uint32_t notes_made; /* errqueue.h: numbers of sends */
+	uint32_t notes_read;
 	uint32_t linger_s; /* close() waits so long at most for what was sent */
 	uint32_t generation;	    /* counts uses of the slot */
 	_Atomic uint32_t parcelled; /* has been sent to others: parcel.h */

@@ -154,6 +154,11 @@ int socket_host_down(struct socket_thread *t, host_ix host);
  */
 int socket_host_port(struct socket_thread *t, host_ix host, bool on);
 
+/* socket_host_auto - @host finds its addresses by itself, stack_auto_start();
+ * WAKE_PORTS tells when it has. -EBUSY */
+int socket_host_auto(struct socket_thread *t, host_ix host, bool dhcp,
+		     bool slaac);
+
 /* socket_host_gateway - where strangers' packets go from @host; -EBUSY */
 int socket_host_gateway(struct socket_thread *t, host_ix host,
 			const struct ip_addr *gateway4,

@@ -277,7 +277,7 @@ static chunk_ix fill_chunks(struct arena *a, struct cursor *c, size_t bytes,
  * error.
  */
 static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
-		      struct cursor *c, uint32_t room, bool more)
+		      struct cursor *c, uint32_t room, long flags)
 {
 	uint32_t entry = descriptor_get(t, fd);
 	struct cursor begin = *c;
@@ -299,7 +299,9 @@ static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
 	if (err)
 		goto undo;
 	tcp_append_chunks(&w.stack, s->conn, chunks);
-	tcp_push(&w.stack, s->conn, more || c->left);
+	if (unlikely(flags & MSG_EOR) && !c->left)
+		tcp_end_record(&w.stack, s->conn);
+	tcp_push(&w.stack, s->conn, (flags & MSG_MORE) || c->left);
 	work_refresh(&w, s);
 	work_end(&w);
 	return (long)got;
@@ -312,7 +314,7 @@ undo:
 
 /* Copies under the lock. Returns the bytes, or an error. */
 static long send_little(struct socket_thread *t, long fd, struct cursor *c,
-			bool more, bool urgent)
+			long flags)
 {
 	struct work w;
 	struct sock *s;
@@ -324,8 +326,9 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 		return err;
 	err = tcp_send_error(&w.stack, s->conn);
 	if (!err) {
-		while (done < BULK_PIECE &&
-		       (n = cursor_piece(c, BULK_PIECE - done, &at))) {
+		uint32_t most = min_u32(BULK_PIECE, tcp_fill(conn_of(t, s)));
+
+		while (done < most && (n = cursor_piece(c, most - done, &at))) {
 			uint32_t got =
 				tcp_append(&w.stack, s->conn, at, (uint32_t)n);
 
@@ -334,13 +337,28 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 			if (got < n)
 				break;
 		}
-		if (urgent && !c->left)
+		if (unlikely(flags & MSG_OOB) && !c->left)
 			tcp_send_urgent(&w.stack, s->conn);
-		tcp_push(&w.stack, s->conn, more);
+		if (unlikely(flags & MSG_EOR) && !c->left)
+			tcp_end_record(&w.stack, s->conn);
+		tcp_push(&w.stack, s->conn, flags & MSG_MORE);
 	}
 	work_refresh(&w, s);
 	work_end(&w);
 	return err ? err : (long)done;
+}
+
+/* No room for the rest: what is queued is a write of its own then. */
+static void end_write(struct socket_thread *t, long fd)
+{
+	struct work w;
+	struct sock *s;
+
+	if (sock_lock(&w, t, fd, &s))
+		return;
+	tcp_push(&w.stack, s->conn, false);
+	work_refresh(&w, s);
+	work_end(&w);
 }
 
 static long broken_pipe(long flags, long err)
@@ -361,25 +379,30 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 	if (!s)
 		return -EBADF;
 	for (;;) {
-		uint32_t room = tcp_room(conn_of(t, s));
+		uint32_t room = tcp_fill(conn_of(t, s));
 		long n = 0;
 		int err;
 
 		if (c->left >= BULK_MIN && room >= BULK_MIN &&
 		    !(flags & MSG_OOB))
-			n = send_bulk(t, fd, s, c, room, more);
+			n = send_bulk(t, fd, s, c, room, flags);
 		if (!n)
-			n = send_little(t, fd, c, more, flags & MSG_OOB);
+			n = send_little(t, fd, c, flags);
 		if (n < 0 && n != -EAGAIN)
 			return done ? (long)done : broken_pipe(flags, n);
 		if (n > 0)
 			done += (size_t)n;
 		if (!c->left)
 			return (long)done;
-		if (n > 0 && tcp_room(conn_of(t, s)) >= BULK_MIN)
+		if (n > 0 && tcp_fill(conn_of(t, s)) >= BULK_MIN)
 			continue;
-		if (would_block(s, flags))
-			return done ? (long)done : -EAGAIN;
+		if (would_block(s, flags)) {
+			if (!done)
+				return -EAGAIN;
+			if (!more)
+				end_write(t, fd);
+			return (long)done;
+		}
 		if (!until)
 			until = wait_date(t, s->send_timeout_ns);
 		err = wait_sock(t, s, STACK_OUT, until);

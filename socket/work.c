@@ -6,6 +6,7 @@
 #include "fabric/address.h"
 #include "fabric/wake.h"
 #include "socket/hold.h"
+#include "socket/errqueue.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "vif/capture.h"
@@ -77,8 +78,15 @@ static void on_resent(struct stack *st, conn_ix c)
 	vif_retransmitted(w->fabric, conn->vif);
 }
 
+/* A host has found addresses: the daemon keeps the table of them. */
+static void on_configured(struct stack *st)
+{
+	work_wake_ports(work_of(st));
+}
+
 static const struct stack_ops ops = {
 	.event = on_event,
+	.configured = on_configured,
 	.neighbour = on_neighbour,
 	.received = on_received,
 	.resent = on_resent,
@@ -112,6 +120,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->out = (struct frame_list){ 0, 0 };
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
+	w->lefts = 0;
 	w->held_again = false;
 	w->sched_ns = UINT64_MAX;
 	w->now_ns = 0;
@@ -542,8 +551,9 @@ void work_wake_pset(struct work *w, pset_ix ix)
 
 void work_refresh(struct work *w, struct sock *s)
 {
-	atomic_store_explicit(&s->ready, conn_ready(&w->stack, s->conn),
-			      memory_order_release);
+	atomic_store_explicit(
+		&s->ready, conn_ready(&w->stack, s->conn) | errqueue_ready(s),
+		memory_order_release);
 }
 
 void work_end(struct work *w)

@@ -22,6 +22,7 @@
 #include "socket/socket.h"
 
 #define WORK_WAKES	 32
+#define WORK_LEFT	 32
 #define WORK_PORT_FRAMES 1024 /* that wait for a port at the most */
 
 struct work {
@@ -31,7 +32,9 @@ struct work {
 	struct stack stack; /* of `host` while it is locked */
 	host_ix host;	    /* locked; 0: none */
 	struct frame_list out;
-	struct frame_list held; /* for the scheduler: hold.h */
+	struct frame_list held;	 /* for the scheduler: hold.h */
+	conn_ix left[WORK_LEFT]; /* have frames that are only delayed now */
+	uint32_t lefts;
 	bool held_again;   /* somebody has left something to the scheduler */
 	uint64_t sched_ns; /* when it has to be run next, as last seen */
 	uint64_t now_ns;   /* the last reading of the clock */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ARP for IPv4 over Ethernet: RFC 826, address probes of RFC 5227 answered. */
-#include "stack/stack_internal.h"
+#include "stack/auto.h"
 #include "stack/shape.h"
 
 #define ARP_FRAME (ETH_BYTES + (uint32_t)sizeof(struct arp_header))
 
+static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
+
 static void arp_send(struct stack *st, uint16_t op, const uint8_t *to,
-		     uint32_t target)
+		     uint32_t sender, uint32_t target)
 {
 	const struct stack_config *g = &st->host->config;
 	frame_ix ix = frame_alloc(st->arena);
@@ -29,7 +31,7 @@ static void arp_send(struct stack *st, uint16_t op, const uint8_t *to,
 	a->protocol_bytes = 4;
 	a->op = be16(op);
 	mac_copy(a->sender_mac, g->mac);
-	a->sender = g->addr4.w[3];
+	a->sender = sender;
 	if (op == ARP_REPLY)
 		mac_copy(a->target_mac, to);
 	else
@@ -40,10 +42,19 @@ static void arp_send(struct stack *st, uint16_t op, const uint8_t *to,
 
 void arp_request(struct stack *st, const struct ip_addr *target)
 {
-	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
-
 	count(st, Arp_OutRequests);
-	arp_send(st, ARP_REQUEST, all, target->w[3]);
+	arp_send(st, ARP_REQUEST, all, st->host->config.addr4.w[3],
+		 target->w[3]);
+}
+
+void arp_probe(struct stack *st, uint32_t target)
+{
+	arp_send(st, ARP_REQUEST, all, 0, target);
+}
+
+void arp_announce(struct stack *st, uint32_t address)
+{
+	arp_send(st, ARP_REQUEST, all, address, address);
 }
 
 void arp_input(struct stack *st, frame_ix ix)
@@ -54,8 +65,7 @@ void arp_input(struct stack *st, frame_ix ix)
 	struct ip_addr sender;
 	bool to_me;
 
-	if (frame_header_set(st->arena, ix, ARP_FRAME) ||
-	    ip_is_any(&g->addr4)) {
+	if (frame_header_set(st->arena, ix, ARP_FRAME)) {
 		count(st, Eth_InBad);
 		goto out;
 	}
@@ -65,6 +75,9 @@ void arp_input(struct stack *st, frame_ix ix)
 		count(st, Eth_InBad);
 		goto out;
 	}
+	dhcp_arp(st, &a);
+	if (ip_is_any(&g->addr4))
+		goto out;
 	sender = ip_from_v4(a.sender);
 	to_me = a.target == g->addr4.w[3];
 	/* Our own address from another's mouth is not learned. */
@@ -74,7 +87,8 @@ void arp_input(struct stack *st, frame_ix ix)
 		count(st, Arp_InRequests);
 		if (to_me && !mac_equal(a.sender_mac, g->mac)) {
 			count(st, Arp_OutReplies);
-			arp_send(st, ARP_REPLY, a.sender_mac, a.sender);
+			arp_send(st, ARP_REPLY, a.sender_mac, g->addr4.w[3],
+				 a.sender);
 		}
 	} else if (a.op == be16(ARP_REPLY)) {
 		count(st, Arp_InReplies);

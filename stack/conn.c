@@ -4,6 +4,7 @@
  * What is TCP's own is in tcp_user.c, what is UDP's own in udp.c.
  */
 #include "stack/stack_internal.h"
+#include "stack/group.h"
 #include "stack/undo.h"
 #include "stack/tcp.h"
 #include "base/mem.h"
@@ -34,13 +35,17 @@ struct conn *conn_new(struct stack *st, uint8_t proto)
 	c->ttl = 64;
 	c->mcast_ttl = 1;
 	c->flags = CONN_F_MLOOP;
-	c->sndbuf = STACK_SEND_BUFFER;
-	c->rcvbuf = STACK_RECV_BUFFER;
+	c->sndbuf = st->host->tuning.sndbuf;
+	c->rcvbuf = st->host->tuning.rcvbuf;
 	c->rcvlowat = 1;
 	c->linger_s = -1;
 	c->mtu = st->host->config.mtu;
-	if (proto == STACK_TCP)
+	if (proto == STACK_TCP) {
 		tcp_init(c);
+		c->notsent_lowat = st->host->tuning.notsent_lowat;
+		c->syn_retries = st->host->tuning.syn_retries;
+		c->rcv_wscale = tcp_wscale(st);
+	}
 	atomic_signal_fence(memory_order_seq_cst);
 	c->state = CONN_CLOSED;
 	return c;
@@ -56,6 +61,7 @@ void conn_unbind(struct stack *st, struct conn *c)
 void conn_free(struct stack *st, struct conn *c)
 {
 	undo_impossible(st, c);
+	group_leave_all(st, c);
 	conn_unbind(st, c);
 	timer_cancel(st, c);
 	c->state = CONN_FREE;

@@ -108,6 +108,7 @@ enum cc_phase { CC_NONE, CC_START, CC_AVOID, CC_REDUCE };
 
 #define BUFFER_SEND 1u
 #define BUFFER_RECV 2u
+#define LOWAT_SEND  4u /* likewise, of notsent_lowat */
 
 #define RACK_REORDERED 1u /* seen on this path */
 
@@ -121,6 +122,23 @@ enum tcp_watch {
 	TLP_OUT = 0x20, /* a loss probe ends at `recover`, not answered yet */
 	TLP_RESENT = 0x80, /* it was sent before */
 	ECN_DEMAND = 0x40, /* until CWR comes; the value of TCP_ECE */
+};
+
+/* Data with the SYN, RFC 7413: tcp_fastopen.c. */
+enum tcp_fastopen {
+	FO_CONNECT = 0x001, /* option: connect() waits for the first data */
+	FO_NO_COOKIE =
+		0x002,	   /* option: neither ask for a cookie nor need one */
+	FO_KEY = 0x004,	   /* listener: has a key of its own */
+	FO_WANT = 0x008,   /* client: this connection tries */
+	FO_DEFER = 0x010,  /* client: the SYN waits for its data */
+	FO_COOKIE = 0x020, /* the SYN, or SYN-ACK, bears a cookie... */
+	FO_ASK = 0x040,	   /* ...or asks for one */
+	FO_EXP = 0x080,	   /* ...with the experimental option */
+	FO_DATA = 0x100,   /* data of a SYN was taken */
+	FO_PLAIN = 0x400,  /* client: the SYN goes without data now */
+	FO_WRITER = 0x800, /* client: somebody waits to send more */
+	FO_CHILD = 0x200,  /* server: data flows before the handshake ends */
 };
 
 #define TCP_RUNS_OWN 6 /* of the flight, in the connection itself */
@@ -192,6 +210,9 @@ struct conn {
 	uint32_t mtu_probe_end;	 /* behind its payload */
 	uint64_t mtu_at_ns;	 /* no search before */
 	uint32_t cwnd, ssthresh; /* bytes */
+	uint32_t max_out;	 /* most in flight, this round trip */
+	uint32_t max_out_end;	 /* snd_nxt when it was */
+	uint32_t snd_push;	 /* end of what was written so far */
 	uint32_t snd_small;	 /* end of the last short segment (Minshall) */
 	uint32_t max_wnd;
 
@@ -201,6 +222,7 @@ struct conn {
 	uint32_t rcv_adv;    /* right edge of the window as told */
 	uint32_t rcv_queued; /* bytes readable */
 	uint32_t rcvbuf;
+	uint32_t rcv_most; /* window told at most so far: grows with data */
 	frame_ix rcv_first, rcv_last;
 	frame_ix ooo_first, ooo_last;
 	uint32_t ooo_frames;
@@ -236,8 +258,9 @@ struct conn {
 	uint16_t timer_slot;
 	uint8_t retries;
 	uint8_t keep_cnt;
-	uint8_t reno;  /* NewReno's growth instead of CUBIC's */
-	uint8_t watch; /* enum tcp_watch */
+	uint8_t reno;	      /* NewReno's growth instead of CUBIC's */
+	uint8_t watch;	      /* enum tcp_watch */
+	uint8_t group_strict; /* UDP: hears groups that it has joined only */
 	uint64_t last_recv_ns, last_send_ns;
 	uint64_t last_ack_ns; /* anything acceptable was heard */
 	uint64_t stalled_ns;  /* when the oldest unanswered resend or probe left
@@ -293,6 +316,8 @@ struct conn {
 			uint32_t accepts;   /* in the accept queue */
 			uint32_t syns;	    /* half open */
 			uint64_t cookie_ns; /* the last SYN cookie; 0: none */
+			uint32_t fastopens; /* not yet acknowledged */
+			uint64_t fastopen_key[2]; /* FO_KEY */
 		};
 	};
 
@@ -305,22 +330,28 @@ struct conn {
 	uint32_t user_timeout_ms;
 	int32_t linger_s;
 	uint32_t rcvlowat;
+	uint32_t notsent_lowat; /* bytes unsent from which on no more fits */
 	uint32_t keep_idle_s, keep_intvl_s;
 	uint16_t maxseg;
 	uint8_t syn_retries;
 	uint8_t defer_accept_s;
+	uint16_t fastopen;     /* enum tcp_fastopen */
+	uint16_t syn_bytes;    /* of data that the SYN has, or may have */
+	conn_ix fastopen_of;   /* FO_CHILD: the listener it came by */
+	uint32_t fastopen_max; /* listener: not yet acknowledged ones at once */
 	/* Its frames are held up, see pace.h. A hint of who does it, written
 	 * without the lock; lost, it comes again with the next frame. */
 	_Atomic uint8_t paced;
 
 	/* Told by TCP_INFO. */
 	uint32_t segs_out, segs_in;
+	uint32_t delivered; /* segments of ours that arrived, SYN included */
 	uint32_t total_retrans;
 	uint32_t drops; /* UDP: datagrams that found no room */
 	uint64_t bytes_acked, bytes_received;
 };
 
-#define CONN_BYTES 768
+#define CONN_BYTES 832
 static_assert(sizeof(struct conn) <= CONN_BYTES,
 	      "a connection exceeds its slot");
 static_assert(offsetof(struct conn, link) == 0, "the slot's link comes first");

@@ -94,6 +94,12 @@
 	X(TcpExt, TCPACKSkippedChallenge) \
 	X(TcpExt, TCPWinProbe)            \
 	X(TcpExt, TCPKeepAlive)           \
+	X(TcpExt, TCPFastOpenActive)      \
+	X(TcpExt, TCPFastOpenActiveFail)  \
+	X(TcpExt, TCPFastOpenPassive)     \
+	X(TcpExt, TCPFastOpenPassiveFail) \
+	X(TcpExt, TCPFastOpenCookieReqd)  \
+	X(TcpExt, OutOfWindowIcmps)       \
 	X(TcpExt, TCPTimeWaitOverflow)    \
 	X(TcpExt, TW)                     \
 	X(TcpExt, TWRecycled)             \

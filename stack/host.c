@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A host: how it begins, and the door its frames come in by. */
-#include "stack/stack_internal.h"
+#include "stack/tcp.h"
 #include "stack/shape.h"
 
 /* fe80::/64 and the modified EUI-64 of the MAC: RFC 4291, appendix A. */
@@ -24,6 +24,25 @@ void stack_host_init(struct stack_host *h, const struct stack_config *config)
 	h->config = *config;
 	if (!h->config.mtu)
 		h->config.mtu = STACK_MTU;
+	h->tuning = (struct stack_tuning){
+		.ecn = config->ecn ? 1 : 2,
+		.timestamps = true,
+		.sack = true,
+		.window_scaling = true,
+		.tail_probes = true,
+		.slow_start_after_idle = true,
+		.min_tso_segments = 2,
+		.syn_retries = 6,
+		.synack_retries = TCP_SYNACK_RETRIES,
+		.retries = TCP_RETRIES,
+		.rcvbuf = STACK_RECV_BUFFER,
+		.rcvbuf_max = config->rcvbuf_max,
+		.sndbuf = STACK_SEND_BUFFER,
+		.sndbuf_max = config->sndbuf_max,
+		.notsent_lowat = UINT32_MAX,
+		.fastopen = FASTOPEN_CLIENT,
+		.fastopen_key = { config->secret[0], ~config->secret[1] },
+	};
 	h->link6 = link_local(config->mac);
 	h->neigh_gen = 1;
 	h->port_salt = (uint32_t)config->secret[1];

@@ -4,7 +4,9 @@
  * routers to find needs: solicitations answered, advertisements learned from.
  */
 #include "stack/stack_internal.h"
+#include "stack/auto.h"
 #include "stack/csum.h"
+#include "stack/group.h"
 #include "stack/shape.h"
 
 #include <errno.h>
@@ -75,19 +77,63 @@ static void nd_send(struct stack *st, uint8_t type, const struct ip_addr *src,
 	send(st, ix, src, dst, 255);
 }
 
-void icmp6_solicit(struct stack *st, const struct ip_addr *target)
+/* RFC 4291, 2.7.1: the solicited-node group. */
+static struct ip_addr solicited_group(const struct ip_addr *target)
 {
 	struct ip_addr group = { .b = { 0xff, 2, [11] = 1, [12] = 0xff } };
-	struct ip_addr src;
 
-	/* RFC 4291, 2.7.1: the solicited-node group. */
 	group.b[13] = target->b[13];
 	group.b[14] = target->b[14];
 	group.b[15] = target->b[15];
+	return group;
+}
+
+void icmp6_solicit(struct stack *st, const struct ip_addr *target)
+{
+	struct ip_addr group = solicited_group(target), src;
+
 	if (path_source(st, target, &src))
 		return;
 	count(st, Arp_OutRequests);
 	nd_send(st, ICMP6_NS, &src, &group, target, 0);
+}
+
+void icmp6_probe(struct stack *st, const struct ip_addr *target)
+{
+	static const struct ip_addr none;
+	frame_ix ix = l4_frame(st, false, ND_BYTES - 8);
+	struct ip_addr group = solicited_group(target);
+	struct nd_message *m;
+	struct frame *f;
+
+	if (!ix)
+		return;
+	/* RFC 4861, 4.3: without an address, without the option. */
+	f = frame_at(st->arena, ix);
+	m = (struct nd_message *)(f->header + f->l4_off);
+	m->icmp = (struct icmp_header){ .type = ICMP6_NS };
+	m->target[0] = target->d[0];
+	m->target[1] = target->d[1];
+	send(st, ix, &none, &group, 255);
+}
+
+void icmp6_router_solicit(struct stack *st)
+{
+	static const struct ip_addr routers = { .b = { 0xff, 2, [15] = 2 } };
+	frame_ix ix = l4_frame(st, false, ICMP_BYTES + 8);
+	struct frame *f;
+	uint8_t *m;
+
+	if (!ix)
+		return;
+	f = frame_at(st->arena, ix);
+	m = f->header + f->l4_off;
+	memset(m, 0, ICMP_BYTES + 8);
+	m[0] = ICMP6_RS;
+	m[8] = 1;
+	m[9] = 1;
+	mac_copy(m + 10, st->host->config.mac);
+	send(st, ix, &st->host->link6, &routers, 255);
 }
 
 static void nd_input(struct stack *st, struct packet *p, uint8_t type)
@@ -98,6 +144,7 @@ static void nd_input(struct stack *st, struct packet *p, uint8_t type)
 	struct ip_addr target;
 	uint64_t d[2];
 	bool has_mac, unknown = ip_is_any(&p->src);
+	bool from_us = mac_equal(f->header + 6, st->host->config.mac);
 
 	/* RFC 4861, 7.1: nothing from beyond the link. */
 	if (p->ttl != 255 || p->l4_bytes < ND_BYTES - 8)
@@ -113,6 +160,9 @@ static void nd_input(struct stack *st, struct packet *p, uint8_t type)
 	d[0] = m.target[0];
 	d[1] = m.target[1];
 	target = ip_from_v6(d);
+	/* Another's probe for our address, or his claim to it. */
+	if ((type == ICMP6_NA || unknown) && !from_us)
+		slaac_claimed(st, &target);
 	if (type == ICMP6_NA) {
 		if (has_mac && !host_has(st->host, &target))
 			neigh_learn(st, &target, m.mac, false);
@@ -200,6 +250,12 @@ void icmp6_input(struct stack *st, struct packet *p)
 	case ICMP6_ECHO:
 		echo(st, p);
 		return;
+	case ICMP6_MLD_QUERY:
+		mld_input(st, p);
+		break;
+	case ICMP6_RA:
+		slaac_advertised(st, p);
+		break;
 	case ICMP6_ECHO_REPLY:
 		if (ping_input(st, p))
 			return;

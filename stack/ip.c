@@ -3,6 +3,7 @@
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
+#include "stack/group.h"
 #include "stack/shape.h"
 #include "stack/tcp.h"
 
@@ -25,6 +26,12 @@ void ip_deliver(struct stack *st, struct packet *p)
 			break;
 		count(st, Ip_InDelivers);
 		icmp_input(st, p);
+		return;
+	case IP_IGMP:
+		if (!p->v4 || p->unicast)
+			break;
+		count(st, Ip_InDelivers);
+		igmp_input(st, p);
 		return;
 	case IP_ICMPV6:
 		if (p->v4)

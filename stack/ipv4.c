@@ -9,6 +9,7 @@
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
+#include "stack/group.h"
 #include "stack/shape.h"
 
 #include <errno.h>
@@ -49,7 +50,8 @@ static bool accept(struct stack *st, struct packet *p)
 		p->unicast = !(e->dst[0] & 1);
 	else if (ip_is_loopback(&p->dst))
 		p->unicast = true;
-	else if (ip_is_multicast(&p->dst) || host_is_broadcast(h, &p->dst))
+	else if (ip_is_multicast(&p->dst) ? group_heard(h, &p->dst)
+					  : host_is_broadcast(h, &p->dst))
 		p->unicast = false;
 	else
 		return false;

@@ -9,6 +9,7 @@
  */
 #include "stack/stack_internal.h"
 #include "stack/csum.h"
+#include "stack/group.h"
 #include "stack/shape.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ static bool accept(struct stack *st, struct packet *p)
 		return false;
 	if (ip_is_multicast(&p->src))
 		return false;
-	if (ip_is_multicast(&p->dst))
+	if (ip_is_multicast(&p->dst) && group_heard(h, &p->dst))
 		p->unicast = false;
 	else if (host_has(h, &p->dst))
 		p->unicast = !(e->dst[0] & 1);

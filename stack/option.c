@@ -25,6 +25,21 @@ static uint32_t buffer_bytes(int value)
 	return max_u32(min_u32(v, STACK_BUFFER_MAX), 2304);
 }
 
+static int set_fastopen(const struct stack *st, struct conn *c,
+			enum conn_option opt, int v)
+{
+	uint16_t bit = opt == CONN_FASTOPEN_CONNECT ? FO_CONNECT : FO_NO_COOKIE;
+
+	if (in_range(v, 0, 1))
+		return -EINVAL;
+	if (bit == FO_CONNECT && !(st->host->tuning.fastopen & FASTOPEN_CLIENT))
+		return -EOPNOTSUPP;
+	if (c->state != CONN_CLOSED && c->state != CONN_LISTEN)
+		return -EINVAL;
+	c->fastopen = (uint16_t)(v ? c->fastopen | bit : c->fastopen & ~bit);
+	return 0;
+}
+
 static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 {
 	switch (opt) {
@@ -75,6 +90,9 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 		return 0;
 	case CONN_RCVBUF:
 		c->rcvbuf = buffer_bytes(v);
+		/* Asked for: no need to learn what the peer sends. */
+		if (c->proto == STACK_TCP && c->rcv_most)
+			c->rcv_most = c->rcvbuf;
 		c->locked |= BUFFER_RECV;
 		return 0;
 	case CONN_RCVLOWAT:
@@ -103,6 +121,14 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 	case CONN_DEFER_ACCEPT_S:
 		c->defer_accept_s = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 		return 0;
+	case CONN_NOTSENT_LOWAT:
+		c->notsent_lowat =
+			v ? (uint32_t)v : st->host->tuning.notsent_lowat;
+		c->locked = (uint8_t)(v ? c->locked | LOWAT_SEND
+					: c->locked & ~LOWAT_SEND);
+		if (c->proto == STACK_TCP)
+			conn_event(st, c, tcp_ready(c) & STACK_OUT);
+		return 0;
 	case CONN_SYNCNT:
 		if (in_range(v, 1, 127))
 			return -EINVAL;
@@ -119,6 +145,18 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 	case CONN_MULTICAST_LOOP:
 		flag_set(c, CONN_F_MLOOP, v);
 		return 0;
+	case CONN_MULTICAST_ALL:
+		c->group_strict = !v;
+		return 0;
+	case CONN_FASTOPEN:
+		if (c->proto != STACK_TCP ||
+		    (c->state != CONN_CLOSED && c->state != CONN_LISTEN))
+			return -EINVAL;
+		c->fastopen_max = v < 0 ? 0 : (uint32_t)v;
+		return 0;
+	case CONN_FASTOPEN_CONNECT:
+	case CONN_FASTOPEN_NO_COOKIE:
+		return set_fastopen(st, c, opt, v);
 	case CONN_CONGESTION:
 		if (in_range(v, 0, 1))
 			return -EINVAL;
@@ -185,7 +223,9 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 	case CONN_MAXSEG:
 		/* Before the handshake Linux shows what it would be at least.
 		 */
-		v = c->mss ? c->mss : c->maxseg ? c->maxseg : 536;
+		v = c->state == CONN_CLOSED || c->state == CONN_LISTEN
+			    ? (c->maxseg ? c->maxseg : TCP_MSS_DEFAULT)
+			    : c->mss;
 		break;
 	case CONN_SNDBUF:
 		v = c->sndbuf;
@@ -211,6 +251,9 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 	case CONN_DEFER_ACCEPT_S:
 		v = c->defer_accept_s;
 		break;
+	case CONN_NOTSENT_LOWAT:
+		v = c->locked & LOWAT_SEND ? c->notsent_lowat : 0;
+		break;
 	case CONN_SYNCNT:
 		v = c->syn_retries;
 		break;
@@ -222,6 +265,18 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		break;
 	case CONN_MULTICAST_LOOP:
 		v = !!(c->flags & CONN_F_MLOOP);
+		break;
+	case CONN_MULTICAST_ALL:
+		v = !c->group_strict;
+		break;
+	case CONN_FASTOPEN:
+		v = c->fastopen_max;
+		break;
+	case CONN_FASTOPEN_CONNECT:
+		v = !!(c->fastopen & FO_CONNECT);
+		break;
+	case CONN_FASTOPEN_NO_COOKIE:
+		v = !!(c->fastopen & FO_NO_COOKIE);
 		break;
 	case CONN_CONGESTION:
 		v = c->reno;

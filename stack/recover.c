@@ -13,6 +13,8 @@
  * A connection is left by the dead when it has no owner, waits on no living
  * listener and is no orphan: it was being opened, or accepted. It is reset.
  */
+#include "stack/auto.h"
+#include "stack/group.h"
 #include "stack/tcp.h"
 #include "stack/undo.h"
 
@@ -60,6 +62,7 @@ static void forget_links(struct stack *st)
 			c->syn_first = 0;
 			c->accepts = 0;
 			c->syns = 0;
+			c->fastopens = 0;
 		}
 	}
 }
@@ -139,6 +142,7 @@ static void restore(struct stack *st, struct conn *c)
 		if (!c->keep_at)
 			c->keep_at = st->now_ns + TCP_TIME_WAIT_NS;
 	}
+	tcp_fastopen_count(st, c, 1);
 	if (l && (c->flags & CONN_ACCEPTABLE))
 		accept_sorted(st, l, c);
 	else if (l && c->state == CONN_SYN_RECEIVED)
@@ -210,6 +214,8 @@ void stack_recover(struct stack *st)
 	atomic_store(&h->next_timer_ns, UINT64_MAX);
 	forget_links(st);
 	forget_pieces(st);
+	group_recover(st);
+	auto_recover(st);
 	while ((c = next_own(st, &ix)))
 		if (ix != marked)
 			restore(st, c);

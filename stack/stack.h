@@ -83,6 +83,10 @@ struct stack_ops {
 	int (*neighbour)(struct stack *st, const struct ip_addr *to,
 			 uint8_t mac[6]);
 
+	/* host->config has other addresses or routes than before. May be NULL.
+	 */
+	void (*configured)(struct stack *st);
+
 	/*
 	 * @f was accepted for @c: charge it to the lane c->vif. Called only
 	 * when that is not the host's own VIF (host->vif). May be NULL.
@@ -133,6 +137,12 @@ struct stack_config {
 
 /* stack_host_init - a host without connections, in zeroed memory */
 void stack_host_init(struct stack_host *h, const struct stack_config *config);
+
+/*
+ * stack_auto_start - the host finds its addresses by itself from now on:
+ * ops->configured() tells
+ */
+void stack_auto_start(struct stack *st, bool dhcp, bool slaac);
 
 /* stack_input - a frame arrives; consumes it, whatever it holds */
 void stack_input(struct stack *st, frame_ix ix);
@@ -190,6 +200,29 @@ int conn_bind(struct stack *st, conn_ix c, const struct ip_addr *addr,
 int conn_connect(struct stack *st, conn_ix c, const struct ip_addr *addr,
 		 uint16_t port);
 
+/**
+ * conn_connect_fast - as conn_connect(), for sendto(MSG_FASTOPEN) of a TCP
+ * connection
+ *
+ * With what the peer must be shown at hand, SYN waits for the data
+ * (tcp_deferred()): tcp_append() takes as much as fits, tcp_push() sends it.
+ * Returns what conn_connect() does, or -EOPNOTSUPP.
+ */
+int conn_connect_fast(struct stack *st, conn_ix c, const struct ip_addr *addr,
+		      uint16_t port);
+
+/* tcp_deferred - does the SYN wait for its data? */
+bool tcp_deferred(const struct stack *st, conn_ix c);
+
+/* tcp_await - somebody waits to send as soon as @c is established */
+void tcp_await(struct stack *st, conn_ix c);
+
+/* tcp_fastopen_forget - every peer's cookie */
+void tcp_fastopen_forget(struct stack_host *h);
+
+/* tcp_fastopen_key - a listener's own key for cookies */
+int tcp_fastopen_key(struct stack *st, conn_ix c, const uint64_t key[2]);
+
 /* conn_ready - the current STACK_* level of @c */
 uint32_t conn_ready(const struct stack *st, conn_ix c);
 
@@ -218,9 +251,15 @@ enum conn_option {
 	CONN_QUICKACK,
 	CONN_DEFER_ACCEPT_S,
 	CONN_SYNCNT,
+	CONN_NOTSENT_LOWAT, /* unsent bytes that still invite more; 0: the
+			       host's */
 	CONN_BROADCAST,
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
+	CONN_MULTICAST_ALL, /* hear groups that others have joined, too */
+	CONN_FASTOPEN,	    /* listener: how many may wait for the last ack */
+	CONN_FASTOPEN_CONNECT,
+	CONN_FASTOPEN_NO_COOKIE,
 	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
 	CONN_RECVERR,	 /* datagrams: errors are kept for udp_take_error() */
 	CONN_SEND_COVERAGE, /* UDP-Lite, RFC 3828: bytes checked, 0: all */
@@ -255,12 +294,19 @@ int tcp_listen(struct stack *st, conn_ix c, uint32_t backlog);
  */
 conn_ix tcp_accept(struct stack *st, conn_ix listener);
 
+/* tcp_peer - who connected, even if the connection has ended since */
+void tcp_peer(const struct stack *st, conn_ix c, struct ip_addr *peer,
+	      uint16_t *port);
+
 /* conn_own - @c belongs to @sock and is charged to @vif from now on */
 void conn_own(struct stack *st, conn_ix c, sock_ix sock, vif_ix vif);
 
 /* tcp_room - bytes that the send buffer takes now; may be read without the lock
  */
 uint32_t tcp_room(const struct conn *c);
+
+/* tcp_fill - bytes to hand over before tcp_push(); likewise. 0: no room */
+uint32_t tcp_fill(const struct conn *c);
 
 /* tcp_readable - bytes in order that wait for the reader; likewise */
 uint32_t tcp_readable(const struct conn *c);
@@ -281,8 +327,12 @@ uint32_t tcp_append(struct stack *st, conn_ix c, const void *src,
  */
 void tcp_append_chunks(struct stack *st, conn_ix c, chunk_ix first);
 
-/* tcp_push - sends what window, congestion and Nagle allow. @more: MSG_MORE */
+/* tcp_push - a write ends, which PSH tells the peer; sends what window,
+ * congestion and Nagle allow. @more: MSG_MORE */
 void tcp_push(struct stack *st, conn_ix c, bool more);
+
+/* tcp_end_record - what follows shares no segment with what is queued */
+void tcp_end_record(struct stack *st, conn_ix c);
 
 /* tcp_send_urgent - marks the last byte appended as urgent (RFC 6093) */
 void tcp_send_urgent(struct stack *st, conn_ix c);
@@ -351,6 +401,13 @@ uint32_t tcp_unsent(const struct conn *c);
 uint32_t tcp_info(const struct stack *st, conn_ix c, void *info,
 		  uint32_t bytes);
 
+/*
+ * tcp_pacing_Bps - how fast @c would send if it spread a window over a round
+ * trip, with room to grow (twice in slow start, a fifth more later, as Linux
+ * has it); for whoever schedules its frames. 0: not known yet.
+ */
+uint64_t tcp_pacing_Bps(const struct conn *c);
+
 /* --- UDP ---------------------------------------------------------------------
  */
 
@@ -415,6 +472,24 @@ frame_ix udp_take_error(struct stack *st, conn_ix c, struct udp_error *e,
 
 /* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
 int udp_readable(const struct stack *st, conn_ix c);
+
+/* --- multicast groups --------------------------------------------------------
+ */
+
+/**
+ * conn_join - @c hears @group, from @source alone if that is not "any"
+ *
+ * Returns 0; -EADDRINUSE: it does already; -EINVAL: not a group, or @c has
+ * joined it for all sources and now for one, or the other way round; -ENODEV:
+ * the host has no address of that family; -ENOBUFS.
+ */
+int conn_join(struct stack *st, conn_ix c, const struct ip_addr *group,
+	      const struct ip_addr *source);
+
+/* conn_leave - @source any: whatever it has of @group. 0, -EADDRNOTAVAIL,
+ * -EINVAL */
+int conn_leave(struct stack *st, conn_ix c, const struct ip_addr *group,
+	       const struct ip_addr *source);
 
 /*
  * stack_fail - the network is gone: every connection that has an owner gets

@@ -21,6 +21,7 @@
  *	tcp_option.c   options in and out
  *	tcp_listen.c   listeners and half-open connections
  *	tcp_cookie.c   SYN cookies, when there are too many of those
+ *	tcp_fastopen.c data with the SYN
  *	tcp_timer.c    what happens when nothing happens
  *	tcp_timewait.c the last state
  *	tcp_user.c     connect, shutdown, close, errors, readiness
@@ -56,11 +57,14 @@ struct tcp_in {
 	uint16_t urgent;
 	uint8_t flags;
 	bool has_ts, has_sackok, has_wscale;
+	bool has_fastopen, fastopen_exp;
+	uint8_t cookie_bytes; /* with has_fastopen; 0: asked for */
 	uint8_t wscale;
 	uint8_t sacks;
 	uint16_t mss; /* 0: no option */
 	uint32_t tsval, tsecr;
 	struct tcp_range sack[4];
+	uint8_t cookie[FASTOPEN_COOKIE_MAX];
 };
 
 static inline bool seq_lt(uint32_t a, uint32_t b)
@@ -113,6 +117,13 @@ static inline bool tcp_synchronized(const struct conn *c)
 	       c->state == CONN_CLOSING;
 }
 
+/* Is the handshake so far that data may flow, if not shut down? */
+static inline bool tcp_may_send(const struct conn *c)
+{
+	return (c->state != CONN_SYN_SENT && c->state != CONN_SYN_RECEIVED) ||
+	       (c->fastopen & FO_CHILD);
+}
+
 void tcp_init(struct conn *c);
 void tcp_input(struct stack *st, struct packet *p);
 
@@ -126,6 +137,29 @@ void tcp_options_agree(struct stack *st, struct conn *c,
 uint32_t tcp_advertised_mss(const struct conn *c);
 /* tcp_mss_update - c->mss after the MTU, the peer's wish and the options */
 void tcp_mss_update(struct conn *c);
+
+/* tcp_fastopen.c */
+bool tcp_fastopen_connect(struct stack *st, struct conn *c);
+void tcp_fastopen_retreat(struct conn *c);
+bool tcp_fastopen_answer(const struct conn *c, const struct tcp_in *in);
+void tcp_fastopen_established(struct stack *st, struct conn *c,
+			      const struct tcp_in *in);
+bool tcp_fastopen_listen(struct stack *st, const struct conn *l, struct conn *c,
+			 const struct tcp_in *in);
+void tcp_fastopen_confirmed(struct stack *st, struct conn *c);
+/* tcp_fastopen_count - one more, or one less, of @c's listener's waits */
+void tcp_fastopen_count(struct stack *st, const struct conn *c, int32_t by);
+uint32_t tcp_fastopen_option(const struct stack *st, const struct conn *c,
+			     uint8_t *opt, uint32_t used, bool answer);
+void tcp_fastopen_parse(const uint8_t *p, uint32_t n, struct tcp_in *in);
+
+/* Kinds of options that more than one file writes. */
+enum {
+	TCP_OPT_NOP = 1,
+	TCP_OPT_FASTOPEN = 34,
+	TCP_OPT_EXP = 254,	   /* RFC 6994 */
+	TCP_EXP_FASTOPEN = 0xf989, /* its number */
+};
 
 /* tcp_segment.c: all return 0 or a negative errno; nothing was sent then */
 int tcp_send_syn(struct stack *st, struct conn *c);
@@ -147,6 +181,8 @@ void tcp_challenge(struct stack *st, struct conn *c);
 
 /* tcp_output.c */
 void tcp_output(struct stack *st, struct conn *c, bool more);
+/* tcp_sent - @bytes and perhaps FIN have left from snd_nxt on */
+void tcp_sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin);
 void tcp_push_held(struct stack *st, struct conn *c);
 uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 		    uint32_t bytes);
@@ -162,7 +198,8 @@ void tcp_sendq_free(struct stack *st, struct conn *c);
 /* Is there room enough for poll() to say so? Linux: a third of the buffer. */
 static inline bool tcp_writeable(const struct conn *c)
 {
-	return c->snd_queued < c->sndbuf - c->sndbuf / 3;
+	return c->snd_queued < c->sndbuf - c->sndbuf / 3 &&
+	       (c->snd_end - c->snd_nxt < c->notsent_lowat);
 }
 
 /* The sequence number of the first byte that waits for the reader. */
@@ -223,7 +260,8 @@ uint32_t tcp_cc_loss(struct stack *st, struct conn *c);
 void tcp_cc_idle(struct stack *st, struct conn *c);
 
 /* tcp_ecn.c */
-void tcp_ecn_agree(struct conn *c, const struct tcp_in *in, uint8_t tos);
+void tcp_ecn_agree(const struct stack *st, struct conn *c,
+		   const struct tcp_in *in, uint8_t tos);
 uint8_t tcp_ecn_syn_flags(const struct stack *st, struct conn *c, bool answer);
 void tcp_ecn_input(struct stack *st, struct conn *c, const struct tcp_in *in,
 		   uint8_t tos);
@@ -261,14 +299,14 @@ void tcp_sndbuf_grow(struct stack *st, struct conn *c);
 
 static inline uint32_t tcp_rcvbuf_max(const struct stack *st)
 {
-	uint32_t max = st->host->config.rcvbuf_max;
+	uint32_t max = st->host->tuning.rcvbuf_max;
 
 	return max ? max : STACK_RECV_TUNED;
 }
 
 static inline uint32_t tcp_sndbuf_max(const struct stack *st)
 {
-	uint32_t max = st->host->config.sndbuf_max;
+	uint32_t max = st->host->tuning.sndbuf_max;
 
 	return max ? max : STACK_SEND_TUNED;
 }

@@ -117,7 +117,10 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 	struct tcp_heard h;
 
 	if (unlikely(seq_gt(in->ack, c->snd_nxt))) {
-		tcp_challenge(st, c);
+		/* RFC 9293 wants an answer; Linux is silent while all is well.
+		 */
+		if (c->state != CONN_ESTABLISHED)
+			tcp_challenge(st, c);
 		return false;
 	}
 	if (unlikely((int32_t)acked < 0)) {
@@ -147,10 +150,15 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 		amiss |= duplicate(st, c, in, moved);
 	if (likely(c->recovery == TCP_OPEN) && acked) {
 		c->dupacks = 0;
-		tcp_cc_acked(st, c, acked, h.rtt_us);
+		/* What was reported earlier has counted for nothing yet, and
+		 * does not now: Linux. */
+		tcp_cc_acked(st, c, h.delivered ? h.delivered : acked,
+			     h.rtt_us);
 		if (unlikely(c->cwnd > c->sndbuf / 2))
 			tcp_sndbuf_grow(st, c);
 	}
+	if (h.delivered)
+		c->delivered += (h.delivered + c->mss - 1) / c->mss;
 	/* The date counts from here; tcp_recovery_input() may have an earlier
 	 * one. */
 	if (acked) {

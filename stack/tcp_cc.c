@@ -165,7 +165,7 @@ static void hystart(struct conn *c, uint32_t rtt_us)
 void tcp_cc_acked(struct stack *st, struct conn *c, uint32_t acked,
 		  uint32_t rtt_us)
 {
-	uint32_t flight = c->snd_nxt - c->snd_una + acked;
+	uint32_t flight = max_u32(c->snd_nxt - c->snd_una + acked, c->max_out);
 	bool start = c->cwnd < c->ssthresh;
 
 	if (start && c->recovery == TCP_OPEN)

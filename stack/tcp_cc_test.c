@@ -103,12 +103,32 @@ static void slow_start_ends_before_the_queue_is_full(void **state)
 	assert_true(testnet_free(n));
 }
 
+/* A window of 100 segments in 50 ms: twice that in slow start, a fifth more
+ * later. */
+static void the_pacing_rate_is_a_window_a_round_trip(void **state)
+{
+	struct conn c = { .mss = 1000,
+			  .cwnd = 100000,
+			  .ssthresh = 1u << 30,
+			  .state = CONN_ESTABLISHED };
+
+	(void)state;
+	assert_int_equal(tcp_pacing_Bps(&c), 0);
+	c.srtt8_us = 8 * 50000;
+	assert_int_equal(tcp_pacing_Bps(&c), 4000000);
+	c.ssthresh = c.cwnd;
+	assert_int_equal(tcp_pacing_Bps(&c), 2400000);
+	c.snd_nxt = 200000;
+	assert_int_equal(tcp_pacing_Bps(&c), 4800000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cubic_comes_back_after_k),
 		cmocka_unit_test(reno_grows_by_a_segment),
 		cmocka_unit_test(slow_start_ends_before_the_queue_is_full),
+		cmocka_unit_test(the_pacing_rate_is_a_window_a_round_trip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

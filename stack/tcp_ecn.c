@@ -12,13 +12,15 @@
 #include "stack/tcp.h"
 
 /* The peer's SYN, or SYN-ACK, in a packet with @tos. */
-void tcp_ecn_agree(struct conn *c, const struct tcp_in *in, uint8_t tos)
+void tcp_ecn_agree(const struct stack *st, struct conn *c,
+		   const struct tcp_in *in, uint8_t tos)
 {
 	uint8_t asked = in->flags & (TCP_ECE | TCP_CWR);
 	bool answer = in->flags & TCP_ACK;
 
 	if (answer ? (c->watch & ECN_ASKED) && asked == TCP_ECE
-		   : asked == (TCP_ECE | TCP_CWR) && !(tos & ECN_MASK))
+		   : st->host->tuning.ecn && asked == (TCP_ECE | TCP_CWR) &&
+			     !(tos & ECN_MASK))
 		c->watch = ECN_OK;
 	else
 		c->watch = 0;
@@ -29,7 +31,7 @@ uint8_t tcp_ecn_syn_flags(const struct stack *st, struct conn *c, bool answer)
 	if (answer)
 		return c->watch & ECN_OK ? TCP_ECE : 0;
 	/* A SYN that was lost may have been dropped for this: not again. */
-	if (!st->host->config.ecn || c->retries) {
+	if (st->host->tuning.ecn != 1 || c->retries) {
 		c->watch = 0;
 		return 0;
 	}

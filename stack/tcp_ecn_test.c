@@ -99,7 +99,7 @@ static void test_ask(void **state)
 		struct seen e;
 		conn_ix c;
 
-		s.n->host[0]->config.ecn = asks;
+		s.n->host[0]->tuning.ecn = asks ? 1 : 2;
 		assert_int_equal(conn_open(host(&s), STACK_TCP, 1, 1, &c), 0);
 		assert_int_equal(conn_connect(host(&s), c, &to, s.pport), 0);
 		s.lport = conn(&s, c)->lport;

@@ -22,6 +22,11 @@ struct info {
 	uint32_t delivered, delivered_ce;
 	uint64_t bytes_sent, bytes_retrans;
 	uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd;
+	uint32_t rcv_wnd, rehash;
+	uint16_t total_rto, total_rto_recoveries;
+	uint32_t total_rto_time;
+	uint32_t received_ce, accurate_ecn[6];
+	uint32_t ecn_mode;
 };
 
 static_assert(offsetof(struct info, pacing_rate) == 104, "Linux's ABI");
@@ -32,6 +37,7 @@ static_assert(offsetof(struct info, snd_wnd) == 228, "Linux's ABI");
 #define OPT_WSCALE     4
 #define OPT_ECN	       8
 #define OPT_ECN_SEEN   16
+#define OPT_SYN_DATA   32
 
 /* Linux's ca_state. */
 enum { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
@@ -52,6 +58,17 @@ static uint8_t ca_state(const struct conn *c)
 	return c->sacked_bytes || c->dupacks ? CA_DISORDER : CA_OPEN;
 }
 
+uint64_t tcp_pacing_Bps(const struct conn *c)
+{
+	uint32_t percent = c->cwnd < c->ssthresh / 2 ? 200 : 120;
+	uint64_t window = max_u32(c->cwnd, c->snd_nxt - c->snd_una);
+
+	if (!c->srtt8_us || c->state == CONN_LISTEN)
+		return 0;
+	/* The factors first: a window is below 2^30. */
+	return window * percent * 80000 / c->srtt8_us;
+}
+
 uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 		  uint32_t bytes)
 {
@@ -70,7 +87,8 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 			      (c->flags & CONN_SACK ? OPT_SACK : 0) |
 			      (c->flags & CONN_WSCALE ? OPT_WSCALE : 0) |
 			      (c->watch & ECN_OK ? OPT_ECN : 0) |
-			      (c->watch & ECN_SEEN ? OPT_ECN_SEEN : 0));
+			      (c->watch & ECN_SEEN ? OPT_ECN_SEEN : 0) |
+			      (c->fastopen & FO_DATA ? OPT_SYN_DATA : 0));
 	if (c->flags & CONN_WSCALE)
 		i.wscale = (uint8_t)(c->snd_wscale | c->rcv_wscale << 4);
 	i.rto = c->rto_us;
@@ -94,6 +112,8 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 	i.segs_in = c->segs_in;
 	i.min_rtt = c->min_rtt_us;
 	i.snd_wnd = c->snd_wnd;
+	i.delivered = c->delivered;
+	i.rcv_wnd = c->rcv_adv - c->rcv_nxt;
 	if (listen) {
 		/* Linux shows the accept queue's length and limit here. */
 		i.unacked = c->accepts;
@@ -107,6 +127,8 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 		i.snd_ssthresh = c->ssthresh >= 1u << 30 ? 0x7fffffff
 							 : c->ssthresh / mss;
 		i.notsent_bytes = tcp_unsent(c);
+		i.pacing_rate = tcp_pacing_Bps(c);
+		i.max_pacing_rate = UINT64_MAX;
 	}
 	memcpy(info, &i, bytes);
 	return bytes;

@@ -50,6 +50,9 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 	in->has_ts = false;
 	in->has_sackok = false;
 	in->has_wscale = false;
+	in->has_fastopen = false;
+	in->fastopen_exp = false;
+	in->cookie_bytes = 0;
 	in->sacks = 0;
 	in->mss = 0;
 	if (bytes == TCP_BYTES)
@@ -128,11 +131,11 @@ static void fast(struct stack *st, struct conn *c, struct packet *p,
 }
 
 /* SYN-SENT: RFC 9293, 3.10.7.3. */
-static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
+static void syn_sent(struct stack *st, struct conn *c, struct packet *p,
 		     const struct tcp_in *in)
 {
 	if (in->flags & TCP_ACK) {
-		if (in->ack != c->snd_nxt) {
+		if (!tcp_fastopen_answer(c, in)) {
 			tcp_reply_reset(st, p, in);
 			return;
 		}
@@ -156,7 +159,7 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_adv += c->rcv_nxt; /* held the SYN's window so far */
 	tcp_options_agree(st, c, in);
-	tcp_ecn_agree(c, in, p->tos);
+	tcp_ecn_agree(st, c, in, p->tos);
 	c->snd_wnd = in->window;
 	c->max_wnd = in->window;
 	c->snd_wl1 = in->seq;
@@ -168,16 +171,41 @@ static void syn_sent(struct stack *st, struct conn *c, const struct packet *p,
 		tcp_rtx_arm(st, c);
 		return;
 	}
-	c->snd_una = in->ack;
+	c->snd_una = c->snd_nxt;
+	/* Data within a delayed ack's time is an answer already. */
+	c->last_recv_ns = st->now_ns;
+	c->delivered = 1;
 	tcp_rtt_handshake(st, c);
 	c->backoff = 0;
 	c->retries = 0;
 	c->state = CONN_ESTABLISHED;
 	count(st, Tcp_CurrEstab);
 	tcp_keep_arm(st, c);
-	tcp_send_ack(st, c);
-	conn_event(st, c, STACK_OUT);
+	c->flags |= CONN_ACK_NOW;
+	if (unlikely(c->fastopen & FO_WANT)) {
+		tcp_fastopen_established(st, c, in);
+		/* Data comes with a SYN-ACK only where data went with the SYN.
+		 */
+		if (in->bytes || (in->flags & TCP_FIN)) {
+			struct tcp_in text = *in;
+
+			text.seq++;
+			tcp_data(st, c, &text, p->ix);
+			p->ix = 0;
+		}
+	}
 	tcp_output(st, c, false);
+	if ((c->flags & CONN_ACK_NOW) && (c->fastopen & FO_WRITER) &&
+	    !in->bytes && !(in->flags & TCP_FIN)) {
+		/* What the writer sends now carries it. */
+		c->flags &= ~CONN_ACK_NOW;
+		c->flags |= CONN_ACK_DUE;
+		c->delack_at = st->now_ns + TCP_DELACK_NS;
+		timer_arm(st, c, c->delack_at);
+	} else if (c->flags & CONN_ACK_NOW) {
+		tcp_send_ack(st, c);
+	}
+	conn_event(st, c, STACK_OUT);
 }
 
 /* The peer has said all: its FIN is the next in order. */
@@ -211,7 +239,7 @@ static void reset_input(struct stack *st, struct conn *c)
 {
 	int err = c->state == CONN_CLOSE_WAIT ? EPIPE : ECONNRESET;
 
-	if (c->state == CONN_SYN_RECEIVED)
+	if (c->state == CONN_SYN_RECEIVED && !(c->fastopen & FO_CHILD))
 		err = ECONNREFUSED;
 	else if (c->state == CONN_ESTABLISHED || c->state == CONN_CLOSE_WAIT)
 		count(st, Tcp_EstabResets);
@@ -284,6 +312,21 @@ static bool acceptable(struct stack *st, struct conn *c,
 static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 		      const struct tcp_in *in)
 {
+	if (c->fastopen & FO_CHILD) {
+		if (seq_lt(in->ack, c->snd_una) ||
+		    seq_gt(in->ack, c->snd_nxt)) {
+			tcp_reply_reset(st, p, in);
+			return false;
+		}
+		tcp_fastopen_confirmed(st, c);
+		c->state = CONN_ESTABLISHED;
+		count(st, Tcp_CurrEstab);
+		tcp_keep_arm(st, c);
+		if (c->snd_una == c->snd_nxt)
+			c->rtx_at = 0;
+		conn_event(st, c, STACK_OUT);
+		return tcp_ack(st, c, in);
+	}
 	if (in->ack != c->snd_nxt) {
 		tcp_reply_reset(st, p, in);
 		return false;
@@ -292,6 +335,7 @@ static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 		return false;
 	c->state = CONN_ESTABLISHED;
 	count(st, Tcp_CurrEstab);
+	c->delivered = 1;
 	c->snd_una = in->ack;
 	/* A SYN's window is never scaled, not even when both opened at once. */
 	c->snd_wnd = in->window << (in->flags & TCP_SYN ? 0 : c->snd_wscale);
@@ -341,14 +385,18 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 	}
 	if (!acceptable(st, c, in))
 		goto drop;
-	ts_update(st, c, in);
+	/* What acknowledges the future tells nothing. */
+	if (likely(seq_le(in->ack, c->snd_nxt)))
+		ts_update(st, c, in);
 	if (c->watch)
 		watch(st, c, p, in);
 	if (c->state == CONN_SYN_RECEIVED) {
 		if (!establish(st, c, p, in))
 			goto drop;
-	} else if (!tcp_ack(st, c, in)) {
-		goto drop;
+	} else {
+		tcp_fastopen_confirmed(st, c);
+		if (!tcp_ack(st, c, in))
+			goto drop;
 	}
 	if (tcp_fin_sent(c) && c->snd_una == c->snd_nxt && !fin_acked(st, c))
 		goto drop;
@@ -361,7 +409,7 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 		if ((c->flags & CONN_ORPHAN) && in->bytes &&
 		    seq_gt(in->seq + in->bytes, c->rcv_nxt)) {
 			count(st, TcpExt_TCPAbortOnData);
-			tcp_send_reset(st, c);
+			tcp_reply_reset(st, p, in);
 			tcp_done(st, c);
 			goto drop;
 		}

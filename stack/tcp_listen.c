@@ -124,6 +124,7 @@ int tcp_listen(struct stack *st, conn_ix ix, uint32_t backlog)
 	c->syn_first = 0;
 	c->accepts = 0;
 	c->syns = 0;
+	c->fastopens = 0;
 	c->cookie_ns = 0;
 	c->backlog = backlog;
 	c->flags &= ~(CONN_RCV_SHUT | CONN_SND_SHUT);
@@ -153,6 +154,7 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->keep_cnt = l->keep_cnt;
 	c->reno = l->reno;
 	c->user_timeout_ms = l->user_timeout_ms;
+	c->notsent_lowat = l->notsent_lowat;
 }
 
 /* Who talks to whom, and what the listener's connections are like. */
@@ -179,7 +181,7 @@ static void hear_syn(struct stack *st, struct conn *c, const struct tcp_in *syn,
 	c->rcv_wup = c->rcv_nxt;
 	c->rcv_wscale = tcp_wscale(st);
 	tcp_options_agree(st, c, syn);
-	tcp_ecn_agree(c, syn, tos);
+	tcp_ecn_agree(st, c, syn, tos);
 	c->snd_wnd = syn->window;
 }
 
@@ -192,10 +194,46 @@ static void half_open(struct stack *st, struct conn *l, struct conn *c,
 	c->snd_nxt = isn + 1;
 	c->snd_end = c->snd_nxt;
 	c->recover = isn;
+	c->snd_small = isn;
+	c->snd_push = isn;
 	c->state = CONN_SYN_RECEIVED;
 	hash_add(st, c);
 	tcp_syn_add(st, l, c);
 	count(st, Tcp_PassiveOpens);
+}
+
+/* Half open, but accepted with what the SYN brought: RFC 7413. */
+static void fast_open(struct stack *st, struct conn *l, struct conn *c,
+		      const struct tcp_in *in, struct packet *p)
+{
+	uint32_t isn = tcp_isn(st, c);
+
+	c->listener = l->self;
+	c->snd_una = isn + 1;
+	c->snd_nxt = isn + 1;
+	c->snd_end = isn + 1;
+	c->recover = isn;
+	c->snd_small = isn;
+	c->snd_push = isn;
+	c->max_wnd = c->snd_wnd;
+	c->snd_wl1 = in->seq;
+	c->state = CONN_SYN_RECEIVED;
+	c->fastopen |= FO_CHILD;
+	c->rcv_adv = c->rcv_nxt + tcp_syn_window(c);
+	hash_add(st, c);
+	count(st, Tcp_PassiveOpens);
+	count(st, TcpExt_TCPFastOpenPassive);
+	if (in->bytes && in->bytes <= c->rcv_adv - c->rcv_nxt) {
+		c->fastopen |= FO_DATA;
+		tcp_data_in_order(st, c, in->bytes, p->ix);
+		p->ix = 0;
+	}
+	tcp_send_syn(st, c);
+	c->order = ++st->host->accept_order;
+	tcp_accept_add(st, l, c);
+	c->fastopen_of = l->self;
+	tcp_fastopen_count(st, c, 1);
+	conn_event(st, l, STACK_IN);
 }
 
 /* A connection that lives no longer than its SYN-ACK takes to write. */
@@ -294,8 +332,12 @@ struct conn *tcp_listen_input(struct stack *st, struct conn *l,
 	c->stalled_ns = st->now_ns;
 	c->flags |= CONN_TIMED;
 	c->rtt_at_ns = st->now_ns;
-	half_open(st, l, c, tcp_isn(st, c));
-	tcp_send_syn(st, c);
+	if (tcp_fastopen_listen(st, l, c, in)) {
+		fast_open(st, l, c, in, p);
+	} else {
+		half_open(st, l, c, tcp_isn(st, c));
+		tcp_send_syn(st, c);
+	}
 	tcp_rtx_arm(st, c);
 	writing_end(st, outer);
 	return NULL;
@@ -339,6 +381,13 @@ conn_ix tcp_accept(struct stack *st, conn_ix listener)
 	c->flags &= ~CONN_ACCEPTABLE;
 	writing_end(st, outer);
 	return c->self;
+}
+
+void tcp_peer(const struct stack *st, conn_ix ix, struct ip_addr *peer,
+	      uint16_t *port)
+{
+	*peer = conn_at(st, ix)->peer;
+	*port = conn_at(st, ix)->pport;
 }
 
 /* Half-open connections are forgotten, waiting ones reset: as Linux does. */

@@ -14,6 +14,8 @@ enum {
 	OPT_SACKOK = 4,
 	OPT_SACK = 5,
 	OPT_TS = 8,
+	OPT_FASTOPEN = TCP_OPT_FASTOPEN,
+	OPT_EXP = TCP_OPT_EXP,
 };
 
 static void parse_sack(const uint8_t *p, uint32_t n, struct tcp_in *in)
@@ -72,6 +74,13 @@ bool tcp_options_parse(const uint8_t *opt, uint32_t bytes, struct tcp_in *in)
 		case OPT_SACK:
 			parse_sack(p, n, in);
 			break;
+		case OPT_EXP:
+			if (n < 4 || get16(p + 2) != TCP_EXP_FASTOPEN)
+				break;
+			/* fall through */
+		case OPT_FASTOPEN:
+			tcp_fastopen_parse(p, n, in);
+			break;
 		default:
 			break;
 		}
@@ -105,9 +114,10 @@ void tcp_mss_update(struct conn *c)
 uint32_t tcp_options_syn(const struct stack *st, const struct conn *c,
 			 uint8_t *opt, bool answer)
 {
-	bool ts = !answer || (c->flags & CONN_TS);
-	bool sack = !answer || (c->flags & CONN_SACK);
-	bool wscale = !answer || (c->flags & CONN_WSCALE);
+	const struct stack_tuning *t = &st->host->tuning;
+	bool ts = answer ? c->flags & CONN_TS : t->timestamps;
+	bool sack = answer ? c->flags & CONN_SACK : t->sack;
+	bool wscale = answer ? c->flags & CONN_WSCALE : t->window_scaling;
 	uint8_t *p = opt;
 
 	p[0] = OPT_MSS;
@@ -136,6 +146,8 @@ uint32_t tcp_options_syn(const struct stack *st, const struct conn *c,
 		p[3] = c->rcv_wscale;
 		p += 4;
 	}
+	if (c->fastopen)
+		p += tcp_fastopen_option(st, c, p, (uint32_t)(p - opt), answer);
 	return (uint32_t)(p - opt);
 }
 
@@ -181,14 +193,14 @@ void tcp_options_agree(struct stack *st, struct conn *c,
 {
 	c->mss_peer = in->mss ? in->mss : TCP_MSS_DEFAULT;
 	c->flags &= ~(CONN_TS | CONN_SACK | CONN_WSCALE);
-	if (in->has_ts) {
+	if (in->has_ts && st->host->tuning.timestamps) {
 		c->flags |= CONN_TS;
 		c->ts_recent = in->tsval;
 		c->ts_recent_ms = tcp_ms(st);
 	}
-	if (in->has_sackok)
+	if (in->has_sackok && st->host->tuning.sack)
 		c->flags |= CONN_SACK;
-	if (in->has_wscale) {
+	if (in->has_wscale && st->host->tuning.window_scaling) {
 		c->flags |= CONN_WSCALE;
 		c->snd_wscale = in->wscale;
 	} else {

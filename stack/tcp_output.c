@@ -19,16 +19,18 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 	uint64_t in = tcp_rto_ns(c), probe = tcp_probe_ns(c);
 
 	c->rtx_kind = TCP_RTX_RESEND;
-	if (probe < in) {
+	if (probe <= in || (probe != UINT64_MAX && !c->backoff)) {
+		/* No later than the timeout, which counts from the probe then.
+		 */
 		c->rtx_kind = TCP_RTX_PROBE;
-		in = probe;
+		in = min_u64(in, probe);
 	}
 	c->rtx_at = st->now_ns + in;
 	timer_arm(st, c, c->rtx_at);
 }
 
 /* New bytes are on their way. */
-static void sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
+void tcp_sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 {
 	flight_sent(st, c, bytes + fin);
 	tcp_sendq_advance(st, c, bytes);
@@ -52,6 +54,35 @@ static bool held(const struct conn *c, bool more)
 	if (c->flags & CONN_F_NODELAY)
 		return false;
 	return c->snd_nxt != c->snd_una && seq_gt(c->snd_small, c->snd_una);
+}
+
+/*
+ * The most that goes in one piece: what leaves in a millisecond at the speed
+ * that window and round trip allow, as Linux sizes it, so that a piece is no
+ * burst on a slow link; more the shorter the round trip is. A fabric's takes
+ * 64 KiB.
+ */
+static uint32_t piece(const struct stack *st, const struct conn *c)
+{
+	uint32_t mss = c->mss, rtt = c->min_rtt_us >> 9;
+	uint64_t rate, bytes = 0;
+
+	if (unlikely(!c->srtt8_us))
+		return max_u32(c->cwnd / 2 / mss, 1) * mss;
+	if (likely(!rtt))
+		return TCP_SUPER_MAX;
+	rate = (uint64_t)max_u32(c->cwnd, c->snd_nxt - c->snd_una) *
+	       (c->cwnd < c->ssthresh / 2 ? 16 : 10) * 1000000 / c->srtt8_us;
+	bytes = rate >> 10;
+	if (rtt < 17)
+		bytes += 65536u >> rtt;
+	bytes = bytes / mss;
+	if (bytes < st->host->tuning.min_tso_segments)
+		bytes = st->host->tuning.min_tso_segments;
+	/* Two pieces at least share the window. */
+	if (bytes > c->cwnd / 2 / mss)
+		bytes = max_u32(c->cwnd / 2 / mss, 1);
+	return (uint32_t)min_u64(bytes * mss, TCP_SUPER_MAX);
 }
 
 /* The largest piece: less where it would block a slow link for long. */
@@ -80,6 +111,8 @@ static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 	uint32_t mss = c->mss;
 	uint32_t len = min_u32(min_u32(unsent, window), super_max(st, c));
 
+	if (len > 2 * mss)
+		len = min_u32(len, piece(st, c));
 	if (room < len) {
 		c->flags |= CONN_CWND_FULL;
 		if (room < min_u32(len, mss)) {
@@ -103,13 +136,37 @@ static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 	return len < mss ? 0 : len - len % mss;
 }
 
+/* How much of the congestion window a round trip has used at most. */
+static void note_use(struct conn *c)
+{
+	uint32_t out = c->snd_nxt - c->snd_una;
+
+	if (out > c->max_out || seq_ge(c->snd_una, c->max_out_end)) {
+		c->max_out = out;
+		c->max_out_end = c->snd_nxt;
+	}
+}
+
+static bool invites(const struct conn *c, uint32_t times)
+{
+	return (uint64_t)(c->snd_end - c->snd_nxt) * times < c->notsent_lowat;
+}
+
 void tcp_output(struct stack *st, struct conn *c, bool more)
 {
-	bool fin;
+	/* Too much was unsent for a writer (TCP_NOTSENT_LOWAT)? */
+	bool fin, waiting = !invites(c, 2);
 	int n;
 
-	if (unlikely(c->state == CONN_SYN_SENT ||
-		     c->state == CONN_SYN_RECEIVED || c->state == CONN_CLOSED ||
+	if (unlikely(c->fastopen & FO_DEFER)) {
+		c->fastopen &= (uint16_t)~FO_DEFER;
+		c->rtt_at_ns = st->now_ns;
+		c->stalled_ns = st->now_ns;
+		tcp_send_syn(st, c);
+		tcp_rtx_arm(st, c);
+		return;
+	}
+	if (unlikely(!tcp_may_send(c) || c->state == CONN_CLOSED ||
 		     c->state == CONN_LISTEN || c->state == CONN_TIME_WAIT))
 		return;
 	if (c->snd_nxt == c->snd_una && c->last_send_ns &&
@@ -140,10 +197,13 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		n = tcp_send_data(st, c, c->snd_nxt, bytes, fin);
 		if (n < 0 || (!n && !fin))
 			break;
-		sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
+		tcp_sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
 	}
 	if (c->snd_nxt == c->snd_end)
 		c->flags &= ~CONN_PUSH_ALL;
+	note_use(c);
+	if (unlikely(waiting) && invites(c, 2))
+		conn_event(st, c, STACK_OUT);
 	if (c->rtx_at || tcp_fin_sent(c))
 		return;
 	if (c->snd_nxt != c->snd_una) {
@@ -161,6 +221,9 @@ void tcp_push(struct stack *st, conn_ix ix, bool more)
 	struct conn *c = conn_at(st, ix);
 	conn_ix outer = writing_begin(st, ix);
 
+	/* As Linux: PSH ends a write, and each half window of a long one. */
+	if (!more || c->snd_end - c->snd_push > c->max_wnd / 2)
+		c->snd_push = c->snd_end;
 	tcp_output(st, c, more);
 	writing_end(st, outer);
 }

@@ -12,6 +12,7 @@
 #include "stack/tcp_flight.h"
 
 #define SLACK_NS (2 * NSEC_PER_MSEC)
+#define NEAR_US	 1000 /* round trips below are a machine's own */
 #define LEAST_NS (10 * NSEC_PER_MSEC) /* a peer may be descheduled so long */
 
 /* When a probe is due, from now; UINT64_MAX: there will be none. */
@@ -19,14 +20,15 @@ uint64_t tcp_probe_ns(const struct conn *c)
 {
 	uint64_t in;
 
-	/* A lone segment waits for a delayed ack: the timeout comes as early.
-	 */
-	if (!(c->flags & CONN_SACK) || c->snd_nxt - c->snd_una <= c->mss ||
+	if (!(c->flags & CONN_SACK) || c->snd_nxt == c->snd_una ||
 	    c->recovery != TCP_OPEN || c->sacked_bytes || c->backoff ||
 	    !c->srtt8_us || (c->watch & (TLP_OUT | ECN_CUT)))
 		return UINT64_MAX;
 	in = c->srtt8_us / 4 * NSEC_PER_USEC + SLACK_NS;
-	return in > LEAST_NS ? in : LEAST_NS;
+	/* The ack of a lone segment may be delayed. */
+	if (c->snd_nxt - c->snd_una <= c->mss)
+		return in + TCP_RTO_MIN_US * NSEC_PER_USEC;
+	return in > LEAST_NS || c->srtt8_us >= NEAR_US * 8 ? in : LEAST_NS;
 }
 
 void tcp_probe_timer(struct stack *st, struct conn *c)

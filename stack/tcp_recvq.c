@@ -27,6 +27,7 @@ uint16_t tcp_window(struct conn *c)
 	uint32_t told = c->rcv_adv - c->rcv_nxt;
 	uint32_t window = told, w;
 
+	free = min_u32(free, c->rcv_most);
 	if (free > told && free - told >= min_u32(c->mss, c->rcvbuf / 2))
 		window = free;
 	w = window >> c->rcv_wscale;
@@ -67,7 +68,7 @@ static void note_arrival(struct stack *st, struct conn *c, uint32_t segment)
 	if (segment > c->rcv_mss)
 		c->rcv_mss = (uint16_t)min_u32(segment, c->mss);
 	/* The first data, and data after a pause, is acknowledged at once. */
-	if (!c->last_recv_ns ||
+	if (!c->bytes_received ||
 	    st->now_ns - c->last_recv_ns > (uint64_t)c->rto_us * 1000)
 		c->quick = TCP_QUICK_ACKS;
 	c->last_recv_ns = st->now_ns;
@@ -114,6 +115,9 @@ static void append(struct stack *st, struct conn *c, uint32_t bytes,
 		c->rcv_last = ix;
 	}
 	c->rcv_nxt += bytes;
+	c->rcv_most += max_u32(2 * bytes, 2u * c->mss);
+	if (c->rcv_most > c->rcvbuf)
+		c->rcv_most = c->rcvbuf;
 	c->bytes_received += bytes;
 	store_u32(&c->rcv_queued, c->rcv_queued + bytes);
 }
@@ -446,6 +450,7 @@ void tcp_consumed(struct stack *st, conn_ix ix)
 		return;
 	tcp_rcvbuf_adjust(st, c);
 	free = c->rcvbuf > c->rcv_queued ? c->rcvbuf - c->rcv_queued : 0;
+	free = min_u32(free, c->rcv_most);
 	if (free <= told)
 		return;
 	grow = free - told;

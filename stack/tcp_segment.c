@@ -114,17 +114,21 @@ static uint8_t ack_flags(const struct conn *c)
 
 uint32_t tcp_syn_window(const struct conn *c)
 {
-	uint32_t window = min_u32(c->rcvbuf, 65535);
 	uint32_t mss = tcp_advertised_mss(c);
+	uint32_t window = c->rcvbuf;
 
-	if (window > 2 * mss)
+	/* Whole segments, as far as they can be told: as Linux does. */
+	if (window > mss)
 		window -= window % mss;
-	return window;
+	return min_u32(window, 65535);
 }
 
 int tcp_send_syn(struct stack *st, struct conn *c)
 {
-	bool answer = c->state == CONN_SYN_RECEIVED;
+	/* A Fast Open child may be beyond SYN-RECEIVED, and is beyond its SYN.
+	 */
+	bool child = c->fastopen & FO_CHILD;
+	bool answer = c->state == CONN_SYN_RECEIVED || child;
 	frame_ix ix = start(st, c);
 	uint32_t window, options;
 	struct frame *f;
@@ -135,12 +139,23 @@ int tcp_send_syn(struct stack *st, struct conn *c)
 	f = frame_at(st->arena, ix);
 	options = tcp_options_syn(st, c, options_of(f), answer);
 	window = tcp_syn_window(c);
-	c->rcv_adv = c->rcv_nxt + window;
+	if (child)
+		window = min_u32(c->rcv_adv - c->rcv_nxt, 65535);
+	else
+		c->rcv_adv = c->rcv_nxt + window;
+	c->rcv_most = max_u32(window + 2u * tcp_advertised_mss(c), c->rcv_most);
 	if (answer)
 		ack_told(c);
 	flags = tcp_ecn_syn_flags(st, c, answer);
 	flags |= answer ? TCP_SYN | TCP_ACK : TCP_SYN;
-	write_tcp(c, f, c->snd_una, answer ? c->rcv_nxt : 0, flags,
+	if ((c->fastopen & (FO_WANT | FO_PLAIN)) == FO_WANT && !answer) {
+		/* Its data stays queued as if it were not sent. */
+		c->syn_bytes = (uint16_t)min_u32(c->syn_bytes, c->snd_queued);
+		if (c->syn_bytes)
+			c->syn_bytes = (uint16_t)tcp_sendq_attach(
+				st, c, c->snd_nxt, c->syn_bytes, ix);
+	}
+	write_tcp(c, f, c->snd_una - child, answer ? c->rcv_nxt : 0, flags,
 		  (uint16_t)window, options);
 	c->last_send_ns = st->now_ns;
 	return transmit(st, c, ix);
@@ -185,7 +200,9 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 				      : FRAME_GSO_TCPV6;
 		f->gso_bytes = (uint16_t)mss;
 	}
-	if (got && seq + got == c->snd_end)
+	/* Linux tells the reader at the end of each super-segment, too. */
+	if (got && (seq + got == c->snd_push || got < bytes ||
+		    (got > c->mss && seq == c->snd_nxt)))
 		flags |= TCP_PSH;
 	if (fin)
 		flags |= TCP_FIN;
@@ -198,7 +215,8 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 	if (unlikely(err))
 		return err;
 	/* An answer so soon after a question: acks will ride on answers. */
-	if (st->now_ns - c->last_recv_ns < TCP_DELACK_NS)
+	if (st->now_ns - c->last_recv_ns < TCP_DELACK_NS &&
+	    (c->bytes_received || (c->fastopen & FO_WRITER)))
 		c->flags |= CONN_PINGPONG;
 	c->last_send_ns = st->now_ns;
 	return (int)got;
@@ -244,12 +262,17 @@ void tcp_send_probe(struct stack *st, struct conn *c)
 void tcp_send_reset(struct stack *st, struct conn *c)
 {
 	frame_ix ix = start(st, c);
+	uint32_t options;
+	struct frame *f;
 
 	if (!ix)
 		return;
 	count(st, Tcp_OutRsts);
-	write_tcp(c, frame_at(st->arena, ix), c->snd_nxt, c->rcv_nxt,
-		  TCP_RST | TCP_ACK, 0, 0);
+	f = frame_at(st->arena, ix);
+	c->flags &= ~CONN_DSACK;
+	c->sacks = 0;
+	options = tcp_options(st, c, options_of(f));
+	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, TCP_RST | TCP_ACK, 0, options);
 	transmit(st, c, ix);
 }
 

@@ -16,12 +16,47 @@
 #include "stack/undo.h"
 #include "base/mem.h"
 
+/*
+ * In chunk.batch, which means nothing while a chunk lives: a record ends with
+ * the chunk (MSG_EOR), and no segment goes beyond.
+ */
+#define END_OF_RECORD 1u
+
+void tcp_end_record(struct stack *st, conn_ix ix)
+{
+	struct conn *c = conn_at(st, ix);
+
+	if (c->snd_tail)
+		chunk_at(st->arena, c->snd_tail)->batch = END_OF_RECORD;
+}
+
 uint32_t tcp_room(const struct conn *c)
 {
 	uint32_t queued = load_u32(&c->snd_queued);
 	uint32_t limit = load_u32(&c->sndbuf);
 
+	if (unlikely(c->fastopen & FO_DEFER))
+		limit = min_u32(limit, c->syn_bytes);
+	if (unlikely(c->snd_end - c->snd_nxt >= c->notsent_lowat) &&
+	    tcp_synchronized(c))
+		return 0;
 	return queued < limit ? limit - queued : 0;
+}
+
+/*
+ * For a peer with a small window Linux fills buffers of half of it, looks for
+ * room before each, and fills the last beyond the limit.
+ */
+uint32_t tcp_fill(const struct conn *c)
+{
+	uint32_t room = tcp_room(c), goal = c->max_wnd / 2, begun;
+
+	if (likely(goal >= TCP_SUPER_MAX) || goal < c->mss ||
+	    !tcp_synchronized(c))
+		return room;
+	goal -= goal % c->mss;
+	begun = (c->snd_end - c->snd_nxt) % goal;
+	return room || begun ? goal - begun : 0;
 }
 
 static void link_chunk(struct stack *st, struct conn *c, chunk_ix k)
@@ -31,6 +66,7 @@ static void link_chunk(struct stack *st, struct conn *c, chunk_ix k)
 	else
 		c->snd_head = k;
 	c->snd_tail = k;
+	chunk_at(st->arena, k)->batch = 0;
 	if (!c->cur) {
 		c->cur = k;
 		c->cur_off = chunk_at(st->arena, k)->start;
@@ -41,7 +77,7 @@ uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
 		    uint32_t bytes)
 {
 	struct conn *c = conn_at(st, ix);
-	uint32_t room = tcp_room(c), done = 0;
+	uint32_t room = max_u32(tcp_room(c), tcp_fill(c)), done = 0;
 	const uint8_t *s = src;
 	conn_ix outer;
 
@@ -53,7 +89,7 @@ uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
 
 		if (c->snd_tail)
 			k = chunk_at(st->arena, c->snd_tail);
-		if (!k || k->end == CHUNK_BYTES) {
+		if (!k || k->end == CHUNK_BYTES || k->batch == END_OF_RECORD) {
 			chunk_ix fresh = chunk_alloc(st->arena);
 
 			if (!fresh)
@@ -145,6 +181,9 @@ uint32_t tcp_sendq_attach(struct stack *st, struct conn *c, uint32_t seq,
 			break;
 		}
 		done += n;
+		if (unlikely(h->batch == END_OF_RECORD) && n &&
+		    off + n == h->end)
+			break;
 		k = h->next;
 		if (k)
 			off = chunk_at(st->arena, k)->start;

@@ -43,7 +43,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	if (c->listener) {
 		const struct conn *l = conn_at(st, c->listener);
 
-		max = TCP_SYNACK_RETRIES;
+		max = st->host->tuning.synack_retries;
 		if (l->defer_accept_s)
 			max += 2;
 	}
@@ -55,6 +55,7 @@ static bool handshake_timer(struct stack *st, struct conn *c)
 	c->backoff++;
 	c->flags &= ~CONN_TIMED;
 	doubt_path(st, c);
+	tcp_fastopen_retreat(c);
 	count(st, TcpExt_TCPTimeouts);
 	tcp_count_resent(st, c);
 	tcp_send_syn(st, c);
@@ -98,6 +99,7 @@ static bool persist_timer(struct stack *st, struct conn *c)
 	if (room) {
 		/* Silly or corked: it has waited long enough. */
 		c->flags |= CONN_PUSH_ALL;
+		c->snd_push = c->snd_end;
 		tcp_output(st, c, false);
 		if (c->snd_nxt == c->snd_una && unsent) {
 			int n = tcp_send_data(
@@ -220,7 +222,8 @@ bool tcp_timer(struct stack *st, struct conn *c)
 		if (unlikely(conn_is_paced(c)) && is_under_way(st, c)) {
 			tcp_rtx_arm(st, c);
 		} else if (c->state == CONN_SYN_SENT ||
-			   c->state == CONN_SYN_RECEIVED) {
+			   c->state == CONN_SYN_RECEIVED ||
+			   (c->fastopen & FO_CHILD)) {
 			if (!handshake_timer(st, c))
 				return false;
 		} else if (c->rtx_kind == TCP_RTX_PROBE) {

@@ -53,6 +53,8 @@ static void start_over(struct stack *st, struct conn *c)
 		  CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK | CONN_TS |
 		  CONN_SACK | CONN_WSCALE);
 	c->watch = 0;
+	c->rcv_most = 0;
+	c->delivered = 0;
 	c->backoff = 0;
 	c->retries = 0;
 	c->probes = 0;
@@ -115,6 +117,8 @@ int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 	c->snd_nxt = c->snd_una + 1;
 	c->snd_end = c->snd_nxt;
 	c->recover = c->snd_una;
+	c->snd_small = c->snd_una;
+	c->snd_push = c->snd_una;
 	tcp_mss_update(c);
 	c->flags |= CONN_TIMED;
 	c->rtt_at_ns = st->now_ns;
@@ -122,6 +126,8 @@ int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 	c->state = CONN_SYN_SENT;
 	hash_add(st, c);
 	count(st, Tcp_ActiveOpens);
+	if (tcp_fastopen_connect(st, c))
+		return 0;
 	err = tcp_send_syn(st, c);
 	if (err && err != -ENOBUFS) {
 		hash_remove(st, c);
@@ -149,7 +155,9 @@ uint32_t tcp_ready(const struct conn *c)
 		ready |= STACK_HUP;
 	if (c->flags & CONN_RCV_SHUT)
 		ready |= STACK_IN | STACK_RDHUP;
-	if (c->state != CONN_SYN_SENT && c->state != CONN_SYN_RECEIVED) {
+	if (c->fastopen & FO_DEFER)
+		ready |= STACK_OUT;
+	if (tcp_may_send(c)) {
 		if (c->rcv_queued >= c->rcvlowat)
 			ready |= STACK_IN;
 		if ((c->flags & CONN_SND_SHUT) || tcp_writeable(c))
@@ -168,6 +176,8 @@ bool tcp_done(struct stack *st, struct conn *c)
 	if (c->state == CONN_ESTABLISHED || c->state == CONN_CLOSE_WAIT)
 		st->host->count[COUNT_Tcp_CurrEstab]--;
 	tcp_listen_forget(st, c);
+	tcp_fastopen_count(st, c, -1);
+	c->fastopen &= (uint16_t) ~(FO_CHILD | FO_DEFER);
 	tcp_time_wait_leave(st, c);
 	hash_remove(st, c);
 	timer_cancel(st, c);
@@ -202,6 +212,8 @@ static void finish(struct stack *st, struct conn *c)
 	if (c->state == CONN_ESTABLISHED) {
 		c->state = CONN_FIN_WAIT1;
 		st->host->count[COUNT_Tcp_CurrEstab]--;
+	} else if (c->fastopen & FO_CHILD && c->state == CONN_SYN_RECEIVED) {
+		c->state = CONN_FIN_WAIT1;
 	} else if (c->state == CONN_CLOSE_WAIT) {
 		c->state = CONN_LAST_ACK;
 		st->host->count[COUNT_Tcp_CurrEstab]--;
@@ -325,6 +337,8 @@ int tcp_send_error(struct stack *st, conn_ix ix)
 	}
 	if (c->flags & CONN_SND_SHUT)
 		return -EPIPE;
+	if (c->fastopen & (FO_DEFER | FO_CHILD))
+		return 0;
 	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED)
 		return -EAGAIN;
 	if (c->state != CONN_ESTABLISHED && c->state != CONN_CLOSE_WAIT)
@@ -357,11 +371,20 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 	if (c->state == CONN_LISTEN || c->state == CONN_CLOSED ||
 	    c->state == CONN_TIME_WAIT)
 		return;
-	if (seq_lt(seq, c->snd_una) || seq_ge(seq, c->snd_nxt))
+	if (seq_lt(seq, c->snd_una - !!(c->fastopen & FO_CHILD)) ||
+	    seq_gt(seq, c->snd_nxt)) {
+		count(st, TcpExt_OutOfWindowIcmps);
 		return;
+	}
 	if (mtu) {
 		if (mtu >= 256 && mtu < st->host->config.mtu)
 			tcp_mtu_learned(st, c, mtu);
+		/* The SYN's data did it: without, and the data later. */
+		if (c->state == CONN_SYN_SENT && c->fastopen & FO_WANT &&
+		    !(c->fastopen & FO_DEFER)) {
+			tcp_fastopen_retreat(c);
+			tcp_send_syn(st, c);
+		}
 		return;
 	}
 	if (c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED) {

@@ -13,6 +13,8 @@
  * it is due for less than a tick and next_timer_ns never lies in the past for
  * long.
  */
+#include "stack/auto.h"
+#include "stack/group.h"
 #include "stack/stack_internal.h"
 #include "stack/undo.h"
 #include "stack/tcp.h"
@@ -172,7 +174,9 @@ void stack_timers(struct stack *st)
 
 	if (h->aux_timer_ns <= st->now_ns) {
 		h->aux_timer_ns = UINT64_MAX;
-		h->aux_timer_ns = min_u64(neigh_timers(st), reass_timers(st));
+		h->aux_timer_ns =
+			min_u64(min_u64(neigh_timers(st), reass_timers(st)),
+				min_u64(group_timers(st), auto_timers(st)));
 	}
 	wheel_run(st);
 	tick = wheel_next(&h->wheel, &level, &s);

@@ -9,7 +9,9 @@
  */
 #include "stack/pace.h"
 #include "stack/stack_internal.h"
+#include "stack/auto.h"
 #include "stack/csum.h"
+#include "stack/group.h"
 #include "stack/shape.h"
 
 #include <errno.h>
@@ -61,14 +63,13 @@ static void deliver_all(struct stack *st, struct packet *p, uint16_t sport,
 
 		if (any ? (p->v4 ? (c->flags & CONN_V6ONLY) != 0
 				 : !(c->flags & CONN_INET6))
-			: !ip_equal(&c->local, &p->dst) && c->pport == 0 &&
-				    ip_is_multicast(&c->local))
-			continue;
-		if (!any && !ip_equal(&c->local, &p->dst) &&
-		    !(c->pport && ip_equal(&c->peer, &p->src)))
+			: !ip_equal(&c->local, &p->dst))
 			continue;
 		if (c->pport &&
 		    (c->pport != sport || !ip_equal(&c->peer, &p->src)))
+			continue;
+		if (ip_is_multicast(&p->dst) &&
+		    !group_wanted(st->host, c, &p->dst, &p->src))
 			continue;
 		if (last) {
 			frame_ix copy = frame_clone(st->arena, p->ix);
@@ -168,6 +169,11 @@ void udp_input(struct stack *st, struct packet *p)
 	if (!lite && (u->csum || !p->v4) && !l4_csum_ok(st, p)) {
 		count(st, Udp_InCsumErrors);
 		goto bad;
+	}
+	if (unlikely(p->v4 && dport == DHCP_CLIENT && sport == DHCP_SERVER &&
+		     st->host->dhcp.state != DHCP_OFF)) {
+		dhcp_input(st, p);
+		return;
 	}
 	if (!p->unicast) {
 		deliver_all(st, p, sport, dport);

@@ -47,6 +47,7 @@ struct arp_header {
 #define IPV4_OFF   0x1fff
 
 #define IP_ICMP	    1
+#define IP_IGMP	    2
 #define IP_TCP	    6
 #define IP_UDP	    17
 #define IP_ICMPV6   58
@@ -122,6 +123,10 @@ enum {
 	ICMP6_PARAMETER = 4,
 	ICMP6_ECHO = 128,
 	ICMP6_ECHO_REPLY = 129,
+	ICMP6_MLD_QUERY = 130,
+	ICMP6_MLD_REPORT = 131,
+	ICMP6_MLD_DONE = 132,
+	ICMP6_MLD2_REPORT = 143,
 	ICMP6_RS = 133,
 	ICMP6_RA = 134,
 	ICMP6_NS = 135,

@@ -106,6 +106,18 @@ static int passes(const struct fabric *f, const struct capture *c, vif_ix from,
 	return VIF_TX;
 }
 
+/* Is it this frame's turn, of those on @vif? */
+static bool picked(const struct fabric *f, struct capture *c, vif_ix vif)
+{
+	const struct vif_control *control = vif_control_of(f, vif);
+	uint32_t one_of = control ? atomic_load(&control->sample) : 0;
+
+	return one_of &&
+	       atomic_fetch_add_explicit(&c->turn, 1, memory_order_relaxed) %
+			       one_of ==
+		       0;
+}
+
 void capture_frame(const struct fabric *f, const struct arena *a,
 		   const struct frame *frame, vif_ix from, vif_ix to,
 		   bool again)
@@ -121,7 +133,8 @@ void capture_frame(const struct fabric *f, const struct arena *a,
 		    CAPTURE_ON)
 			continue;
 		way = passes(f, c, from, to, again, &r.vif);
-		if (way < 0 || !(atomic_load(&c->ways) & 1u << way))
+		if (way < 0 || !(atomic_load(&c->ways) & 1u << way) ||
+		    (atomic_load(&c->sampled) && !picked(f, c, r.vif)))
 			continue;
 		r.time_ns = fabric_now(f);
 		r.wire_bytes = frame->header_bytes + frame->payload;
@@ -135,18 +148,19 @@ void capture_frame(const struct fabric *f, const struct arena *a,
 /* --- making ------------------------------------------------------------------
  */
 
-uint32_t capture_open(struct fabric *f, vif_ix vif, uint32_t ways, bool below,
-		      uint32_t snap_bytes)
+uint32_t capture_open(struct fabric *f, const struct capture_order *o)
 {
 	uint32_t ix = slot_alloc(&f->table[FABRIC_TABLE_CAPTURE]);
 	struct capture *c = capture_at(f, ix);
 
 	if (!ix)
 		return 0;
-	atomic_store(&c->vif, vif);
-	atomic_store(&c->ways, ways & EVERY_WAY);
-	atomic_store(&c->below, below || vif == VIF_ROOT);
-	atomic_store(&c->snap_bytes, snap_bytes);
+	atomic_store(&c->vif, o->vif);
+	atomic_store(&c->ways, o->ways & EVERY_WAY);
+	atomic_store(&c->below, o->below || o->vif == VIF_ROOT);
+	atomic_store(&c->snap_bytes, o->snap_bytes);
+	atomic_store(&c->sampled, o->sampled);
+	atomic_store(&c->turn, 0);
 	atomic_store(&c->lost, 0);
 	atomic_store(&c->tail, atomic_load(&c->head));
 	atomic_store_explicit(&c->state, CAPTURE_ON, memory_order_release);

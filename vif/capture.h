@@ -54,6 +54,8 @@ struct capture {
 	_Atomic uint32_t ways;	/* bit 1 << enum vif_way */
 	_Atomic uint32_t below; /* what passes VIFs below it, too */
 	_Atomic uint32_t snap_bytes;
+	_Atomic uint32_t sampled; /* only what the VIF's `sample` picks */
+	_Atomic uint32_t turn;	  /* counts what it picks from */
 	_Alignas(CACHE_LINE) _Atomic uint64_t head;
 	_Atomic uint64_t lost; /* frames without room */
 	_Alignas(CACHE_LINE) _Atomic uint64_t tail;
@@ -83,9 +85,17 @@ void capture_frame(const struct fabric *f, const struct arena *a,
 /* --- for the daemon ----------------------------------------------------------
  */
 
-/* capture_open - a capture of @vif, or 0: there are CAPTURE_MAX - 1 already */
-uint32_t capture_open(struct fabric *f, vif_ix vif, uint32_t ways, bool below,
-		      uint32_t snap_bytes);
+/* What is captured. */
+struct capture_order {
+	vif_ix vif;
+	uint32_t ways; /* bit 1 << enum vif_way */
+	uint32_t snap_bytes;
+	bool below;
+	bool sampled;
+};
+
+/* capture_open - a capture, or 0: there are CAPTURE_MAX - 1 already */
+uint32_t capture_open(struct fabric *f, const struct capture_order *o);
 
 /* capture_close - nobody looks any more; the ring's pages are given back */
 void capture_close(struct fabric *f, uint32_t ix);

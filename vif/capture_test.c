@@ -48,6 +48,16 @@ static int close_fabric(void **state)
 	return 0;
 }
 
+static uint32_t open_on(bool below, uint32_t snap_bytes)
+{
+	return capture_open(&f, &(struct capture_order){
+					.vif = web,
+					.ways = 3,
+					.snap_bytes = snap_bytes,
+					.below = below,
+				});
+}
+
 /* A frame of @bytes, each of which tells that it is the frame's. */
 static frame_ix make_frame(uint32_t bytes, uint8_t tag)
 {
@@ -106,7 +116,7 @@ static void sees_what_passes(void **state)
 	(void)state;
 	assert_false(capture_any(&f));
 	for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
-		uint32_t ix = capture_open(&f, web, 3, seen[i].below, 131072);
+		uint32_t ix = open_on(seen[i].below, 131072);
 		struct capture_reader r;
 		struct capture_record record;
 
@@ -125,9 +135,34 @@ static void sees_what_passes(void **state)
 	assert_false(capture_any(&f));
 }
 
+/* A frame that has reached its host goes on to a lane: seen there, not twice.
+ */
+static void sees_it_once(void **state)
+{
+	frame_ix ix = make_frame(60, 1);
+	uint32_t below = open_on(true, 100), above = open_on(false, 100);
+	struct capture_reader r[2];
+	struct capture_record record;
+
+	(void)state;
+	capture_read_start(&r[0], capture_at(&f, below));
+	capture_read_start(&r[1], capture_at(&f, above));
+	capture_frame(&f, &arena, frame_at(&arena, ix), cli, web, false);
+	capture_frame(&f, &arena, frame_at(&arena, ix), web, api, true);
+	frame_free(&arena, ix);
+	for (int i = 0; i < 2; i++) {
+		assert_true(
+			capture_read(&r[i], 1, &record, data, sizeof(data)));
+		assert_false(
+			capture_read(&r[i], 1, &record, data, sizeof(data)));
+	}
+	capture_close(&f, below);
+	capture_close(&f, above);
+}
+
 static void copies_whole_frames(void **state)
 {
-	uint32_t ix = capture_open(&f, web, 3, false, 65000);
+	uint32_t ix = open_on(false, 65000);
 	struct capture_reader r;
 	struct capture_record record;
 	uint32_t bytes = 54;
@@ -150,7 +185,7 @@ static void copies_whole_frames(void **state)
 
 static void counts_what_finds_no_room(void **state)
 {
-	uint32_t ix = capture_open(&f, web, 3, false, 131072), n = 0;
+	uint32_t ix = open_on(false, 131072), n = 0;
 	struct capture *c = capture_at(&f, ix);
 	struct capture_reader r;
 	struct capture_record record;
@@ -172,7 +207,7 @@ static void counts_what_finds_no_room(void **state)
 
 static void passes_over_the_dead(void **state)
 {
-	uint32_t ix = capture_open(&f, web, 3, false, 131072);
+	uint32_t ix = open_on(false, 131072);
 	struct capture *c = capture_at(&f, ix);
 	struct capture_reader r;
 	struct capture_record record;
@@ -201,7 +236,7 @@ static void passes_over_the_dead(void **state)
  */
 static void survives_kills(void **state)
 {
-	uint32_t ix = capture_open(&f, web, 3, false, 131072);
+	uint32_t ix = open_on(false, 131072);
 	struct capture_reader r;
 	struct capture_record record;
 	uint64_t now = 1, seen_frames = 0;
@@ -239,14 +274,38 @@ static void survives_kills(void **state)
 	capture_close(&f, ix);
 }
 
+static void picks_a_sample(void **state)
+{
+	struct capture_order o = {
+		.vif = web, .ways = 3, .snap_bytes = 100, .sampled = true
+	};
+	uint32_t ix = capture_open(&f, &o), n = 0;
+	struct capture_reader r;
+	struct capture_record record;
+
+	(void)state;
+	capture_read_start(&r, capture_at(&f, ix));
+	/* Nothing is picked where nothing is set. */
+	pass(60, 1, web, cli);
+	assert_false(capture_read(&r, 1, &record, data, sizeof(data)));
+	atomic_store(&vif_control_make(&f, web)->sample, 10);
+	for (int i = 0; i < 95; i++)
+		pass(60, 1, web, cli);
+	while (capture_read(&r, 1, &record, data, sizeof(data)))
+		n++;
+	assert_int_equal(n, 10);
+	vif_control_drop(&f, web);
+	capture_close(&f, ix);
+}
+
 static void ends_when_all_are_taken(void **state)
 {
 	uint32_t ix[CAPTURE_MAX];
 
 	(void)state;
 	for (int i = 1; i < CAPTURE_MAX; i++)
-		assert_true((ix[i] = capture_open(&f, web, 3, false, 100)));
-	assert_false(capture_open(&f, web, 3, false, 100));
+		assert_true((ix[i] = open_on(false, 100)));
+	assert_false(open_on(false, 100));
 	pass(1000, 1, web, cli);
 	for (int i = 1; i < CAPTURE_MAX; i++)
 		capture_close(&f, ix[i]);
@@ -257,10 +316,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sees_what_passes),
+		cmocka_unit_test(sees_it_once),
 		cmocka_unit_test(copies_whole_frames),
 		cmocka_unit_test(counts_what_finds_no_room),
 		cmocka_unit_test(passes_over_the_dead),
 		cmocka_unit_test(survives_kills),
+		cmocka_unit_test(picks_a_sample),
 		cmocka_unit_test(ends_when_all_are_taken),
 	};
 

@@ -95,6 +95,8 @@ static frame_ix copy_of(struct sched_view *v, frame_ix ix)
 
 static void hold_up(struct sched_view *v, frame_ix ix, uint64_t delay_ns)
 {
+	if (delay_ns && v->left)
+		v->left(v, frame_at(v->arena, ix));
 	if (delay_ns)
 		wheel_put(v, SCHED_FRAME | ix, v->now_ns + delay_ns);
 	else
@@ -306,6 +308,39 @@ static void settle(struct sched_view *v, node_ix ix, uint32_t bytes,
 	}
 }
 
+/* Would @f keep somebody's ceiling busy for too long? */
+static bool is_long(struct sched_view *v, const struct sched_node *leaf,
+		    const struct frame *f)
+{
+	uint32_t bytes = frame_wire_bytes(f);
+
+	for (node_ix ix = leaf->parent; ix; ix = node_at(v, ix)->parent) {
+		const struct sched_class *c =
+			class_at(v, node_at(v, ix)->class);
+
+		if ((uint64_t)((unsigned __int128)bytes * c->ceil_mult >> 32) >
+		    SCHED_LONG_NS)
+			return true;
+	}
+	return false;
+}
+
+/* @ix in pieces, which wait where it has waited; returns the first. */
+static frame_ix cut(struct sched_view *v, struct sched_node *leaf, frame_ix ix)
+{
+	uint64_t since = sched_note(frame_at(v->arena, ix))->timer.date_ns;
+	struct sched_note note = *sched_note(frame_at(v->arena, ix));
+	struct frame_list list = { 0, 0 };
+
+	v->cut(v, ix, &list);
+	for (ix = list.first; ix; ix = frame_at(v->arena, ix)->next) {
+		*sched_note(frame_at(v->arena, ix)) = note;
+		sched_note(frame_at(v->arena, ix))->timer.date_ns = since;
+	}
+	leaf_put_back(v, leaf, &list);
+	return leaf_pop(v, leaf);
+}
+
 /* One frame of the root whose turn it is. Returns its bytes. */
 static uint32_t serve(struct sched_view *v)
 {
@@ -334,6 +369,10 @@ static uint32_t serve(struct sched_view *v)
 		}
 	}
 	frame = leaf_pop(v, n);
+	f = frame_at(v->arena, frame);
+	if (frame && unlikely(f->gso_type) && v->cut &&
+	    f->payload > f->gso_bytes && is_long(v, n, f))
+		frame = cut(v, n, frame);
 	if (!frame) {
 		node_stop(v, ix, NODE_IDLE);
 		return 0;

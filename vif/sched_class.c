@@ -6,7 +6,7 @@
  * on a stack; whoever holds the scheduler's lock next reads them anew. So a
  * change takes no lock, and nobody waits for it. What is queued stays: a node
  * is taken out of its turn and put back under the new weights, and a ceiling's
- * date moves nearer or farther by as much as the rate has changed.
+ * date moves nearer when its rate is raised.
  */
 #include "vif/sched_internal.h"
 
@@ -101,16 +101,20 @@ static void read_controls(struct sched_view *v, struct sched_class *c,
 	v->s->impaired += c->impaired;
 }
 
-/* The date that a ceiling has at its new rate: the same bytes ahead. */
+/*
+ * The date that a ceiling has at its new rate. What has been sent was paid for
+ * at the old one; a faster one lets it come nearer, since nobody who has raised
+ * a rate wants to wait for the rest of the old.
+ */
 static void rescale(const struct sched_view *v, struct sched_class *c,
 		    uint64_t old_mult)
 {
 	uint64_t ahead, bytes;
 
-	if (c->gate_ns <= v->now_ns || old_mult == c->ceil_mult)
+	if (c->gate_ns <= v->now_ns || old_mult <= c->ceil_mult)
 		return;
 	ahead = min_u64(c->gate_ns - v->now_ns, 4 * NSEC_PER_SEC);
-	bytes = old_mult ? (ahead << 32) / old_mult : 0;
+	bytes = (ahead << 32) / old_mult;
 	c->gate_ns = v->now_ns +
 		     (uint64_t)((unsigned __int128)bytes * c->ceil_mult >> 32);
 }

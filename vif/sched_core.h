@@ -44,6 +44,14 @@ struct sched_view {
 	struct arena *arena;
 	uint64_t now_ns;
 	uint32_t generation; /* of the controls */
+	/* Cuts a frame that has become too long for its rate; NULL: nobody can.
+	 * Consumes it, adds the pieces to @list. May be set after sched_open().
+	 */
+	void (*cut)(struct sched_view *v, frame_ix ix, struct frame_list *list);
+	/* @f has left its queue and is only delayed from here on; NULL: nobody
+	 * wants to know. */
+	void (*left)(struct sched_view *v, struct frame *f);
+	void *user;
 	struct frame_list out;
 	struct frame_list dropped;
 };

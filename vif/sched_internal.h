@@ -41,6 +41,9 @@
 #define SCHED_REPAY_SHIFT    5
 #define SCHED_ARREARS_MAX_NS NSEC_PER_SEC
 
+/* A frame that would keep a ceiling busy for longer is cut, if it can be. */
+#define SCHED_LONG_NS (5 * NSEC_PER_MSEC)
+
 /* --- the wheel */
 
 #define SCHED_TICK_SHIFT 11 /* 2 us */
@@ -315,6 +318,9 @@ bool leaf_push(struct sched_view *v, struct sched_node *leaf, frame_ix ix,
 	       enum vif_drop *why);
 /* leaf_pop - the frame whose turn it is, or 0; drops what is stale */
 frame_ix leaf_pop(struct sched_view *v, struct sched_node *leaf);
+/* leaf_put_back - the frames of @list, of one flow, are its next ones again */
+void leaf_put_back(struct sched_view *v, struct sched_node *leaf,
+		   struct frame_list *list);
 /* leaf_take - the next frame, whatever CoDel says */
 frame_ix leaf_take(struct sched_view *v, struct sched_node *leaf);
 void leaf_free(struct sched_view *v, struct sched_node *leaf);

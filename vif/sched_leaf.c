@@ -330,6 +330,42 @@ frame_ix leaf_pop(struct sched_view *v, struct sched_node *leaf)
 	}
 }
 
+void leaf_put_back(struct sched_view *v, struct sched_node *leaf,
+		   struct frame_list *list)
+{
+	struct sched_flow *fl;
+	frame_ix ix = list->first;
+	flow_ix flow;
+
+	if (!ix)
+		return;
+	flow = flow_find(v, leaf, flow_key(frame_at(v->arena, ix)));
+	if (!flow) {
+		while ((ix = frame_list_pop(v->arena, list)))
+			sched_drop(v, leaf->class, ix, VIF_DROP_MEMORY);
+		return;
+	}
+	fl = flow_at(v, flow);
+	for (; ix; ix = frame_at(v->arena, ix)->next) {
+		uint32_t bytes = frame_wire_bytes(frame_at(v->arena, ix));
+
+		fl->bytes += bytes;
+		fl->deficit += (int32_t)bytes;
+		leaf->bytes += bytes;
+		leaf->packets++;
+		wait_count(v, leaf, 1, bytes);
+	}
+	frame_at(v->arena, list->last)->next = fl->first;
+	if (!fl->first)
+		fl->last = list->last;
+	fl->first = list->first;
+	if (!fl->listed) {
+		fl->listed = 1;
+		list_add(v, &leaf->fresh_first, &leaf->fresh_last, flow);
+	}
+	*list = (struct frame_list){ 0, 0 };
+}
+
 frame_ix leaf_take(struct sched_view *v, struct sched_node *leaf)
 {
 	for (;;) {

@@ -37,6 +37,7 @@ struct world {
 	uint32_t order[4096]; /* flows, as they came out */
 	uint32_t outs;
 	uint64_t dropped;
+	frame_ix last; /* pushed */
 };
 
 static struct world *world_new(void)
@@ -107,6 +108,7 @@ static void push(struct world *w, struct sched_view *v, struct source *s)
 	f->tx_vif = s->vif;
 	f->rx_vif = w->to;
 	s->waiting++;
+	w->last = ix;
 	if (sched_path(&w->f, s->vif, w->to, &p))
 		sched_push(v, ix, &p);
 	else
@@ -584,6 +586,63 @@ static void what_a_removed_vif_has_queued_goes_up(void **state)
 	world_free(w);
 }
 
+/* Into two, headers not counted. */
+static void halve(struct sched_view *v, frame_ix ix, struct frame_list *list)
+{
+	struct world *w = v->user;
+	struct frame *f = frame_at(&w->arena, ix);
+	frame_ix copy = frame_alloc(&w->arena);
+	struct frame *c = frame_at(&w->arena, copy);
+
+	memcpy(c, f, sizeof(*c));
+	c->gso_type = f->gso_type = FRAME_GSO_NONE;
+	c->payload = f->payload / 2;
+	f->payload -= c->payload;
+	frame_list_add(&w->arena, list, ix);
+	frame_list_add(&w->arena, list, copy);
+}
+
+/* What was queued under a high rate does not block a low one for long. */
+static void long_frames_are_cut_when_it_gets_slow(void **state)
+{
+	static const struct {
+		uint64_t at_us;
+		uint64_t frames;
+	} t[] = { { 1000, 1 },	{ 5000, 1 },  { 5600, 2 },
+		  { 10000, 2 }, { 10400, 3 }, { 30000, 6 } };
+	struct world *w = world_new();
+	vif_ix a = add(w, VIF_ROOT, "a");
+	struct source *s = from(w, a, 60054);
+	struct sched_view v;
+
+	(void)state;
+	rate(w, a, 1000 * MBIT);
+	sched_open(&v, &w->f, &w->arena, w->now);
+	sched_run(&v, 1);
+	for (int i = 0; i < 6; i++) {
+		push(w, &v, s);
+		frame_at(&w->arena, w->last)->gso_type = FRAME_GSO_TCPV4;
+		frame_at(&w->arena, w->last)->gso_bytes = 1448;
+	}
+	take_out(w, &v);
+	assert_int_equal(s->frames, 3); /* the credit of idle time */
+	s->frames = s->sent = 0;
+	rate(w, a, 50 * MBIT);
+	v.cut = halve;
+	v.user = w;
+	/* At half a millisecond a half, which takes 4.8 ms; then the next. */
+	for (size_t k = 0; k < ARRAY_SIZE(t); k++) {
+		for (v.now_ns = w->now; v.now_ns < w->now + t[k].at_us * 1000;
+		     v.now_ns += 100000)
+			sched_run(&v, 1 << 20);
+		take_out(w, &v);
+		assert_int_equal(s->frames, t[k].frames);
+	}
+	assert_int_equal(s->sent, 6 * 30054);
+	sched_close(&v);
+	world_free(w);
+}
+
 /* --- impairments */
 
 static void a_delay_keeps_order(void **state)
@@ -700,6 +759,7 @@ int main(void)
 		cmocka_unit_test(a_queue_has_an_end),
 		cmocka_unit_test(a_parent_bounds_what_waits_below),
 		cmocka_unit_test(a_change_drops_nothing),
+		cmocka_unit_test(long_frames_are_cut_when_it_gets_slow),
 		cmocka_unit_test(what_a_removed_vif_has_queued_goes_up),
 		cmocka_unit_test(a_delay_keeps_order),
 		cmocka_unit_test(impairments_happen_as_often_as_asked),

@@ -58,7 +58,7 @@ _toami_run() {
 	fi
 	case $prev in
 	-v | --vif) _toami_paths "$cur" ;;
-	-a | --address) _toami_words "auto none" "$cur" ;;
+	-a | --address) _toami_words "auto none dhcp slaac" "$cur" ;;
 	--stack) _toami_words "user kernel" "$cur" ;;
 	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*)
@@ -80,7 +80,7 @@ _toami_vif() {
 		return
 	fi
 	if [[ $prev == -a || $prev == --address ]]; then
-		_toami_words "auto none" "$cur"
+		_toami_words "auto none dhcp slaac" "$cur"
 		return
 	fi
 	if [[ $cur != -* ]]; then
@@ -139,7 +139,7 @@ _toami_capture() {
 	-d | --direction) _toami_words "in out both" "$cur" ;;
 	*)
 		if [[ $cur == -* ]]; then
-			_toami_words "-w --write -d --direction -r --recursive -s --snap -c --count -h --help" "$cur"
+			_toami_words "-w --write -d --direction -r --recursive -S --sampled -s --snap -c --count -h --help" "$cur"
 		else
 			_toami_paths "$cur"
 		fi

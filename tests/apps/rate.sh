@@ -81,4 +81,6 @@ socket.create_connection(("srv", 4000))
 print(int((time.monotonic() - t) * 1000))')
 { [ "$rtt" -ge 30 ] && [ "$rtt" -lt 200 ]; } || { echo "FAIL: $rtt ms"; exit 1; }
 echo "ok: a delay: $rtt ms"
+"$toami" vif set /p/a rate=40mbit
+near 40 "$(on /p/a python3 "$work/source.py" srv 4000 8)" "a rate over a delay"
 expect_nothing_left

@@ -58,6 +58,10 @@ link() {
 		;;
 	loss) emulated --loss 0.01 --delay 2 ;;
 	disorder) emulated --delay 2 --jitter 3 --duplicate 0.01 ;;
+	hole)
+		emulated --black-hole 1400 --delay 1
+		in_ns k sysctl -qw net.ipv4.tcp_mtu_probing=1
+		;;
 	corrupt) emulated --corrupt 0.005 --delay 1 ;;
 	*)
 		echo "there is no link $1"
@@ -72,6 +76,8 @@ link() {
 	until_ok in_ns k ping -c 1 -W 1 "$(vif_field /s address6)"
 	case $1 in
 	whole) both "$everything" ;;
+	# Whoever sends much finds out by himself what passes.
+	hole) both "half-close bulk-up bulk-down" ;;
 	cut | jumbo) both "$bad small-segments reset-by-us" ;;
 	*) both "$bad" ;;
 	esac
@@ -89,7 +95,7 @@ link() {
 }
 
 # shellcheck disable=SC2048
-for l in ${*:-whole cut jumbo loss disorder corrupt}; do
+for l in ${*:-whole cut jumbo loss disorder corrupt hole}; do
 	link "$l"
 done
 expect_nothing_left

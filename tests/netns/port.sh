@@ -24,7 +24,8 @@ fetch="curl -s -g --max-time 20 -o /dev/null -w %{http_code}"
 netns k
 "$toami" vif add /web >/dev/null
 start_in k python3 -m http.server --bind :: 8000
-start /web python3 -m http.server --bind :: 8000
+start /web python3 -m http.server --bind :: --directory "$work" 8000
+head -c 300000 /dev/zero >"$work/big"
 expect "/k t0 10.77.0.3" "$(in_ns k "$toami" port add tap /k --name t0)" "port add"
 until_ok in_ns k $fetch "http://10.77.0.2:8000/"
 expect 200 "$(on /c $fetch http://k:8000/)" "a program asks the kernel"
@@ -92,6 +93,13 @@ expect 200 "$(on /c $fetch http://192.0.2.2:8000/)" "beyond the gateway"
 expect 200 "$(on /c $fetch 'http://[2001:db8::2]:8000/')" "likewise over IPv6"
 expect 200 "$(in_ns x $fetch http://10.77.0.2:8000/)" "from beyond the gateway"
 expect 200 "$(in_ns x $fetch "http://[$(vif_field /web address6)]:8000/")" "likewise over IPv6"
+# A narrow link beyond: the router says so, and we send less at a time.
+in_ns r ip link set v0 mtu 1300
+in_ns x ip link set v1 mtu 1300
+expect "200 300000" "$(in_ns x $fetch'+%{size_download}' http://10.77.0.2:8000/big | tr + ' ')" \
+	"over a narrow link"
+expect "200 300000" "$(in_ns x $fetch'+%{size_download}' "http://[$(vif_field /web address6)]:8000/big" |
+	tr + ' ')" "likewise over IPv6"
 expect 000 "$(on /c $fetch http://10.77.200.1:8000/ || true)" "a neighbour nobody has"
 expect "EHOSTUNREACH" "$(on /c python3 -c '
 import errno, socket

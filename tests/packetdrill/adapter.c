@@ -13,20 +13,25 @@
  */
 #include "tests/packetdrill/interface.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "tests/packetdrill/blocking.h"
 #include "tests/packetdrill/tuning.h"
+#include "socket/open.h"
 #include "tests/packetdrill/world.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <ucontext.h>
 
 #define FDS 4096
 /* What a program that waits for nothing at all is left waiting for. */
@@ -102,10 +107,27 @@ static int pd_socket(void *user, int domain, int type, int protocol)
 	return (int)end(fd);
 }
 
+/* A script's local address may differ from the others'. */
+static void take_address(const struct sockaddr *sa, socklen_t n)
+{
+	struct ip_addr a = { .d = { 0, 0 } };
+
+	if (n >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET) {
+		a = ip_from_v4(
+			((const struct sockaddr_in *)sa)->sin_addr.s_addr);
+	} else if (n >= sizeof(struct sockaddr_in6) &&
+		   sa->sa_family == AF_INET6) {
+		memcpy(a.b, &((const struct sockaddr_in6 *)sa)->sin6_addr,
+		       sizeof(a.b));
+	}
+	world_be(&world, &a);
+}
+
 static int pd_bind(void *user, int fd, const struct sockaddr *sa, socklen_t n)
 {
 	(void)user;
 	begin();
+	take_address(sa, n);
 	return (int)end(CALL(bind, fd, sa, n, 0, 0, 0));
 }
 
@@ -278,6 +300,7 @@ static long send_rest(int fd, const struct msghdr *msg, int flags, long n)
 	size_t done = n > 0 ? (size_t)n : 0, total = total_of(msg);
 
 	flags &= ~MSG_FASTOPEN;
+	open_await(&world.thread, fd);
 	if (n == -EINPROGRESS) {
 		long err = wait_connected(fd, until);
 
@@ -300,17 +323,33 @@ static long send_rest(int fd, const struct msghdr *msg, int flags, long n)
 	return done ? (long)done : n;
 }
 
+/* Data went with the SYN, and nobody has answered yet. */
+static bool is_opening(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return CALL(getpeername, fd, &peer, &len, 0, 0, 0) == -ENOTCONN;
+}
+
 static long send_all(int fd, const struct msghdr *msg, int flags)
 {
-	long n;
+	long n, err;
 
 	begin();
 	n = CALL(sendmsg, fd, msg, flags, 0, 0, 0);
 	if (n == -ENOTSOCK && !is_ours(fd)) /* a pipe or a file */
 		n = CALL(writev, fd, msg->msg_iov, msg->msg_iovlen, 0, 0, 0);
-	else if (may_block(fd, flags) &&
-		 (n == -EAGAIN || n == -EINPROGRESS ||
-		  (n >= 0 && (size_t)n < total_of(msg))))
+	else if (may_block(fd, flags) && n >= 0 && is_opening(fd)) {
+		/* A blocking socket waits for the answer to its SYN. */
+		if ((size_t)n < total_of(msg))
+			open_await(&world.thread, fd);
+		err = wait_connected(fd, date(fds[fd].send_timeout_ns));
+		if (err)
+			n = err;
+	}
+	if (may_block(fd, flags) && (n == -EAGAIN || n == -EINPROGRESS ||
+				     (n >= 0 && (size_t)n < total_of(msg))))
 		n = send_rest(fd, msg, flags, n);
 	return end(n);
 }
@@ -509,6 +548,7 @@ static int pd_netdev_send(void *user, const void *ip, size_t bytes)
 	begin();
 	err = world_inject(&world, ip, bytes);
 	blocking_kick();
+	tuning_report(&world);
 	return (int)end(err);
 }
 
@@ -559,6 +599,7 @@ static int pd_usleep(void *user, useconds_t usec)
 	while (step(until))
 		;
 	blocking_unlock();
+	blocking_settle();
 	return 0;
 }
 
@@ -612,6 +653,23 @@ sendfile(int out, int in, off_t *offset, size_t count)
 	return -1;
 }
 
+/* The same under the name that a 64-bit off_t may give it. */
+__attribute__((visibility("default"))) ssize_t
+plain_sendfile(int out, int in, off_t *offset,
+	       size_t count) __asm__("sendfile");
+
+ssize_t plain_sendfile(int out, int in, off_t *offset, size_t count)
+{
+	return sendfile(out, in, offset, count);
+}
+
+/* packetdrill pins its memory; a fabric is a few GiB of it, hardly used. */
+__attribute__((visibility("default"))) int mlockall(int flags)
+{
+	(void)flags;
+	return 0;
+}
+
 /* --- init --------------------------------------------------------------------
  */
 
@@ -656,6 +714,20 @@ static void parse_flags(const char *flags, struct world_config *c)
 	free(copy);
 }
 
+/* Bad pointers are the program's mistake, and give EFAULT as in a hooked one.
+ */
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const char *at = (const char *)g[REG_RIP];
+
+	(void)info;
+	if (at >= user_copy_begin && at < user_copy_end)
+		g[REG_RIP] = (greg_t)user_copy_fault;
+	else
+		signal(sig, SIG_DFL);
+}
+
 static void pd_free(void *user)
 {
 	(void)user;
@@ -676,6 +748,10 @@ packetdrill_interface_init(const char *flags, struct pd_table *table)
 		.mtu = 1500,
 	};
 	parse_flags(flags, &c);
+	sigaction(SIGSEGV,
+		  &(struct sigaction){ .sa_sigaction = on_fault,
+				       .sa_flags = SA_SIGINFO | SA_NODEFER },
+		  NULL);
 	world_make(&world, &c);
 	blocking_init(&world);
 	running = true;

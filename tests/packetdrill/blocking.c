@@ -3,6 +3,7 @@
 #include "tests/packetdrill/blocking.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum waiter_state {
 	NOBODY,
@@ -16,6 +17,7 @@ static pthread_cond_t to_waiter = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t to_main = PTHREAD_COND_INITIALIZER;
 static pthread_t main_thread;
 static enum waiter_state state;
+static bool unsettled;
 static uint64_t gives_up = BLOCKING_FOREVER;
 
 static bool on_main(void)
@@ -59,6 +61,7 @@ static bool wait_on_main(struct world *w, uint64_t until)
 
 bool blocking_wait(struct world *w, uint64_t until)
 {
+	world_collect(w);
 	if (on_main())
 		return wait_on_main(w, until);
 	if (world_now(w) >= until)
@@ -88,9 +91,23 @@ void blocking_told(void)
 	pthread_mutex_lock(&mutex);
 	if (state == RETURNED && !on_main()) {
 		state = NOBODY;
+		unsettled = true;
 		pthread_cond_signal(&to_main);
 	}
 	pthread_mutex_unlock(&mutex);
+}
+
+void blocking_settle(void)
+{
+	const struct timespec pause = { 0, 2 * 1000 * 1000 };
+	bool due;
+
+	pthread_mutex_lock(&mutex);
+	due = unsettled;
+	unsettled = false;
+	pthread_mutex_unlock(&mutex);
+	if (due)
+		nanosleep(&pause, NULL);
 }
 
 uint64_t blocking_date(void)

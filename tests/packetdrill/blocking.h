@@ -34,6 +34,12 @@ void blocking_kick(void);
 /* blocking_told - the calling thread has been told the time */
 void blocking_told(void);
 
+/*
+ * blocking_settle - a blocked call that has returned gets (real) time to tell
+ * packetdrill what it brought, before the script goes on
+ */
+void blocking_settle(void);
+
 /* blocking_date - when a blocked call gives up; BLOCKING_FOREVER: never */
 uint64_t blocking_date(void);
 

@@ -9,4 +9,7 @@
 /* tuning_read - the host does as /proc/sys/net/ipv4 says */
 void tuning_read(struct world *w);
 
+/* tuning_report - our counters, for the scripts that ask nstat */
+void tuning_report(struct world *w);
+
 #endif

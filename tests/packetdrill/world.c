@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fabric/address.h"
 #include "socket/work.h"
-#include "stack/csum.h"
 #include "stack/host.h"
+#include "stack/segment.h"
 #include "stack/stack.h"
 #include "stack/wire.h"
 #include "vif/vif.h"
@@ -131,37 +132,6 @@ bool world_step(struct world *w, uint64_t until)
 /* --- frames to packets -------------------------------------------------------
  */
 
-static uint32_t sum_add(uint32_t sum, const uint8_t *p, size_t bytes)
-{
-	for (size_t i = 0; i + 1 < bytes; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	if (bytes & 1)
-		sum += (uint32_t)(p[bytes - 1] << 8);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static void put_sum(uint8_t *p, uint32_t sum)
-{
-	p[0] = (uint8_t)(~sum >> 8);
-	p[1] = (uint8_t)~sum;
-}
-
-/* The checksum that members of a fabric leave out between each other. */
-static void complete(uint8_t *ip, size_t bytes, size_t l4, uint8_t proto)
-{
-	bool v4 = ip[0] >> 4 == 4;
-	size_t n = bytes - l4;
-	size_t field = proto == STACK_TCP ? 16 : 6;
-	uint32_t sum = proto + (uint32_t)(n >> 16) + (uint32_t)(n & 0xffff);
-
-	ip[l4 + field] = 0;
-	ip[l4 + field + 1] = 0;
-	sum = sum_add(sum, v4 ? ip + 12 : ip + 8, v4 ? 8 : 32);
-	put_sum(ip + l4 + field, sum_add(sum, ip + l4, n));
-}
-
 static void flatten(struct world *w, const struct frame *f)
 {
 	struct world_packet *p;
@@ -178,9 +148,6 @@ static void flatten(struct world *w, const struct frame *f)
 	memcpy(p->ip, f->header + ETH, f->header_bytes - ETH);
 	frame_copy_out(&w->wire.arena, f, 0, p->ip + f->header_bytes - ETH,
 		       f->payload);
-	if (f->flags & FRAME_NEEDS_CSUM)
-		complete(p->ip, bytes, f->l4_off - (size_t)ETH,
-			 p->ip[0] >> 4 == 4 ? p->ip[9] : p->ip[6]);
 	*w->last = p;
 	w->last = &p->next;
 }
@@ -199,10 +166,17 @@ void world_collect(struct world *w)
 		ix = next;
 	}
 	while (first) {
+		struct frame_list cut = { 0, 0 };
+
 		ix = first;
 		first = frame_at(a, ix)->next;
-		flatten(w, frame_at(a, ix));
-		frame_free(a, ix);
+		frame_at(a, ix)->next = 0;
+		/* As a link without offloads would carry it. */
+		must(frame_segment(a, ix, true, &cut) > 0, "cannot segment");
+		while ((ix = frame_list_pop(a, &cut))) {
+			flatten(w, frame_at(a, ix));
+			frame_free(a, ix);
+		}
 	}
 }
 
@@ -216,6 +190,18 @@ struct world_packet *world_packet(struct world *w)
 			w->last = &w->first;
 	}
 	return p;
+}
+
+void world_be(struct world *w, const struct ip_addr *addr)
+{
+	struct stack_host *h = stack_host_at(fabric_of(w), w->host);
+	struct ip_addr *mine =
+		ip_is_v4(addr) ? &h->config.addr4 : &h->config.addr6;
+
+	if (ip_is_any(addr) || ip_equal(mine, addr))
+		return;
+	*mine = *addr;
+	must(!fabric_address_add(fabric_of(w), addr, w->host), "address");
 }
 
 int world_inject(struct world *w, const void *ip, size_t bytes)

@@ -50,6 +50,9 @@ uint64_t world_next(const struct world *w);
 /* world_step - to the next timer, at most to @until; true: one ran */
 bool world_step(struct world *w, uint64_t until);
 
+/* world_be - the host has @addr from now on: scripts choose their own */
+void world_be(struct world *w, const struct ip_addr *addr);
+
 /* world_inject - a packet from the wire, from its IP header on; 0 or -errno */
 int world_inject(struct world *w, const void *ip, size_t bytes);
 

@@ -147,7 +147,7 @@ static void begin(struct sim *s, uint64_t seed)
 		static const uint16_t mtus[] = { 1280, 1400, 1492,
 						 1500, 4000, 9000 };
 
-		s->n->host[i]->config.ecn = chance(&s->random, 300000);
+		s->n->host[i]->tuning.ecn = chance(&s->random, 300000) ? 1 : 2;
 		if (!s->plan->stream_bytes && chance(&s->random, 200000))
 			s->n->host[i]->config.mtu = mtus[between(
 				&s->random, 0, ARRAY_SIZE(mtus) - 1)];

@@ -1066,6 +1066,117 @@ static void an_exec_leaves_no_lock_behind(void **state)
 	assert_int_equal(sf_read(&b, y, &c, 1), 1);
 }
 
+static ssize_t note_of(int fd, struct sock_extended_err *err)
+{
+	union {
+		struct cmsghdr h;
+		char room[128];
+	} control;
+	struct msghdr m = { .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	long n = SF(&a, SYS_recvmsg, fd, &m, MSG_ERRQUEUE, 0, 0, 0);
+
+	if (n)
+		return n;
+	assert_int_equal(m.msg_flags, MSG_ERRQUEUE);
+	assert_int_equal(control.h.cmsg_level, SOL_IP);
+	assert_int_equal(control.h.cmsg_type, IP_RECVERR);
+	memcpy(err, CMSG_DATA(&control.h), sizeof(*err));
+	return 0;
+}
+
+static void zerocopy_sends_are_reported(void **state)
+{
+	struct sock_extended_err err;
+	struct pollfd p;
+	int x, y, on = 1;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(note_of(x, &err), -EAGAIN);
+	/* Without the option the flag means nothing. */
+	assert_int_equal(SF(&a, SYS_sendto, x, "a", 1, MSG_ZEROCOPY, 0, 0), 1);
+	assert_int_equal(note_of(x, &err), -EAGAIN);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_SOCKET, SO_ZEROCOPY, &on,
+			    sizeof(on), 0),
+			 0);
+	assert_int_equal(SF(&a, SYS_sendto, x, "b", 1, MSG_ZEROCOPY, 0, 0), 1);
+	assert_int_equal(SF(&a, SYS_sendto, x, "c", 1, MSG_ZEROCOPY, 0, 0), 1);
+	p = (struct pollfd){ x, 0, 0 };
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 0, 0, 0, 0), 1);
+	assert_int_equal(p.revents, POLLERR);
+	/* Both in one note; nothing else is in error. */
+	assert_int_equal(note_of(x, &err), 0);
+	assert_int_equal(err.ee_origin, SO_EE_ORIGIN_ZEROCOPY);
+	assert_int_equal(err.ee_code, SO_EE_CODE_ZEROCOPY_COPIED);
+	assert_int_equal(err.ee_info, 0);
+	assert_int_equal(err.ee_data, 1);
+	assert_int_equal(note_of(x, &err), -EAGAIN);
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 0, 0, 0, 0), 0);
+	assert_int_equal(sf_write(&a, x, "d", 1), 1);
+	(void)y;
+}
+
+static void what_is_left_comes_with_what_is_read(void **state)
+{
+	union {
+		struct cmsghdr h;
+		char room[64];
+	} control;
+	char buf[4];
+	struct iovec iov = { buf, 4 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int x, y, on = 1, left;
+
+	(void)state;
+	pair(&x, &y);
+	assert_int_equal(SF(&b, SYS_setsockopt, y, SOL_TCP, TCP_INQ, &on,
+			    sizeof(on), 0),
+			 0);
+	assert_int_equal(sf_write(&a, x, "0123456789", 10), 10);
+	m.msg_control = &control;
+	m.msg_controllen = sizeof(control);
+	assert_int_equal(SF(&b, SYS_recvmsg, y, &m, 0, 0, 0, 0), 4);
+	assert_int_equal(m.msg_controllen, CMSG_SPACE(sizeof(left)));
+	assert_int_equal(control.h.cmsg_level, SOL_TCP);
+	assert_int_equal(control.h.cmsg_type, TCP_CM_INQ);
+	memcpy(&left, CMSG_DATA(&control.h), sizeof(left));
+	assert_int_equal(left, 6);
+	/* No room: said so, and the data comes all the same. */
+	m.msg_controllen = 4;
+	assert_int_equal(SF(&b, SYS_recvmsg, y, &m, 0, 0, 0, 0), 4);
+	assert_int_equal(m.msg_flags & MSG_CTRUNC, MSG_CTRUNC);
+}
+
+static void unsent_bytes_are_bounded(void **state)
+{
+	static char bytes[300000];
+	struct pollfd p = { .events = POLLOUT };
+	int x, y, low = 20000, v = -1;
+	socklen_t len = sizeof(v);
+	long n;
+
+	(void)state;
+	pair(&x, &y);
+	set_nonblocking(&a, x);
+	assert_int_equal(SF(&a, SYS_getsockopt, x, SOL_TCP, TCP_NOTSENT_LOWAT,
+			    &v, &len, 0),
+			 0);
+	assert_int_equal(v, 0);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, SOL_TCP, TCP_NOTSENT_LOWAT,
+			    &low, sizeof(low), 0),
+			 0);
+	/* The peer reads nothing: its window fills, then what is unsent. */
+	while ((n = sf_write(&a, x, bytes, sizeof(bytes))) > 0)
+		;
+	assert_int_equal(n, -EAGAIN);
+	p.fd = x;
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 0, 0, 0, 0), 0);
+	while (sf_read(&b, y, bytes, sizeof(bytes)) == sizeof(bytes))
+		;
+	assert_int_equal(SF(&a, SYS_poll, &p, 1, 0, 0, 0, 0), 1);
+}
+
 static void a_stream_begins_anew(void **state)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
@@ -1307,6 +1418,9 @@ static void udp_lite_is_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(zerocopy_sends_are_reported),
+		TEST(what_is_left_comes_with_what_is_read),
+		TEST(unsent_bytes_are_bounded),
 		TEST(carries_bytes_both_ways),
 		TEST(refuses_where_nobody_listens),
 		TEST(an_end_is_an_end),

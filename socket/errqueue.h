@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What recvmsg() hands over beside data: notes on MSG_ZEROCOPY sends from the
+ * error queue (MSG_ERRQUEUE), and how much is left to read (TCP_INQ).
+ *
+ * Data of MSG_ZEROCOPY is copied, as Linux does where it cannot pass pages on:
+ * a send is done with the program's buffer when it returns, and the note says
+ * SO_EE_CODE_ZEROCOPY_COPIED. Notes that nobody has read become one range.
+ */
+#ifndef TOAMI_SOCKET_ERRQUEUE_H
+#define TOAMI_SOCKET_ERRQUEUE_H
+
+#include "socket/work.h"
+
+struct control;
+struct io_note;
+
+/* In sock.ready: a note waits. Programs see EPOLLERR; no call fails for it. */
+#define SOCK_NOTE 0x10000u
+
+static inline uint32_t errqueue_ready(const struct sock *s)
+{
+	return s->notes_made != s->notes_read ? SOCK_NOTE : 0;
+}
+
+/* errqueue_sent - a send with MSG_ZEROCOPY has been accepted */
+void errqueue_sent(struct socket_thread *t, long fd);
+
+/* errqueue_recv - a stream's recvmsg(MSG_ERRQUEUE): 0, -EAGAIN or -EFAULT */
+long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io);
+
+/* errqueue_inq - TCP_CM_INQ, after data has been received */
+void errqueue_inq(struct socket_thread *t, long fd, struct control *control);
+
+#endif
