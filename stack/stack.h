@@ -263,7 +263,7 @@ enum conn_option {
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
 	CONN_MULTICAST_ALL, /* hear groups that others have joined, too */
-	CONN_FASTOPEN, /* listener: how many may wait for the last ack */
+	CONN_FASTOPEN,	    /* listener: how many may wait for the last ack */
 	CONN_FASTOPEN_CONNECT,
 	CONN_FASTOPEN_NO_COOKIE,
 	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
