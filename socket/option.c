@@ -246,7 +246,7 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 	if (level == IPPROTO_UDP && s->proto != STACK_UDP)
 		return -ENOPROTOOPT;
 	if (level == IPPROTO_UDP && name == UDP_SEGMENT &&
-	    (v < 0 || v > UINT16_MAX))
+	    (v < 0 || v > 0xffff))
 		return -EINVAL;
 	if (level != SOL_SOCKET)
 		return 1;
