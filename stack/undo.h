@@ -88,7 +88,8 @@ static inline void undo_note_start(struct stack *st, const struct conn *c,
 		return;
 	if (!u->chunk) {
 		u->start = chunk_at(st->arena, k)->start;
-		u->chunk = k;
+		atomic_signal_fence(memory_order_seq_cst);
+		u->chunk = k; /* what it was is known from here on */
 	} else if (u->chunk != k) {
 		u->impossible = true; /* one acknowledgement moves one start */
 	}
