@@ -551,6 +551,7 @@ bool tcp_input_usual(struct stack *st, frame_ix ix)
 	struct tcp_in in;
 	struct conn *c;
 	conn_ix outer;
+	bool alone; /* nothing but data, nothing to send: undo_copy_part() */
 
 	/* Whole, for us, neither piece nor padding, checksums known to be
 	 * right. Nobody's own address is a peer's: 127/8 has its own rules. */
@@ -584,11 +585,22 @@ bool tcp_input_usual(struct stack *st, frame_ix ix)
 	count(st, Tcp_InSegs);
 	f->l3_off = ETH_BYTES;
 	f->l4_off = ETH_BYTES + IPV4_BYTES;
-	outer = undo_begin(st, c);
+	alone = in.bytes && in.ack == c->snd_una && c->snd_end == c->snd_nxt &&
+		!tcp_is_amiss(c) && (c->flags & CONN_SACK) &&
+		c->rtx_kind != TCP_RTX_PERSIST;
+	outer = undo_begin_as(st, c, alone);
 	c->segs_in++;
 	c->last_ack_ns = st->now_ns;
 	ts_update(st, c, &in);
-	fast(st, c, ix, &in);
+	if (alone) {
+		tcp_window_input(c, &in, in.window << c->snd_wscale);
+		count(st, TcpExt_TCPHPHits);
+		tcp_data_in_order(st, c, in.bytes, ix);
+		if (c->rcv_wup != c->rcv_nxt)
+			tcp_ack_policy(st, c);
+	} else {
+		fast(st, c, ix, &in);
+	}
 	undo_end(st, outer);
 	return true;
 }

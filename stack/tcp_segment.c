@@ -57,15 +57,20 @@ static void write_ipv6(struct conn *c, struct frame *f, uint32_t l4)
 }
 
 /* Sends a finished segment; consumes @ix. */
-static int transmit(struct stack *st, struct conn *c, frame_ix ix)
+static inline int transmit(struct stack *st, struct conn *c, frame_ix ix)
 {
 	struct path p;
 	int err;
 
 	count(st, Tcp_OutSegs);
 	c->segs_out++;
-	if (likely(c->route_gen == path_gen(st))) {
-		eth_send(st, c->mac, ix);
+	if (likely(c->route_gen == path_gen(st) && !conn_is_paced(c))) {
+		struct eth_header *e =
+			(struct eth_header *)frame_at(st->arena, ix)->header;
+
+		mac_copy(e->dst, c->mac);
+		mac_copy(e->src, st->host->config.mac);
+		frame_list_add(st->arena, &st->out, ix);
 		return 0;
 	}
 	err = conn_path(st, c, &p);
@@ -123,6 +128,22 @@ static inline void write_tcp(struct conn *c, struct frame *f, uint32_t seq,
 		write_ipv4(c, f, bytes + f->payload);
 	else
 		write_ipv6(c, f, bytes + f->payload);
+}
+
+/* Timestamps as nearly every segment has them, in words; tcp_options() has the
+ * rest. */
+static inline uint32_t write_options(const struct stack *st, struct conn *c,
+				     struct frame *f)
+{
+	uint8_t *p = f->header + f->l4_off + TCP_BYTES;
+
+	if (unlikely((c->flags & (CONN_TS | CONN_DSACK)) != CONN_TS ||
+		     c->sacks))
+		return tcp_options(st, c, p);
+	put32(p, 0x0101080a);
+	put32(p + 4, tcp_ms(st) + c->ts_offset);
+	put32(p + 8, c->ts_recent);
+	return 12;
 }
 
 static uint8_t *options_of(struct frame *f)
@@ -221,7 +242,7 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 	if (unlikely(!ix))
 		return -ENOBUFS;
 	f = frame_at(st->arena, ix);
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	mss = segment_max(c, options);
 	/* Whole segments, now that they are shorter. */
 	if (unlikely(mss < c->mss) && bytes > mss)
@@ -269,7 +290,7 @@ void tcp_send_ack(struct stack *st, struct conn *c)
 		return;
 	}
 	f = frame_at(st->arena, ix);
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, ack_flags(c), tcp_window(c),
 		  options);
 	ack_told(c);
@@ -285,7 +306,7 @@ void tcp_send_probe(struct stack *st, struct conn *c)
 	if (!ix)
 		return;
 	f = frame_at(st->arena, ix);
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	write_tcp(c, f, c->snd_una - 1, c->rcv_nxt, ack_flags(c), tcp_window(c),
 		  options);
 	ack_told(c);
@@ -304,7 +325,7 @@ void tcp_send_reset(struct stack *st, struct conn *c)
 	f = frame_at(st->arena, ix);
 	c->flags &= ~CONN_DSACK;
 	c->sacks = 0;
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, TCP_RST | TCP_ACK, 0, options);
 	transmit(st, c, ix);
 }

@@ -165,13 +165,13 @@ static void test_syn(void **state)
 /* --- at each instruction
  * ------------------------------------------------------- */
 
-#define SLOTS 64 /* frames and chunks, more than a test touches */
+#define SLOTS 128 /* frames and chunks, more than a test touches */
 
 static struct {
 	struct stack *st;
 	conn_ix c;
 	struct conn before;
-	uint32_t marked, broken;
+	uint32_t marked, broken, part;
 	struct undo undo;
 	struct conn conn;
 	struct chunk chunk[SLOTS];
@@ -210,6 +210,7 @@ static void on_trap(int sig)
 	if (atomic_load(&st->host->writing) != watched.c)
 		return;
 	watched.marked++;
+	watched.part += st->host->undo.part;
 	watched.undo = st->host->undo;
 	watched.conn = *conn_at(st, watched.c);
 	memcpy(watched.chunk, st->arena->chunks, sizeof(watched.chunk));
@@ -292,6 +293,66 @@ static void test_each_instruction(void **state)
 	end(&s, c, l);
 }
 
+/* The other end of @n's only connection hears a frame, and may die of it. */
+static void step_frame(struct testnet *n, uint32_t to, conn_ix c, frame_ix ix)
+{
+	watched.st = &n->st[to];
+	watched.c = c;
+	watched.before = *testnet_conn(n, c);
+	watched.marked = 0;
+	watched.broken = 0;
+	assert_true(arena_chunks_end(&n->arena) <= SLOTS);
+	assert_true(arena_frames_end(&n->arena) <= SLOTS);
+	stepping(true);
+	stack_input(&n->st[to], ix);
+	stepping(false);
+	assert_true(watched.marked > 50);
+	assert_int_equal(watched.broken, 0);
+}
+
+/* Two stacks: segments as predicted from Ethernet up, of which less is copied.
+ */
+static void test_usual(void **state)
+{
+	static const uint8_t bytes[20000];
+	static const uint32_t writes[] = { 10, 20, 300, 20000, 2000, 1448 };
+	struct sigaction sa = { .sa_handler = on_trap }, old;
+	struct testnet *n = testnet_new(2, 1);
+	conn_ix end[2], l;
+	uint32_t sum = 0;
+
+	(void)state;
+	testnet_pair(n, 0, 1, 5001, &end[0], &end[1], &l);
+	n->host[0]->config.super_max = 1448;
+	sigaction(SIGTRAP, &sa, &old);
+	watched.part = 0;
+	for (uint32_t i = 0; i < ARRAY_SIZE(writes); i++) {
+		bool moved = true;
+
+		sum += tcp_append(&n->st[0], end[0], bytes, writes[i]);
+		tcp_push(&n->st[0], end[0], false);
+		while (moved) {
+			moved = false;
+			for (uint32_t from = 0; from < 2; from++) {
+				frame_ix ix = frame_list_pop(&n->arena,
+							     &n->st[from].out);
+
+				if (!ix)
+					continue;
+				step_frame(n, 1 - from, end[1 - from], ix);
+				moved = true;
+			}
+		}
+		assert_int_equal(tcp_readable(testnet_conn(n, end[1])), sum);
+	}
+	assert_true(watched.part > 0);
+	sigaction(SIGTRAP, &old, NULL);
+	conn_abort(&n->st[0], end[0]);
+	conn_abort(&n->st[1], end[1]);
+	conn_close(&n->st[1], l);
+	assert_true(testnet_free(n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_syn),
 		cmocka_unit_test(test_each_instruction),
+		cmocka_unit_test(test_usual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
