@@ -91,7 +91,7 @@ static double added(int depth)
 {
 	static double diff[ROUNDS];
 	vif_ix chain[8], parent = VIF_ROOT, srv;
-	char name[8];
+	char name[16];
 
 	world_new();
 	srv = world_host(VIF_ROOT, "srv", 2);

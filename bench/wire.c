@@ -344,7 +344,7 @@ static void carry(struct way *w, uint64_t end)
 			       { .fd = w[1].from, .events = POLLIN } };
 
 	while (now_ns() < end) {
-		bool busy = take_in(&w[0]) | take_in(&w[1]);
+		bool one = take_in(&w[0]), busy = take_in(&w[1]) || one;
 		uint64_t a = give_out(&w[0]), b = give_out(&w[1]), now;
 		uint64_t next = a < b ? a : b;
 

@@ -121,7 +121,7 @@ static void add(struct reg *d, const struct reg *s)
 		forget_unsigned(d);
 	else
 		d->umin += s->umin;
-	if (__builtin_add_overflow(d->smin, s->smin, &d->smin) |
+	if (__builtin_add_overflow(d->smin, s->smin, &d->smin) ||
 	    __builtin_add_overflow(d->smax, s->smax, &d->smax))
 		forget_signed(d);
 	d->bits = tnum_add(d->bits, s->bits);
@@ -135,7 +135,7 @@ static void subtract(struct reg *d, const struct reg *s)
 	} else {
 		forget_unsigned(d);
 	}
-	if (__builtin_sub_overflow(d->smin, s->smax, &d->smin) |
+	if (__builtin_sub_overflow(d->smin, s->smax, &d->smin) ||
 	    __builtin_sub_overflow(d->smax, s->smin, &d->smax))
 		forget_signed(d);
 	d->bits = tnum_sub(d->bits, s->bits);

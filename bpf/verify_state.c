@@ -109,7 +109,9 @@ static void learn_window(struct reg *r, void *arg)
 	/* Bounds of a number are those of base + off. */
 	if (r->kind == KIND_NUMBER)
 		umax += r->off;
-	if (umax >= 0 && (uint64_t)umax < r->umax &&
+	/* A pointer's variable part may lie before the packet: that bounds it
+	 * above, not below. */
+	if (r->smin >= 0 && umax >= 0 && (uint64_t)umax < r->umax &&
 	    (uint64_t)umax >= r->umin) {
 		r->umax = (uint64_t)umax;
 		reg_settle(r);

@@ -251,12 +251,18 @@ char *verbs_refuse_line(size_t bytes)
 static char *splice(const json_t *reply, char *result)
 {
 	char *frame = json_dumps(reply, JSON_COMPACT), *text = NULL;
-	size_t n = frame ? strlen(frame) : 0;
+	size_t n = frame ? strlen(frame) : 0, bytes = strlen(result);
+	int head;
 
 	/* "{...}" without its last brace, and a comma if there is anything. */
-	if (frame && asprintf(&text, "%.*s%s\"result\":%s}", (int)n - 1, frame,
-			      n > 2 ? "," : "", result) < 0)
-		text = NULL;
+	if (frame)
+		text = malloc(n + bytes + 16);
+	if (text) {
+		head = sprintf(text, "%.*s%s\"result\":", (int)n - 1, frame,
+			       n > 2 ? "," : "");
+		memcpy(text + head, result, bytes);
+		memcpy(text + head + bytes, "}", 2);
+	}
 	free(frame);
 	free(result);
 	return text;

@@ -17,7 +17,7 @@
 #define HEADERS4 (ETH_BYTES + IPV4_BYTES + TCP_BYTES)
 #define HEADERS6 (ETH_BYTES + IPV6_BYTES + TCP_BYTES)
 
-static uint8_t bytes[65536];
+static uint8_t bytes[PORT_FRAME_MAX];
 
 /* A TCP segment of @payload bytes of a pattern, checksums complete. */
 static uint32_t segment(bool v4, uint32_t seq, uint8_t flags, uint32_t payload)

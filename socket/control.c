@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <time.h>
 
 /* What an interface is called by number: socket/netlink.h. */
@@ -107,6 +108,11 @@ static int read_one(const struct sock *s, const struct cmsghdr *h,
 			       : 0;
 	if (s->proto == STACK_TCP)
 		return 0;
+	if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_SEGMENT) {
+		if (h->cmsg_len != CMSG_LEN(sizeof(how->segment)))
+			return -EINVAL;
+		return user_copy(&how->segment, data, sizeof(how->segment));
+	}
 	if (h->cmsg_level == IPPROTO_IP && !s->inet6)
 		return read_ip(h, data, how);
 	if (h->cmsg_level == IPPROTO_IPV6 && s->inet6)

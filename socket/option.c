@@ -105,6 +105,8 @@ static const struct kept {
 	{ IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, 2 },
 	{ IPPROTO_IPV6, IPV6_FREEBIND, 0 },
 	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0 },
+	{ IPPROTO_UDP, UDP_SEGMENT, 0 },
+	{ IPPROTO_UDP, UDP_GRO, 0 }, /* nothing comes but one by one */
 };
 static_assert(ARRAY_SIZE(kepts) <= SOCK_KEPT, "sock.kept[] is too short");
 
@@ -114,6 +116,11 @@ static int kept_at(long level, long name)
 		if (kepts[i].level == level && kepts[i].name == name)
 			return (int)i;
 	return -1;
+}
+
+uint16_t option_udp_segment(const struct sock *s)
+{
+	return (uint16_t)s->kept[kept_at(IPPROTO_UDP, UDP_SEGMENT)];
 }
 
 /* What is told beside each datagram: control.h. */
@@ -236,6 +243,11 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 	}
 	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
 		return set_fastopen_key(w, s, val, len);
+	if (level == IPPROTO_UDP && s->proto != STACK_UDP)
+		return -ENOPROTOOPT;
+	if (level == IPPROTO_UDP && name == UDP_SEGMENT &&
+	    (v < 0 || v > 0xffff))
+		return -EINVAL;
 	if (level != SOL_SOCKET)
 		return 1;
 	switch (name) {

@@ -14,4 +14,8 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 		  void *arg);
 
+/* option_udp_segment - UDP_SEGMENT of @s; 0: a datagram a call */
+struct sock;
+uint16_t option_udp_segment(const struct sock *s);
+
 #endif

@@ -3,12 +3,15 @@
 #include "socket/io.h"
 #include "socket/name.h"
 #include "socket/open.h"
+#include "socket/option.h"
 #include "socket/wait.h"
 #include "stack/host.h"
 
 #include <errno.h>
 
-#define DATAGRAM_MAX 65507 /* 65,535 less the headers of IPv4 and UDP */
+#define SEGMENTS_MAX	128   /* of UDP_SEGMENT, as Linux has it */
+#define SEGMENT_HEADERS 28    /* IPv4's and UDP's */
+#define DATAGRAM_MAX	65507 /* 65,535 less the headers of IPv4 and UDP */
 
 /* Fills @ix with everything that is left of @c. 0 or -ENOBUFS. */
 static int gather(struct arena *a, frame_ix ix, struct cursor *c)
@@ -66,6 +69,51 @@ static int lock_with_room(struct work *w, struct socket_thread *t, long fd,
 	}
 }
 
+/* One datagram of the next @bytes of @c. */
+static int send_one(struct work *w, struct sock *s, struct cursor *c,
+		    size_t bytes, const struct io_note *note,
+		    const struct ip_addr *to, uint16_t port)
+{
+	frame_ix ix = frame_alloc(&w->in.arena);
+	struct cursor part = *c;
+	int err;
+
+	part.left = bytes;
+	err = ix ? gather(&w->in.arena, ix, &part) : -ENOBUFS;
+	if (err) {
+		frame_free(&w->in.arena, ix);
+		return err;
+	}
+	part.left = c->left - bytes;
+	*c = part;
+	return udp_send_how(&w->stack, s->conn, ix, to, port, note->how);
+}
+
+/*
+ * All of @c: one datagram, or as many as UDP_SEGMENT cuts it into, none larger
+ * than the link: udp(7).
+ */
+static int send_all(struct work *w, struct sock *s, struct cursor *c,
+		    const struct io_note *note, const struct ip_addr *to,
+		    uint16_t port)
+{
+	size_t segment = note->how && note->how->segment
+				 ? note->how->segment
+				 : option_udp_segment(s);
+	size_t mtu = w->stack.host->config.mtu;
+	int err;
+
+	if (!segment || s->proto != STACK_UDP || c->left <= segment)
+		return send_one(w, s, c, c->left, note, to, port);
+	if (segment + SEGMENT_HEADERS > mtu || c->left > segment * SEGMENTS_MAX)
+		return -EINVAL;
+	do {
+		err = send_one(w, s, c, segment < c->left ? segment : c->left,
+			       note, to, port);
+	} while (!err && c->left);
+	return err;
+}
+
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 const struct io_note *note)
 {
@@ -74,7 +122,6 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	struct ip_addr to;
 	uint16_t port = 0;
 	struct work w;
-	frame_ix ix;
 	int err = 0;
 
 	if (!s)
@@ -97,13 +144,7 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		work_end(&w);
 		return err;
 	}
-	ix = frame_alloc(&w.in.arena);
-	err = ix ? gather(&w.in.arena, ix, c) : -ENOBUFS;
-	if (err)
-		frame_free(&w.in.arena, ix);
-	else
-		err = udp_send_how(&w.stack, s->conn, ix,
-				   note->name ? &to : NULL, port, note->how);
+	err = send_all(&w, s, c, note, note->name ? &to : NULL, port);
 	work_refresh(&w, s);
 	work_end(&w);
 	return err ? err : (long)bytes;

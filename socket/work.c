@@ -58,6 +58,19 @@ static int on_neighbour(struct stack *st, const struct ip_addr *to,
 	return 0;
 }
 
+static bool on_admit(struct stack *st, conn_ix c, frame_ix ix)
+{
+	struct work *w = work_of(st);
+	const struct conn *conn = slot_at(st->conns, c);
+	uint32_t hooks = atomic_load_explicit(
+		&vif_at(w->fabric, conn->vif)->hooks, memory_order_relaxed);
+
+	return likely(!(hooks & VIF_HOOK_RX)) ||
+	       vif_program_admit(w->fabric, &w->in.arena, &w->in.ctx->random,
+				 st->now_ns, ix, w->fabric->hosts[w->host].vif,
+				 conn->vif);
+}
+
 static void on_received(struct stack *st, conn_ix c, const struct frame *f)
 {
 	struct work *w = work_of(st);
@@ -89,6 +102,7 @@ static const struct stack_ops ops = {
 	.configured = on_configured,
 	.neighbour = on_neighbour,
 	.received = on_received,
+	.admit = on_admit,
 	.resent = on_resent,
 };
 

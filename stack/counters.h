@@ -28,8 +28,16 @@
 	X(Icmp, InMsgs)                   \
 	X(Icmp, InErrors)                 \
 	X(Icmp, InCsumErrors)             \
+	X(Icmp, InDestUnreachs)           \
+	X(Icmp, InTimeExcds)              \
+	X(Icmp, InParmProbs)              \
 	X(Icmp, InEchos)                  \
+	X(Icmp, InEchoReps)               \
 	X(Icmp, OutMsgs)                  \
+	X(Icmp, OutDestUnreachs)          \
+	X(Icmp, OutParmProbs)             \
+	X(Icmp, OutEchos)                 \
+	X(Icmp, OutEchoReps)              \
 	X(Icmp, OutRateLimitGlobal)       \
 	X(Tcp, ActiveOpens)               \
 	X(Tcp, PassiveOpens)              \

@@ -44,6 +44,10 @@ static void send(struct stack *st, frame_ix ix, const struct ip_addr *src,
 		.src = src, .dst = dst, .proto = IP_ICMP, .ttl = 64, .tos = tos
 	};
 
+	if (i->type == ICMP_ECHO_REPLY)
+		count(st, Icmp_OutEchoReps);
+	else if (i->type == ICMP_UNREACHABLE)
+		count(st, Icmp_OutDestUnreachs);
 	i->csum = 0;
 	i->csum = (uint16_t)~csum_fold(csum_frame(st->arena, f, f->l4_off));
 	f->flags = (uint8_t)((f->flags & FRAME_REFS) | FRAME_CSUM_OK);
@@ -153,12 +157,20 @@ void icmp_input(struct stack *st, struct packet *p)
 		echo(st, p);
 		return;
 	case ICMP_ECHO_REPLY:
+		count(st, Icmp_InEchoReps);
 		if (ping_input(st, p))
 			return;
 		break;
 	case ICMP_UNREACHABLE:
+		count(st, Icmp_InDestUnreachs);
+		error_input(st, p, &i);
+		break;
 	case ICMP_TIME_EXCEEDED:
+		count(st, Icmp_InTimeExcds);
+		error_input(st, p, &i);
+		break;
 	case ICMP_PARAMETER:
+		count(st, Icmp_InParmProbs);
 		error_input(st, p, &i);
 		break;
 	default:

@@ -25,6 +25,12 @@ static void send(struct stack *st, frame_ix ix, const struct ip_addr *src,
 		.src = src, .dst = dst, .proto = IP_ICMPV6, .ttl = hops
 	};
 
+	if (i->type == ICMP6_ECHO_REPLY)
+		count(st, Icmp_OutEchoReps);
+	else if (i->type == ICMP6_UNREACHABLE)
+		count(st, Icmp_OutDestUnreachs);
+	else if (i->type == ICMP6_PARAMETER)
+		count(st, Icmp_OutParmProbs);
 	i->csum = 0;
 	i->csum = (uint16_t)~csum_fold(csum_frame(st->arena, f, f->l4_off) +
 				       csum_pseudo(src, dst, IP_ICMPV6, l4));
@@ -257,6 +263,7 @@ void icmp6_input(struct stack *st, struct packet *p)
 		slaac_advertised(st, p);
 		break;
 	case ICMP6_ECHO_REPLY:
+		count(st, Icmp_InEchoReps);
 		if (ping_input(st, p))
 			return;
 		break;
@@ -266,8 +273,15 @@ void icmp6_input(struct stack *st, struct packet *p)
 		break;
 	case ICMP6_UNREACHABLE:
 	case ICMP6_TOO_BIG:
+		count(st, Icmp_InDestUnreachs);
+		error_input(st, p, &i);
+		break;
 	case ICMP6_TIME_EXCEEDED:
+		count(st, Icmp_InTimeExcds);
+		error_input(st, p, &i);
+		break;
 	case ICMP6_PARAMETER:
+		count(st, Icmp_InParmProbs);
 		error_input(st, p, &i);
 		break;
 	default:

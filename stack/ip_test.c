@@ -398,6 +398,8 @@ static void echo_comes_back(void **state)
 	assert_int_not_equal(ix, 0);
 	f = frame_at(&n->arena, ix);
 	assert_int_equal(f->header[34], ICMP_ECHO_REPLY);
+	assert_int_equal(testnet_count(n, 0, Icmp_InEchos), 1);
+	assert_int_equal(testnet_count(n, 0, Icmp_OutEchoReps), 1);
 	assert_int_equal(f->payload, 1000);
 	frame_copy_out(&n->arena, f, 0, back, 1000);
 	assert_memory_equal(back, ping + 8, 1000);

@@ -56,4 +56,5 @@ void ping_close(struct stack *st, struct frame *f, const struct ip_out *o)
 				       pseudo);
 	f->flags = (uint8_t)((f->flags & FRAME_REFS) | FRAME_CSUM_OK);
 	count(st, Icmp_OutMsgs);
+	count(st, Icmp_OutEchos);
 }

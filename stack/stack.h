@@ -93,6 +93,12 @@ struct stack_ops {
 	 */
 	void (*received)(struct stack *st, conn_ix c, const struct frame *f);
 
+	/*
+	 * May @ix, which is for @c, enter the lane c->vif? Called only when
+	 * that is not the host's own VIF. May be NULL: yes.
+	 */
+	bool (*admit)(struct stack *st, conn_ix c, frame_ix ix);
+
 	/* @c has sent a segment once more. May be NULL. */
 	void (*resent)(struct stack *st, conn_ix c);
 };
@@ -257,7 +263,7 @@ enum conn_option {
 	CONN_MULTICAST_TTL,
 	CONN_MULTICAST_LOOP,
 	CONN_MULTICAST_ALL, /* hear groups that others have joined, too */
-	CONN_FASTOPEN, /* listener: how many may wait for the last ack */
+	CONN_FASTOPEN,	    /* listener: how many may wait for the last ack */
 	CONN_FASTOPEN_CONNECT,
 	CONN_FASTOPEN_NO_COOKIE,
 	CONN_CONGESTION, /* 0: CUBIC (default), 1: NewReno */
@@ -427,6 +433,7 @@ struct udp_how {
 	struct ip_addr from; /* any: as ever */
 	int16_t ttl;	     /* -1: as ever */
 	int16_t tos;
+	uint16_t segment; /* not the stack's: datagrams of so many bytes each */
 };
 
 /* udp_send_how - udp_send() with @how */

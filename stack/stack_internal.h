@@ -35,6 +35,14 @@ static inline struct conn *conn_at(const struct stack *st, conn_ix ix)
 	return slot_at(st->conns, ix);
 }
 
+/* May @ix enter the lane that @c is on? */
+static inline bool conn_admits(struct stack *st, const struct conn *c,
+			       frame_ix ix)
+{
+	return likely(c->vif == st->host->config.vif) || !st->ops->admit ||
+	       st->ops->admit(st, c->self, ix);
+}
+
 /*
  * The mark for stack_recover(). x86 keeps stores in order; the fences keep the
  * compiler from moving a change out of its brackets.

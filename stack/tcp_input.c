@@ -447,6 +447,10 @@ static void nobody(struct stack *st, struct packet *p, const struct tcp_in *in)
 	if (p->unicast)
 		l = bound_find(st, STACK_TCP, &p->dst, be16(t->dport), &p->src,
 			       be16(t->sport));
+	if (l && !conn_admits(st, l, p->ix)) {
+		frame_free(st->arena, p->ix);
+		return;
+	}
 	if (l)
 		c = tcp_listen_input(st, l, p, in);
 	else
@@ -484,6 +488,10 @@ void tcp_input(struct stack *st, struct packet *p)
 		      &p->dst, lport, &p->src, pport);
 	if (unlikely(!c)) {
 		nobody(st, p, &in);
+		return;
+	}
+	if (!conn_admits(st, c, p->ix)) {
+		frame_free(st->arena, p->ix);
 		return;
 	}
 	outer = undo_begin(st, c);
@@ -579,6 +587,9 @@ bool tcp_input_usual(struct stack *st, frame_ix ix)
 	in.tsval = be32(h->tsval);
 	in.tsecr = be32(h->tsecr);
 	if (unlikely(!(c->flags & CONN_TS) || c->watch || !predicted(c, &in)))
+		return false;
+	/* Somebody else's lane: what may enter it is asked on the long way. */
+	if (unlikely(c->vif != g->vif) && st->ops->admit)
 		return false;
 	count(st, Ip_InReceives);
 	count(st, Ip_InDelivers);

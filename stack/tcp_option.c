@@ -77,7 +77,7 @@ bool tcp_options_parse(const uint8_t *opt, uint32_t bytes, struct tcp_in *in)
 		case OPT_EXP:
 			if (n < 4 || get16(p + 2) != TCP_EXP_FASTOPEN)
 				break;
-			/* fall through */
+			__attribute__((fallthrough));
 		case OPT_FASTOPEN:
 			tcp_fastopen_parse(p, n, in);
 			break;

@@ -63,6 +63,7 @@ static inline int transmit(struct stack *st, struct conn *c, frame_ix ix)
 	int err;
 
 	count(st, Tcp_OutSegs);
+	count(st, Ip_OutRequests);
 	c->segs_out++;
 	if (likely(c->route_gen == path_gen(st) && !conn_is_paced(c))) {
 		struct eth_header *e =

@@ -29,6 +29,10 @@ void udp_queue(struct stack *st, struct conn *c, frame_ix ix)
 	struct frame *f = frame_at(st->arena, ix);
 	conn_ix outer;
 
+	if (!conn_admits(st, c, ix)) {
+		frame_free(st->arena, ix);
+		return;
+	}
 	if (c->rcv_queued && c->rcv_queued + charge_of(f) > c->rcvbuf) {
 		c->drops++;
 		count(st, Udp_RcvbufErrors);

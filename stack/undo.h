@@ -121,8 +121,10 @@ static inline void undo_note_start(struct stack *st, const struct conn *c,
 		return;
 	if (!u->chunk) {
 		u->start = chunk_at(st->arena, k)->start;
+		/* Killed in between: the chunk is not named before its start
+		 * is there. */
 		atomic_signal_fence(memory_order_seq_cst);
-		u->chunk = k; /* what it was is known from here on */
+		u->chunk = k;
 	} else if (u->chunk != k) {
 		u->impossible = true; /* one acknowledgement moves one start */
 	}

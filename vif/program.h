@@ -87,8 +87,11 @@ bool vif_program_judge(const struct fabric *f, const struct arena *arena,
 		       uint64_t *random, uint64_t now_ns, frame_ix ix,
 		       host_ix *to);
 
-/* vif_program_admit - for a frame that has reached its host: may it enter the
- * lane @lane of it? Rewriting and redirecting are over by then. */
+/*
+ * vif_program_admit - for a frame that has reached its host: may it enter the
+ * lane @lane of it? Its headers are read already and its way is over: what
+ * programs write to it or where they send it is of no effect.
+ */
 bool vif_program_admit(const struct fabric *f, const struct arena *arena,
 		       uint64_t *random, uint64_t now_ns, frame_ix ix,
 		       vif_ix host, vif_ix lane);

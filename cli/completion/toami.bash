@@ -151,11 +151,12 @@ _toami() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_toami_words "run trace vif port ss nstat top capture watch metrics save load status up down doctor version --help --version" "$cur"
+		_toami_words "run trace map vif port ss nstat top capture watch metrics save load status up down doctor version --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run | trace) _toami_run "$cur" "$prev" ;;
+	map) [[ $COMP_CWORD == 2 ]] && _toami_words "ls get set rm dump" "$cur" ;;
 	vif) _toami_vif "$cur" "$prev" ;;
 	port) _toami_port "$cur" "$prev" ;;
 	up) _toami_words "-s --subnet --subnet6 -h --help" "$cur" ;;

@@ -47,7 +47,7 @@ a=$(address /web) cli=$(address /cli)
 serve /web 80 front
 wait_for /cli "http://$a/"
 
-echo "1..4"
+echo "1..5"
 
 # --- firewall: only open ports may be reached, answers come back
 "$toami" vif set /web program="$OBJECTS/firewall.o"
@@ -118,3 +118,17 @@ cp "$OBJECTS/counter.o" "$TOAMI_DIR/again.o"
 [ "$(get /cli "http://$a/")" = front ] || fail "the counter drops"
 [ "$(packets)" -gt "$before" ] || fail "the exchanged program does not count"
 echo "ok 4 - counter"
+
+# --- a lane without an address: what enters it is found out late, and judged
+"$toami" vif set /web program-in=none
+"$toami" vif add /web/lane >/dev/null
+serve /web/lane 90 lane
+wait_for /cli "http://$a:90/"
+"$toami" vif set /web/lane filter-in="not tcp dst port 90"
+[ -z "$(get /cli "http://$a:90/")" ] || fail "a lane's filter lets everything in"
+[ "$(get /cli "http://$a/")" = front ] || fail "a lane's filter hits its host"
+"$toami" vif set /web/lane filter-in=none filter="tcp src port 91"
+[ -z "$(get /cli "http://$a:90/")" ] || fail "a lane's filter lets everything out"
+"$toami" vif set /web/lane filter=none
+[ "$(get /cli "http://$a:90/")" = lane ] || fail "a filter stays after none"
+echo "ok 5 - lanes"

@@ -57,6 +57,7 @@ expect 1 "$(nstat TcpPassiveOpens /srv)" "one accepted"
 expect 1 "$(nstat TcpCurrEstab /srv)" "one established"
 expect 0 "$(nstat TcpInSegs /idle)" "nothing at an idle host"
 expect 2 "$(nstat TcpCurrEstab /)" "the sum"
+[ "$(nstat IpOutRequests /cli)" -ge "$(nstat TcpOutSegs /cli)" ] && echo "ok: segments are packets"
 "$toami" nstat --json -e | python3 -c '
 import json, sys
 hosts = {h["vif"]: h["counters"] for h in json.load(sys.stdin)}

@@ -37,6 +37,15 @@ static void on_abort(int sig)
 		_exit(2);
 }
 
+/* Whoever stops a campaign is told how far it came. */
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
+
 static double cpu_seconds(void)
 {
 	struct timespec t;
@@ -119,10 +128,12 @@ int main(int argc, char **argv)
 		snprintf(how + strlen(how), sizeof(how) - strlen(how),
 			 " --stream %u", p.stream_bytes >> 20);
 	signal(SIGABRT, on_abort);
+	signal(SIGTERM, on_stop);
+	signal(SIGINT, on_stop);
 	p.oracle = oracle_new(NULL);
 	if (trace)
 		oracle_trace(p.oracle, stdout);
-	while (!reached(&goal, &p, done) && failed < FAILED_MOST) {
+	while (!reached(&goal, &p, done) && failed < FAILED_MOST && !stopped) {
 		seed_now = seed + done++;
 		if (p.verbose)
 			printf("seed %lu\n", (unsigned long)seed_now);
@@ -130,5 +141,5 @@ int main(int argc, char **argv)
 	}
 	report(&p, done, failed);
 	oracle_free(p.oracle);
-	return failed != 0;
+	return failed != 0 || stopped;
 }

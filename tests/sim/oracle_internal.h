@@ -79,6 +79,7 @@ struct half {
 	struct xmit *xmit;
 	uint32_t xmit_first, xmit_end;
 	uint64_t first_ns; /* the first data */
+	uint64_t resent;   /* bytes */
 
 	/* Heard. */
 	uint64_t arrivals;

@@ -172,8 +172,9 @@ static void burst(struct oracle *o, struct half *h, const struct half *p,
 			oracle_complain(o, ORACLE_INITIAL, s, h,
 					"%u bytes of %u", sent, mss);
 	}
-	/* Each byte that has arrived lets itself and one more follow. */
-	most = (INITIAL_SEGS + 3) * mss + 2 * p->delivered;
+	/* Each byte that has arrived lets itself and one more follow, and what
+	 * was sent again had been taken for lost: it was not in flight. */
+	most = (INITIAL_SEGS + 3) * mss + 2 * p->delivered + h->resent;
 	if (sent > most)
 		oracle_complain(o, ORACLE_FLIGHT, s, h,
 				"%u bytes after %llu delivered", sent,
@@ -202,6 +203,7 @@ void oracle_time(struct oracle *o, struct half *h, const struct half *p,
 		if (i < h->xmit_end && x->arrivals == h->arrivals)
 			silent(o, h, s, end, s->now - x->at);
 		stamp(h, s->seq, end, s->now);
+		h->resent += s->bytes;
 	}
 	if (before(h->max, end))
 		append(h, again ? h->max : s->seq, end, s->now);

@@ -19,6 +19,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -1280,20 +1281,21 @@ static void tells_of_datagrams(void **state)
 {
 	struct sockaddr_in to = at(B_LAST, 53);
 	struct in_pktinfo info;
-	struct {
-		struct cmsghdr h;
-		int ttl;
-	} ttl = { { CMSG_LEN(sizeof(int)), IPPROTO_IP, IP_TTL }, 7 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct cmsghdr *h = (struct cmsghdr *)control;
+	int ttl = 7;
 	char text[] = "abc";
 	struct iovec iov = { text, 3 };
 	struct msghdr m = { &to, sizeof(to), &iov,
-			    1,	 &ttl,	     CMSG_LEN(sizeof(int)),
+			    1,	 control,    CMSG_LEN(sizeof(int)),
 			    0 },
 		      got;
 	int x = datagram(&a, 0), y = datagram(&b, 0), v;
 	struct cmsghdr *c;
 
 	(void)state;
+	*h = (struct cmsghdr){ CMSG_LEN(sizeof(ttl)), IPPROTO_IP, IP_TTL };
+	memcpy(CMSG_DATA(h), &ttl, sizeof(ttl));
 	assert_int_equal(SF(&b, SYS_bind, y, &to, sizeof(to), 0, 0, 0), 0);
 	set_on(&b, y, IPPROTO_IP, IP_PKTINFO);
 	set_on(&b, y, IPPROTO_IP, IP_RECVTTL);
@@ -1319,9 +1321,10 @@ static void tells_of_datagrams(void **state)
 	assert_int_equal(got.msg_flags, MSG_CTRUNC);
 	assert_int_equal(got.msg_controllen, CMSG_LEN(4));
 	/* Nonsense is refused. */
-	ttl.ttl = 256;
+	ttl = 256;
+	memcpy(CMSG_DATA(h), &ttl, sizeof(ttl));
 	assert_int_equal(SF(&a, SYS_sendmsg, x, &m, 0, 0, 0, 0), -EINVAL);
-	ttl.h.cmsg_len = 3;
+	h->cmsg_len = 3;
 	assert_int_equal(SF(&a, SYS_sendmsg, x, &m, 0, 0, 0, 0), -EINVAL);
 }
 
@@ -1378,6 +1381,62 @@ static void pings(void **state)
 	assert_int_equal(SF(&a, SYS_sendto, x, request, 7, 0, &to, sizeof(to)),
 			 -EINVAL);
 	assert_int_equal(datagram(&a, IPPROTO_ICMPV6), -EPROTONOSUPPORT);
+}
+
+/* UDP_SEGMENT: one call, many datagrams; the control message outdoes the
+ * option. */
+static void a_call_may_send_many_datagrams(void **state)
+{
+	struct sockaddr_in to = at(B_LAST, 53);
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(uint16_t))];
+	} control = { .header = { CMSG_LEN(sizeof(uint16_t)), IPPROTO_UDP,
+				  UDP_SEGMENT } };
+	static char big[2500], buf[4000];
+	struct iovec iov[2] = { { big, 700 }, { big + 700, 1800 } };
+	struct msghdr msg = { .msg_name = &to,
+			      .msg_namelen = sizeof(to),
+			      .msg_iov = iov,
+			      .msg_iovlen = 2 };
+	int x = datagram(&a, 0), y = datagram(&b, 0), v = 1000;
+	uint16_t segment = 2000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (char)(i * 7 + i / 251);
+	assert_int_equal(SF(&b, SYS_bind, y, &to, sizeof(to), 0, 0, 0), 0);
+	assert_int_equal(SF(&a, SYS_setsockopt, x, IPPROTO_UDP, UDP_SEGMENT, &v,
+			    4, 0),
+			 0);
+	assert_int_equal(SF(&a, SYS_sendmsg, x, &msg, 0, 0, 0, 0), 2500);
+	for (int i = 0; i < 3; i++) {
+		size_t want = i < 2 ? 1000 : 500;
+
+		assert_int_equal(SF(&b, SYS_recvfrom, y, buf, sizeof(buf),
+				    MSG_DONTWAIT, 0, 0),
+				 want);
+		assert_memory_equal(buf, big + i * 1000, want);
+	}
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, sizeof(buf), MSG_DONTWAIT,
+			    0, 0),
+			 -EAGAIN);
+	/* Larger than the link; fits into one; as the message says. */
+	memcpy(CMSG_DATA(&control.header), &segment, 2);
+	msg.msg_control = &control;
+	msg.msg_controllen = sizeof(control);
+	assert_int_equal(SF(&a, SYS_sendmsg, x, &msg, 0, 0, 0, 0), -EINVAL);
+	segment = 1250;
+	memcpy(CMSG_DATA(&control.header), &segment, 2);
+	assert_int_equal(SF(&a, SYS_sendmsg, x, &msg, 0, 0, 0, 0), 2500);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(SF(&b, SYS_recvfrom, y, buf, sizeof(buf),
+				    MSG_DONTWAIT, 0, 0),
+				 1250);
+	v = 70000;
+	assert_int_equal(SF(&a, SYS_setsockopt, x, IPPROTO_UDP, UDP_SEGMENT, &v,
+			    4, 0),
+			 -EINVAL);
 }
 
 static void udp_lite_is_its_own(void **state)
@@ -1463,6 +1522,7 @@ int main(void)
 		TEST(tells_of_datagrams),
 		TEST(keeps_errors_for_who_asks),
 		TEST(pings),
+		TEST(a_call_may_send_many_datagrams),
 		TEST(udp_lite_is_its_own),
 	};
 
