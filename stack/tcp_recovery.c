@@ -170,8 +170,13 @@ void tcp_enter_loss(struct stack *st, struct conn *c)
 	c->cc_phase = CC_NONE;
 	c->recovery = TCP_LOSS;
 	c->recover = c->snd_nxt;
+	/* Where the last one's losses are only half repaired, new data would
+	 * ask once more what is known: RFC 5682, 2.1, step 1. Twice in a row
+	 * nothing was heard, and the question stands (Linux). */
 	if (first)
 		c->undo |= UNDO_FRTO;
+	else if (c->retries <= 1)
+		c->undo &= (uint8_t)~UNDO_FRTO;
 	tcp_recover_output(st, c);
 }
 

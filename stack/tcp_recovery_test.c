@@ -380,6 +380,46 @@ static void test_true_timeout(void **state)
 	end(&s, c, l);
 }
 
+/* RFC 5682, 2.1: a timeout in the middle of the repair asks nothing again; else
+ * each would send new data, one hole in a timeout would be all that is filled,
+ * and more and more would be out there. */
+static void test_timeout_in_repair(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = flight(&s, &c, &l);
+	uint32_t base = k->snd_una, most;
+	uint64_t timeouts;
+	struct seen e;
+
+	(void)state;
+	k->flags &= ~CONN_TS;
+	script_wait(&s, 900000);
+	drain(&s);
+	sack(&s, 1, 0, 0);
+	assert_true(seq_gt(k->snd_nxt, base + N * MSS));
+	drain(&s);
+	most = k->snd_nxt;
+	/* The new data is lost too. */
+	timeouts = testnet_count(s.n, 0, TcpExt_TCPTimeouts);
+	for (uint32_t i = 0; i < 300; i++) {
+		script_wait(&s, 10000);
+		if (testnet_count(s.n, 0, TcpExt_TCPTimeouts) != timeouts)
+			break;
+	}
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPTimeouts),
+			 timeouts + 1);
+	e = script_next(&s);
+	assert_int_equal(e.seq, base + MSS);
+	drain(&s);
+	sack(&s, 2, 0, 0);
+	e = script_next(&s);
+	assert_true(e.any);
+	assert_int_equal(e.seq, base + 2 * MSS);
+	assert_int_equal(k->snd_nxt, most);
+	end(&s, c, l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_lost_resend),
 		cmocka_unit_test(test_needless_timeout),
 		cmocka_unit_test(test_true_timeout),
+		cmocka_unit_test(test_timeout_in_repair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
