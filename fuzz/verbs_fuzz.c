@@ -75,7 +75,7 @@ static struct daemon *daemon_made(void)
 
 static void ask(struct daemon *d, const char *line, size_t bytes)
 {
-	struct peer peer = { getpid(), geteuid() };
+	struct peer peer = { .pid = getpid(), .uid = geteuid() };
 	char *text = verbs_answer(d, &peer, line, bytes);
 	json_t *reply = json_loads(text, 0, NULL);
 

@@ -15,11 +15,13 @@ uint64_t csum_add(uint64_t sum, const void *p, uint32_t bytes);
 /* csum_fold - to 16 bits, not inverted */
 static inline uint16_t csum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	uint32_t half;
+
+	/* Each half plus the other: the carry of the lower one goes round. */
+	sum += sum >> 32 | sum << 32;
+	half = (uint32_t)(sum >> 32);
+	half += half >> 16 | half << 16;
+	return (uint16_t)(half >> 16);
 }
 
 /* csum_pseudo - of the pseudo header that both IP versions put before L4 */

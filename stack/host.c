@@ -75,6 +75,8 @@ void stack_input(struct stack *st, frame_ix ix)
 		count(st, Eth_InBad);
 		goto drop;
 	}
+	if (likely(tcp_input_usual(st, ix)))
+		return;
 	if (unlikely(f->header_bytes < ETH_BYTES &&
 		     frame_header_set(st->arena, ix, ETH_BYTES))) {
 		count(st, Eth_InBad);

@@ -154,6 +154,7 @@ struct slaac {
 struct undo {
 	_Atomic conn_ix conn; /* 0: none is being changed that way */
 	bool impossible;      /* the change frees what the copy refers to */
+	bool part;	      /* of `before` is the copy: undo_copy_part() */
 	uint16_t start; /* of `chunk`, before it was acknowledged in part */
 	chunk_ix chunk; /* 0: none was */
 	struct conn before;

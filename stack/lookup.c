@@ -13,26 +13,14 @@
 
 #define CHAIN_MAX 100000 /* more than any sane chain */
 
-/* A keyed multiplication folded to 64 bits: cheap, and not guessable from
- * outside. */
-static uint64_t fold_multiply(uint64_t a, uint64_t b)
-{
-	unsigned __int128 m = (unsigned __int128)a * b;
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
 uint32_t conn_hash(const struct stack_host *h, const struct ip_addr *local,
 		   uint16_t lport, const struct ip_addr *peer, uint16_t pport)
 {
-	uint64_t ports = (uint64_t)lport << 16 | pport;
-	uint64_t x;
+	uint64_t x = hash_ends(h, local->d[1], lport, peer->d[1], pport);
 
-	x = fold_multiply(peer->d[1] ^ h->config.secret[0] ^ ports << 32,
-			  local->d[1] ^ h->config.secret[1] ^ ports);
 	if (!ip_is_v4(peer))
-		x = fold_multiply(x ^ peer->d[0],
-				  local->d[0] ^ h->config.secret[0]);
+		x = hash_fold(x ^ peer->d[0],
+			      local->d[0] ^ h->config.secret[0]);
 	return (uint32_t)(x ^ x >> 32);
 }
 

@@ -259,6 +259,25 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 /* --- lookup.c: hash chains and ports
  * ------------------------------------------- */
 
+/* A keyed multiplication folded to 64 bits: cheap, and not guessable from
+ * outside. */
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 m = (unsigned __int128)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/* Of the low halves of the addresses: all that differs in IPv4. */
+static inline uint64_t hash_ends(const struct stack_host *h, uint64_t local,
+				 uint16_t lport, uint64_t peer, uint16_t pport)
+{
+	uint64_t ports = (uint64_t)lport << 16 | pport;
+
+	return hash_fold(peer ^ h->config.secret[0] ^ ports << 32,
+			 local ^ h->config.secret[1] ^ ports);
+}
+
 uint32_t conn_hash(const struct stack_host *h, const struct ip_addr *local,
 		   uint16_t lport, const struct ip_addr *peer, uint16_t pport);
 struct conn *hash_find(const struct stack *st, uint32_t hash,

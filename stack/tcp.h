@@ -126,6 +126,13 @@ static inline bool tcp_may_send(const struct conn *c)
 
 void tcp_init(struct conn *c);
 void tcp_input(struct stack *st, struct packet *p);
+/*
+ * tcp_input_usual - @ix, just arrived, if it is as predicted from Ethernet up
+ *
+ * Returns true: consumed. False: nothing has happened, the long way is to be
+ * gone.
+ */
+bool tcp_input_usual(struct stack *st, frame_ix ix);
 
 /* tcp_option.c */
 bool tcp_options_parse(const uint8_t *opt, uint32_t bytes, struct tcp_in *in);
@@ -224,6 +231,37 @@ void tcp_urgent_input(struct stack *st, struct conn *c,
 
 /* tcp_input.c: the peer has said all */
 void tcp_fin_input(struct stack *st, struct conn *c);
+
+/* tcp_window_set - the peer's window is @window bytes now */
+static inline void tcp_window_set(struct conn *c, const struct tcp_in *in,
+				  uint32_t window)
+{
+	c->snd_wnd = window;
+	c->snd_wl1 = in->seq;
+	if (window > c->max_wnd)
+		c->max_wnd = window;
+	/* What waited for the window is looked at by tcp_output() now. */
+	if (c->rtx_kind == TCP_RTX_PERSIST && window) {
+		c->rtx_at = 0;
+		c->backoff = 0;
+	}
+}
+
+/* tcp_window_input - as a segment says that acknowledges nothing new, unless an
+ * older one does */
+static inline void tcp_window_input(struct conn *c, const struct tcp_in *in,
+				    uint32_t window)
+{
+	if (seq_gt(in->seq, c->snd_wl1) ||
+	    (in->seq == c->snd_wl1 && (window > c->snd_wnd || !window)))
+		tcp_window_set(c, in, window);
+}
+
+/* tcp_is_amiss - something of the flight is known to be missing */
+static inline bool tcp_is_amiss(const struct conn *c)
+{
+	return c->recovery != TCP_OPEN || c->sacked_bytes || c->dupacks;
+}
 
 /* tcp_ack.c */
 bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in);

@@ -65,20 +65,6 @@ static bool duplicate(struct stack *st, struct conn *c, const struct tcp_in *in,
 	return true;
 }
 
-static void window_input(struct conn *c, const struct tcp_in *in,
-			 uint32_t window)
-{
-	c->snd_wnd = window;
-	c->snd_wl1 = in->seq;
-	if (window > c->max_wnd)
-		c->max_wnd = window;
-	/* What waited for the window is looked at by tcp_output() now. */
-	if (c->rtx_kind == TCP_RTX_PERSIST && window) {
-		c->rtx_at = 0;
-		c->backoff = 0;
-	}
-}
-
 /* @acked of the sequence space is done with. */
 static void clean(struct stack *st, struct conn *c, const struct tcp_in *in,
 		  uint32_t acked, struct tcp_heard *h)
@@ -130,14 +116,14 @@ bool tcp_ack(struct stack *st, struct conn *c, const struct tcp_in *in)
 		}
 		return true;
 	}
-	if (acked || seq_gt(in->seq, c->snd_wl1) ||
-	    (in->seq == c->snd_wl1 && (window > c->snd_wnd || !window)))
-		window_input(c, in, window);
+	if (acked)
+		tcp_window_set(c, in, window);
+	else
+		tcp_window_input(c, in, window);
 	if (unlikely(c->rtx_kind == TCP_RTX_PERSIST))
 		c->probes = 0;
 	/* Most often this segment is about the other direction. */
-	amiss = c->recovery != TCP_OPEN || c->sacked_bytes || c->dupacks ||
-		in->sacks;
+	amiss = tcp_is_amiss(c) || in->sacks;
 	if (!acked && likely(!amiss) && (c->flags & CONN_SACK))
 		return true;
 	was_writeable = tcp_writeable(c);

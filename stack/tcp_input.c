@@ -108,22 +108,19 @@ static inline bool predicted(const struct conn *c, const struct tcp_in *in)
 		(in->has_ts && seq_ge(in->tsval, c->ts_recent)));
 }
 
-static void fast(struct stack *st, struct conn *c, struct packet *p,
-		 const struct tcp_in *in)
+static inline void fast(struct stack *st, struct conn *c, frame_ix ix,
+			const struct tcp_in *in)
 {
-	ts_update(st, c, in);
-	if (unlikely(c->watch))
-		watch(st, c, p, in);
 	tcp_ack(st, c, in);
 	if (!in->bytes) {
 		count(st, TcpExt_TCPHPAcks);
-		frame_free(st->arena, p->ix);
+		frame_free(st->arena, ix);
 		if (c->snd_end != c->snd_nxt)
 			tcp_output(st, c, false);
 		return;
 	}
 	count(st, TcpExt_TCPHPHits);
-	tcp_data_in_order(st, c, in->bytes, p->ix);
+	tcp_data_in_order(st, c, in->bytes, ix);
 	if (c->snd_end != c->snd_nxt)
 		tcp_output(st, c, false);
 	if (c->rcv_wup != c->rcv_nxt)
@@ -501,7 +498,10 @@ void tcp_input(struct stack *st, struct packet *p)
 	c->segs_in++;
 	c->last_ack_ns = st->now_ns;
 	if (likely(predicted(c, &in))) {
-		fast(st, c, p, &in);
+		ts_update(st, c, &in);
+		if (unlikely(c->watch))
+			watch(st, c, p, &in);
+		fast(st, c, p->ix, &in);
 	} else if (c->state == CONN_TIME_WAIT) {
 		if (tcp_time_wait_input(st, c, &in))
 			nobody(st, p, &in);
@@ -511,4 +511,107 @@ void tcp_input(struct stack *st, struct packet *p)
 		slow(st, c, p, &in);
 	}
 	undo_end(st, outer);
+}
+
+/* What the usual segment consists of: no option but timestamps, all in place.
+ */
+#define USUAL_TCP   (TCP_BYTES + 12)
+#define USUAL_BYTES (ETH_BYTES + IPV4_BYTES + USUAL_TCP)
+
+struct usual_headers {
+	struct eth_header eth;
+	struct ipv4_header ip;
+	struct tcp_header tcp;
+	uint32_t option, tsval, tsecr;
+} WIRE;
+
+static_assert(sizeof(struct usual_headers) == USUAL_BYTES, "they are packed");
+
+/* Established, and addressed as the headers say; NULL: look again. */
+static inline struct conn *usual_conn(const struct stack *st,
+				      const struct usual_headers *h)
+{
+	const struct ip_addr src = ip_from_v4(h->ip.src);
+	const struct ip_addr dst = ip_from_v4(h->ip.dst);
+	uint16_t lport = be16(h->tcp.dport), pport = be16(h->tcp.sport);
+	uint64_t x = hash_ends(st->host, dst.d[1], lport, src.d[1], pport);
+	uint32_t hash = (uint32_t)(x ^ x >> 32);
+	conn_ix ix = st->host->hash[hash % HOST_HASH_BUCKETS];
+	struct conn *c;
+
+	if (unlikely(!ix))
+		return NULL;
+	/* The first of its chain, or the long way finds it. */
+	c = conn_at(st, ix);
+	if (likely(c->hash == hash && c->lport == lport && c->pport == pport &&
+		   ip_equal(&c->peer, &src) && ip_equal(&c->local, &dst) &&
+		   c->state == CONN_ESTABLISHED))
+		return c;
+	return NULL;
+}
+
+bool tcp_input_usual(struct stack *st, frame_ix ix)
+{
+	struct frame *f = frame_at(st->arena, ix);
+	const struct usual_headers *h =
+		(const struct usual_headers *)(const void *)f->header;
+	const struct stack_config *g = &st->host->config;
+	struct tcp_in in;
+	struct conn *c;
+	conn_ix outer;
+	bool alone; /* nothing but data, nothing to send: undo_copy_part() */
+
+	/* Whole, for us, neither piece nor padding, checksums known to be
+	 * right. Nobody's own address is a peer's: 127/8 has its own rules. */
+	if (f->header_bytes != USUAL_BYTES || !(f->flags & FRAME_CSUM_OK) ||
+	    !mac_equal(h->eth.dst, g->mac) || h->eth.type != be16c(ETH_IPV4) ||
+	    h->ip.ver_ihl != 0x45 || h->ip.proto != IP_TCP ||
+	    (h->ip.frag & (uint16_t)~be16c(IPV4_DF)) ||
+	    h->ip.dst != g->addr4.w[3] || (h->ip.src & 0xff) == 127 ||
+	    (h->ip.dst & 0xff) == 127 ||
+	    be16(h->ip.total) != IPV4_BYTES + USUAL_TCP + f->payload ||
+	    h->tcp.off != USUAL_TCP << 2 ||
+	    (h->tcp.flags & (uint8_t)~TCP_PSH) != TCP_ACK ||
+	    h->option != be32(TS_ALIGNED))
+		return false;
+	c = usual_conn(st, h);
+	if (unlikely(!c))
+		return false;
+	in.seq = be32(h->tcp.seq);
+	in.ack = be32(h->tcp.ack);
+	in.bytes = f->payload;
+	in.window = be16(h->tcp.window);
+	in.flags = h->tcp.flags;
+	in.sacks = 0;
+	in.has_ts = true;
+	in.tsval = be32(h->tsval);
+	in.tsecr = be32(h->tsecr);
+	if (unlikely(!(c->flags & CONN_TS) || c->watch || !predicted(c, &in)))
+		return false;
+	/* Somebody else's lane: what may enter it is asked on the long way. */
+	if (unlikely(c->vif != g->vif) && st->ops->admit)
+		return false;
+	count(st, Ip_InReceives);
+	count(st, Ip_InDelivers);
+	count(st, Tcp_InSegs);
+	f->l3_off = ETH_BYTES;
+	f->l4_off = ETH_BYTES + IPV4_BYTES;
+	alone = in.bytes && in.ack == c->snd_una && c->snd_end == c->snd_nxt &&
+		!tcp_is_amiss(c) && (c->flags & CONN_SACK) &&
+		c->rtx_kind != TCP_RTX_PERSIST;
+	outer = undo_begin_as(st, c, alone);
+	c->segs_in++;
+	c->last_ack_ns = st->now_ns;
+	ts_update(st, c, &in);
+	if (alone) {
+		tcp_window_input(c, &in, in.window << c->snd_wscale);
+		count(st, TcpExt_TCPHPHits);
+		tcp_data_in_order(st, c, in.bytes, ix);
+		if (c->rcv_wup != c->rcv_nxt)
+			tcp_ack_policy(st, c);
+	} else {
+		fast(st, c, ix, &in);
+	}
+	undo_end(st, outer);
+	return true;
 }

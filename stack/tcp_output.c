@@ -30,7 +30,8 @@ void tcp_rtx_arm(struct stack *st, struct conn *c)
 }
 
 /* New bytes are on their way. */
-void tcp_sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
+static inline void sent(struct stack *st, struct conn *c, uint32_t bytes,
+			bool fin)
 {
 	flight_sent(st, c, bytes + fin);
 	tcp_sendq_advance(st, c, bytes);
@@ -39,9 +40,20 @@ void tcp_sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
 		c->prr_out += bytes;
 	if (bytes % c->mss)
 		c->snd_small = c->snd_nxt;
+}
+
+/* What has been sent has a date: of a burst, the last segment's. */
+static void arm_sent(struct stack *st, struct conn *c)
+{
 	if (!c->rtx_at || c->rtx_kind == TCP_RTX_PROBE ||
 	    c->rtx_kind == TCP_RTX_PERSIST)
 		tcp_rtx_arm(st, c);
+}
+
+void tcp_sent(struct stack *st, struct conn *c, uint32_t bytes, bool fin)
+{
+	sent(st, c, bytes, fin);
+	arm_sent(st, c);
 }
 
 /* Must a short tail wait? */
@@ -155,7 +167,7 @@ static bool invites(const struct conn *c, uint32_t times)
 void tcp_output(struct stack *st, struct conn *c, bool more)
 {
 	/* Too much was unsent for a writer (TCP_NOTSENT_LOWAT)? */
-	bool fin, waiting = !invites(c, 2);
+	bool fin, some = false, waiting = !invites(c, 2);
 	int n;
 
 	if (unlikely(c->fastopen & FO_DEFER)) {
@@ -197,8 +209,11 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		n = tcp_send_data(st, c, c->snd_nxt, bytes, fin);
 		if (n < 0 || (!n && !fin))
 			break;
-		tcp_sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
+		sent(st, c, (uint32_t)n, fin && (uint32_t)n == bytes);
+		some = true;
 	}
+	if (some)
+		arm_sent(st, c);
 	if (c->snd_nxt == c->snd_end)
 		c->flags &= ~CONN_PUSH_ALL;
 	note_use(c);

@@ -9,10 +9,42 @@
 
 #include <errno.h>
 
-/* Ethernet and IP before a TCP header of @tcp bytes. */
-static void write_ip(struct conn *c, struct frame *f, uint32_t tcp)
+static inline bool is_v4(const struct frame *f)
 {
-	uint32_t l4 = tcp + f->payload;
+	return f->l4_off == ETH_BYTES + IPV4_BYTES;
+}
+
+/*
+ * Ethernet and IPv4 before a TCP header, as ipv4_write() and l4_csum_open()
+ * have them: here the addresses are summed once for both checksums, and the
+ * header leaves in whole words.
+ */
+static inline void write_ipv4(struct conn *c, struct frame *f, uint32_t l4)
+{
+	struct eth_header *e = (struct eth_header *)f->header;
+	struct wire32 *w = (struct wire32 *)(f->header + ETH_BYTES);
+	struct tcp_header *t =
+		(struct tcp_header *)(f->header + ETH_BYTES + IPV4_BYTES);
+	uint32_t src = c->local.w[3], dst = c->peer.w[3];
+	uint64_t ends = (uint64_t)src + dst;
+	uint32_t first = 0x45 | (uint32_t)c->tos << 8 |
+			 (uint32_t)be16((uint16_t)(IPV4_BYTES + l4)) << 16;
+	uint32_t id = be16(c->ip_id++) | (uint32_t)be16c(IPV4_DF) << 16;
+	uint32_t ttl = c->ttl | (uint32_t)IP_TCP << 8;
+
+	e->type = be16c(ETH_IPV4);
+	w[0].v = first;
+	w[1].v = id;
+	w[2].v = ttl | (uint32_t)(uint16_t)~csum_fold(ends + first + id + ttl)
+			       << 16;
+	w[3].v = src;
+	w[4].v = dst;
+	t->csum = csum_fold(ends + be16c(IP_TCP) + be16((uint16_t)l4));
+	f->flags |= FRAME_NEEDS_CSUM | FRAME_CSUM_OK;
+}
+
+static void write_ipv6(struct conn *c, struct frame *f, uint32_t l4)
+{
 	struct ip_out o = { .src = &c->local,
 			    .dst = &c->peer,
 			    .proto = IP_TCP,
@@ -20,26 +52,30 @@ static void write_ip(struct conn *c, struct frame *f, uint32_t tcp)
 			    .tos = c->tos,
 			    .df = true };
 
-	f->header_bytes = (uint8_t)(f->l4_off + tcp);
-	if (f->l4_off == ETH_BYTES + IPV4_BYTES) {
-		ipv4_write(f, &o, l4, c->ip_id, IPV4_DF);
-		c->ip_id++;
-	} else {
-		ipv6_write(f, &o, IP_TCP, l4);
-	}
+	ipv6_write(f, &o, IP_TCP, l4);
 	l4_csum_open(f, &o, 16, l4);
 }
 
 /* Sends a finished segment; consumes @ix. */
-static int transmit(struct stack *st, struct conn *c, frame_ix ix)
+static inline int transmit(struct stack *st, struct conn *c, frame_ix ix)
 {
 	struct path p;
-	int err = conn_path(st, c, &p);
+	int err;
 
 	count(st, Tcp_OutSegs);
 	count(st, Ip_OutRequests);
 	c->segs_out++;
-	if (likely(!err)) {
+	if (likely(c->route_gen == path_gen(st) && !conn_is_paced(c))) {
+		struct eth_header *e =
+			(struct eth_header *)frame_at(st->arena, ix)->header;
+
+		mac_copy(e->dst, c->mac);
+		mac_copy(e->src, st->host->config.mac);
+		frame_list_add(st->arena, &st->out, ix);
+		return 0;
+	}
+	err = conn_path(st, c, &p);
+	if (!err) {
 		eth_send(st, c->mac, ix);
 	} else if (err == 1) {
 		path_send(st, &p, ix);
@@ -68,9 +104,9 @@ static frame_ix start(struct stack *st, const struct conn *c)
 	return ix;
 }
 
-static void write_tcp(struct conn *c, struct frame *f, uint32_t seq,
-		      uint32_t ack, uint8_t flags, uint16_t window,
-		      uint32_t options)
+static inline void write_tcp(struct conn *c, struct frame *f, uint32_t seq,
+			     uint32_t ack, uint8_t flags, uint16_t window,
+			     uint32_t options)
 {
 	struct tcp_header *t = (struct tcp_header *)(f->header + f->l4_off);
 	uint32_t bytes = TCP_BYTES + options;
@@ -88,7 +124,27 @@ static void write_tcp(struct conn *c, struct frame *f, uint32_t seq,
 		t->flags |= TCP_URG;
 		t->urgent = be16((uint16_t)min_u32(c->snd_up - seq, 65535));
 	}
-	write_ip(c, f, bytes);
+	f->header_bytes = (uint8_t)(f->l4_off + bytes);
+	if (likely(is_v4(f)))
+		write_ipv4(c, f, bytes + f->payload);
+	else
+		write_ipv6(c, f, bytes + f->payload);
+}
+
+/* Timestamps as nearly every segment has them, in words; tcp_options() has the
+ * rest. */
+static inline uint32_t write_options(const struct stack *st, struct conn *c,
+				     struct frame *f)
+{
+	uint8_t *p = f->header + f->l4_off + TCP_BYTES;
+
+	if (unlikely((c->flags & (CONN_TS | CONN_DSACK)) != CONN_TS ||
+		     c->sacks))
+		return tcp_options(st, c, p);
+	put32(p, 0x0101080a);
+	put32(p + 4, tcp_ms(st) + c->ts_offset);
+	put32(p + 8, c->ts_recent);
+	return 12;
 }
 
 static uint8_t *options_of(struct frame *f)
@@ -187,7 +243,7 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 	if (unlikely(!ix))
 		return -ENOBUFS;
 	f = frame_at(st->arena, ix);
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	mss = segment_max(c, options);
 	/* Whole segments, now that they are shorter. */
 	if (unlikely(mss < c->mss) && bytes > mss)
@@ -196,9 +252,7 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 	if (unlikely(got < bytes))
 		fin = false;
 	if (got > mss) {
-		f->gso_type = f->l4_off == ETH_BYTES + IPV4_BYTES
-				      ? FRAME_GSO_TCPV4
-				      : FRAME_GSO_TCPV6;
+		f->gso_type = is_v4(f) ? FRAME_GSO_TCPV4 : FRAME_GSO_TCPV6;
 		f->gso_bytes = (uint16_t)mss;
 	}
 	/* Linux tells the reader at the end of each super-segment, too. */
@@ -237,7 +291,7 @@ void tcp_send_ack(struct stack *st, struct conn *c)
 		return;
 	}
 	f = frame_at(st->arena, ix);
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, ack_flags(c), tcp_window(c),
 		  options);
 	ack_told(c);
@@ -253,7 +307,7 @@ void tcp_send_probe(struct stack *st, struct conn *c)
 	if (!ix)
 		return;
 	f = frame_at(st->arena, ix);
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	write_tcp(c, f, c->snd_una - 1, c->rcv_nxt, ack_flags(c), tcp_window(c),
 		  options);
 	ack_told(c);
@@ -272,7 +326,7 @@ void tcp_send_reset(struct stack *st, struct conn *c)
 	f = frame_at(st->arena, ix);
 	c->flags &= ~CONN_DSACK;
 	c->sacks = 0;
-	options = tcp_options(st, c, options_of(f));
+	options = write_options(st, c, f);
 	write_tcp(c, f, c->snd_nxt, c->rcv_nxt, TCP_RST | TCP_ACK, 0, options);
 	transmit(st, c, ix);
 }

@@ -83,7 +83,10 @@ conn_ix undo_apply(struct stack *st)
 	if (!ix || ix >= slot_end(st->conns) || u->impossible)
 		return 0;
 	c = conn_at(st, ix);
-	mem_copy(c, &u->before, sizeof(*c));
+	if (u->part)
+		undo_copy_part(c, &u->before);
+	else
+		mem_copy(c, &u->before, sizeof(*c));
 	if (u->chunk && u->chunk < arena_chunks_end(st->arena))
 		chunk_at(st->arena, u->chunk)->start = u->start;
 	c->ooo_first = 0;

@@ -20,6 +20,9 @@
  * first, with undo_impossible(): then the connection is aborted instead, which
  * it was to be anyway.
  *
+ * The copy is of the whole connection, or, where all that a segment can change
+ * is known before (tcp_input_usual()), of that part.
+ *
  * A call of the connection's own program needs no undo: the dead cannot want
  * its connection back. It only sets the mark (writing_begin()).
  */
@@ -29,9 +32,28 @@
 #include "base/mem.h"
 #include "stack/stack_internal.h"
 
-/* undo_begin, undo_end - around a change by a segment or a timer; may nest, the
- * outer counts */
-static inline conn_ix undo_begin(struct stack *st, struct conn *c)
+/*
+ * undo_copy_part - what data in order changes that acknowledges nothing and
+ * lets nothing leave: the receive side, the peer's window, the delayed ack
+ */
+static inline void undo_copy_part(struct conn *to, const struct conn *from)
+{
+	to->flags = from->flags;
+	to->snd_wnd = from->snd_wnd;
+	to->snd_wl1 = from->snd_wl1;
+	/* From max_wnd to probes: conn.h has them side by side. */
+	mem_copy(&to->max_wnd, &from->max_wnd,
+		 offsetof(struct conn, probes) + 1 -
+			 offsetof(struct conn, max_wnd));
+	to->delack_at = from->delack_at;
+	to->last_recv_ns = from->last_recv_ns;
+	to->last_ack_ns = from->last_ack_ns;
+	to->segs_out = from->segs_out;
+	to->segs_in = from->segs_in;
+	to->bytes_received = from->bytes_received;
+}
+
+static inline conn_ix undo_begin_as(struct stack *st, struct conn *c, bool part)
 {
 	struct undo *u = &st->host->undo;
 
@@ -39,7 +61,11 @@ static inline conn_ix undo_begin(struct stack *st, struct conn *c)
 	 */
 	if (likely(!atomic_load_explicit(&st->host->writing,
 					 memory_order_relaxed))) {
-		mem_copy(&u->before, c, sizeof(*c));
+		if (part)
+			undo_copy_part(&u->before, c);
+		else
+			mem_copy(&u->before, c, sizeof(*c));
+		u->part = part;
 		u->impossible = false;
 		u->chunk = 0;
 		atomic_signal_fence(memory_order_seq_cst);
@@ -47,6 +73,13 @@ static inline conn_ix undo_begin(struct stack *st, struct conn *c)
 		atomic_signal_fence(memory_order_seq_cst);
 	}
 	return writing_begin(st, c->self);
+}
+
+/* undo_begin, undo_end - around a change by a segment or a timer; may nest, the
+ * outer counts */
+static inline conn_ix undo_begin(struct stack *st, struct conn *c)
+{
+	return undo_begin_as(st, c, false);
 }
 
 /* undo_let_go - frees the chunks that the change has acknowledged */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A death at the last instruction of a change: the segment is heard within a
- * change that never ends, and the host recovered. At every other instruction:
- * tests/sim --faults.
+ * change that never ends, and the host recovered. At every instruction of the
+ * most frequent ones: is what undo_apply() makes of it the connection as it
+ * was? With the whole host's recovery: tests/sim --faults.
  */
 #include "stack/script.h"
 #include "stack/tcp.h"
 #include "stack/undo.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
@@ -160,6 +162,197 @@ static void test_syn(void **state)
 	end(&s, c, l);
 }
 
+/* --- at each instruction
+ * ------------------------------------------------------- */
+
+#define SLOTS 128 /* frames and chunks, more than a test touches */
+
+static struct {
+	struct stack *st;
+	conn_ix c;
+	struct conn before;
+	uint32_t marked, broken, part;
+	struct undo undo;
+	struct conn conn;
+	struct chunk chunk[SLOTS];
+	uint8_t frame[SLOTS * FRAME_BYTES];
+} watched;
+
+/* Is the connection what it was, in what the change is about? */
+static bool is_as_before(void)
+{
+	const struct conn *c = conn_at(watched.st, watched.c);
+	const struct conn *b = &watched.before;
+
+	return c->snd_una == b->snd_una && c->snd_nxt == b->snd_nxt &&
+	       c->snd_queued == b->snd_queued && c->snd_head == b->snd_head &&
+	       c->snd_tail == b->snd_tail && c->cur == b->cur &&
+	       c->cur_off == b->cur_off && c->cwnd == b->cwnd &&
+	       c->snd_wnd == b->snd_wnd && c->rcv_nxt == b->rcv_nxt &&
+	       c->rcv_wup == b->rcv_wup && c->rcv_adv == b->rcv_adv &&
+	       c->rcv_queued == b->rcv_queued && c->rcv_first == b->rcv_first &&
+	       c->rcv_last == b->rcv_last && c->rcv_most == b->rcv_most &&
+	       c->ts_recent == b->ts_recent && c->state == b->state &&
+	       c->srtt8_us == b->srtt8_us && c->rtx_at == b->rtx_at &&
+	       c->delack_at == b->delack_at &&
+	       c->bytes_acked == b->bytes_acked &&
+	       c->bytes_received == b->bytes_received &&
+	       c->flight.first == b->flight.first &&
+	       c->flight.end == b->flight.end && c->run[0].seq == b->run[0].seq;
+}
+
+/* Who dies here: what is left of the connection? Then on as if nothing were. */
+static void on_trap(int sig)
+{
+	struct stack *st = watched.st;
+
+	(void)sig;
+	if (atomic_load(&st->host->writing) != watched.c)
+		return;
+	watched.marked++;
+	watched.part += st->host->undo.part;
+	watched.undo = st->host->undo;
+	watched.conn = *conn_at(st, watched.c);
+	memcpy(watched.chunk, st->arena->chunks, sizeof(watched.chunk));
+	memcpy(watched.frame, st->arena->frames, sizeof(watched.frame));
+	if (undo_apply(st) != watched.c || !is_as_before())
+		watched.broken++;
+	st->host->undo = watched.undo;
+	*conn_at(st, watched.c) = watched.conn;
+	memcpy(st->arena->chunks, watched.chunk, sizeof(watched.chunk));
+	memcpy(st->arena->frames, watched.frame, sizeof(watched.frame));
+}
+
+/* The trap flag: SIGTRAP after every instruction. */
+static inline __attribute__((always_inline)) void stepping(bool on)
+{
+	if (on)
+		__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" ::
+					 : "memory", "cc");
+	else
+		__asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" ::
+					 : "memory", "cc");
+}
+
+/* A segment heard by somebody who may die at any instruction. */
+static void step_through(struct script *s, conn_ix c, uint32_t bytes)
+{
+	watched.st = host(s);
+	watched.c = c;
+	watched.before = *conn(s, c);
+	watched.marked = 0;
+	watched.broken = 0;
+	assert_true(arena_chunks_end(&s->n->arena) <= SLOTS);
+	assert_true(arena_frames_end(&s->n->arena) <= SLOTS);
+	stepping(true);
+	script_send(s, ACK, s->seq, s->ack, bytes, 65535, NULL, 0);
+	stepping(false);
+	s->seq += bytes;
+	forget_output(s);
+	assert_true(watched.marked > 50);
+	assert_int_equal(watched.broken, 0);
+}
+
+static void test_each_instruction(void **state)
+{
+	static const uint8_t bytes[10000];
+	struct sigaction sa = { .sa_handler = on_trap }, old;
+	struct script s = script_new();
+	conn_ix l = 0, c = script_accept(&s, true, &l);
+	uint32_t una = s.ack;
+
+	(void)state;
+	sigaction(SIGTRAP, &sa, &old);
+	tcp_append(host(&s), c, bytes, sizeof(bytes));
+	tcp_push(host(&s), c, false);
+	forget_output(&s);
+	/* Within a chunk, within it again, beyond it, and all. */
+	s.ack = una + 1000;
+	step_through(&s, c, 0);
+	s.ack = una + 2000;
+	step_through(&s, c, 0);
+	s.ack = una + 5000;
+	step_through(&s, c, 0);
+	/* Together with data; what joins a frame, and what does not. */
+	s.ack = una + 10000;
+	step_through(&s, c, 10);
+	assert_int_equal(tcp_unacked(conn(&s, c)), 0);
+	step_through(&s, c, 20);
+	step_through(&s, c, 300);
+	step_through(&s, c, 1000);
+	assert_int_equal(tcp_readable(conn(&s, c)), 1330);
+	/* An ack that lets more leave. */
+	una = s.ack;
+	conn(&s, c)->cwnd = 2 * conn(&s, c)->mss;
+	tcp_append(host(&s), c, bytes, sizeof(bytes));
+	tcp_push(host(&s), c, false);
+	forget_output(&s);
+	s.ack = una + conn(&s, c)->mss;
+	step_through(&s, c, 0);
+	sigaction(SIGTRAP, &old, NULL);
+	end(&s, c, l);
+}
+
+/* The other end of @n's only connection hears a frame, and may die of it. */
+static void step_frame(struct testnet *n, uint32_t to, conn_ix c, frame_ix ix)
+{
+	watched.st = &n->st[to];
+	watched.c = c;
+	watched.before = *testnet_conn(n, c);
+	watched.marked = 0;
+	watched.broken = 0;
+	assert_true(arena_chunks_end(&n->arena) <= SLOTS);
+	assert_true(arena_frames_end(&n->arena) <= SLOTS);
+	stepping(true);
+	stack_input(&n->st[to], ix);
+	stepping(false);
+	assert_true(watched.marked > 50);
+	assert_int_equal(watched.broken, 0);
+}
+
+/* Two stacks: segments as predicted from Ethernet up, of which less is copied.
+ */
+static void test_usual(void **state)
+{
+	static const uint8_t bytes[20000];
+	static const uint32_t writes[] = { 10, 20, 300, 20000, 2000, 1448 };
+	struct sigaction sa = { .sa_handler = on_trap }, old;
+	struct testnet *n = testnet_new(2, 1);
+	conn_ix end[2], l;
+	uint32_t sum = 0;
+
+	(void)state;
+	testnet_pair(n, 0, 1, 5001, &end[0], &end[1], &l);
+	n->host[0]->config.super_max = 1448;
+	sigaction(SIGTRAP, &sa, &old);
+	watched.part = 0;
+	for (uint32_t i = 0; i < ARRAY_SIZE(writes); i++) {
+		bool moved = true;
+
+		sum += tcp_append(&n->st[0], end[0], bytes, writes[i]);
+		tcp_push(&n->st[0], end[0], false);
+		while (moved) {
+			moved = false;
+			for (uint32_t from = 0; from < 2; from++) {
+				frame_ix ix = frame_list_pop(&n->arena,
+							     &n->st[from].out);
+
+				if (!ix)
+					continue;
+				step_frame(n, 1 - from, end[1 - from], ix);
+				moved = true;
+			}
+		}
+		assert_int_equal(tcp_readable(testnet_conn(n, end[1])), sum);
+	}
+	assert_true(watched.part > 0);
+	sigaction(SIGTRAP, &old, NULL);
+	conn_abort(&n->st[0], end[0]);
+	conn_abort(&n->st[1], end[1]);
+	conn_close(&n->st[1], l);
+	assert_true(testnet_free(n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +360,8 @@ int main(void)
 		cmocka_unit_test(test_acknowledged),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_syn),
+		cmocka_unit_test(test_each_instruction),
+		cmocka_unit_test(test_usual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
