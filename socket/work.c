@@ -5,7 +5,7 @@
 #include "base/sys.h"
 #include "fabric/address.h"
 #include "fabric/wake.h"
-#include "socket/hold.h"
+#include "socket/deliver.h"
 #include "socket/errqueue.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
@@ -97,7 +97,7 @@ static void on_configured(struct stack *st)
 	work_wake_ports(work_of(st));
 }
 
-static const struct stack_ops ops = {
+const struct stack_ops work_ops = {
 	.event = on_event,
 	.configured = on_configured,
 	.neighbour = on_neighbour,
@@ -105,26 +105,6 @@ static const struct stack_ops ops = {
 	.admit = on_admit,
 	.resent = on_resent,
 };
-
-static void bind_stack(struct work *w, host_ix host)
-{
-	struct fabric *f = w->fabric;
-
-	w->host = host;
-	w->now_ns = fabric_now(f);
-	w->stack = (struct stack){
-		.arena = &w->in.arena,
-		.host = stack_host_at(f, host),
-		.conns = &f->table[FABRIC_TABLE_CONN],
-		.paces = &f->table[FABRIC_TABLE_PACE],
-		.ops = &ops,
-		.user = w,
-		.now_ns = w->now_ns,
-		.random = &w->in.ctx->random,
-		.neighbour_gen = atomic_load_explicit(&f->header->neighbour_gen,
-						      memory_order_relaxed),
-	};
-}
 
 static void work_init(struct work *w, struct socket_thread *t)
 {
@@ -152,7 +132,7 @@ int work_begin(struct work *w, struct socket_thread *t, host_ix host)
 				&w->in);
 	if (err)
 		return err == -EBUSY ? -EAGAIN : err;
-	bind_stack(w, host);
+	work_bind_stack(w, host);
 	return 0;
 }
 
@@ -176,7 +156,7 @@ bool work_lock_soon(struct work *w, host_ix host)
 			return false;
 		cpu_relax();
 	}
-	bind_stack(w, host);
+	work_bind_stack(w, host);
 	return true;
 }
 
@@ -188,321 +168,17 @@ int work_enter_alone(struct work *w, struct socket_thread *t)
 
 void work_lock_alone(struct work *w, host_ix host)
 {
-	bind_stack(w, host);
-}
-
-/* --- delivery ----------------------------------------------------------------
- */
-
-static void backlog_push(struct work *w, struct fabric_host *h, frame_ix ix)
-{
-	struct frame *f = frame_at(&w->in.arena, ix);
-	frame_ix head = atomic_load(&h->backlog);
-
-	do {
-		f->next = head;
-	} while (!atomic_compare_exchange_weak(&h->backlog, &head, ix));
-}
-
-/* Takes in what has come while the lock was held, oldest first. */
-static void drain_backlog(struct work *w)
-{
-	struct fabric_host *h = &w->fabric->hosts[w->host];
-	struct arena *a = &w->in.arena;
-
-	while (atomic_load_explicit(&h->backlog, memory_order_relaxed)) {
-		frame_ix ix = atomic_exchange(&h->backlog, 0), first = 0;
-
-		while (ix) {
-			frame_ix next = frame_at(a, ix)->next;
-
-			frame_at(a, ix)->next = first;
-			first = ix;
-			ix = next;
-		}
-		for (ix = first; ix; ix = first) {
-			first = frame_at(a, ix)->next;
-			frame_at(a, ix)->next = 0;
-			stack_input(&w->stack, ix);
-		}
-	}
-	if (unlikely(atomic_load_explicit(&h->kicked, memory_order_relaxed)))
-		hold_kicks(w);
-}
-
-/* Appends what the stack has produced to what is to be delivered. */
-static void collect(struct work *w)
-{
-	struct frame_list *from = &w->stack.out;
-
-	if (!from->first)
-		return;
-	if (w->out.last)
-		frame_at(&w->in.arena, w->out.last)->next = from->first;
-	else
-		w->out.first = from->first;
-	w->out.last = from->last;
-	*from = (struct frame_list){ 0, 0 };
+	work_bind_stack(w, host);
 }
 
 void work_unlock_alone(struct work *w)
 {
 	uint64_t date = stack_next_timer_ns(w->stack.host);
 
-	collect(w);
+	work_collect(w);
 	if (date < w->timer_ns)
 		w->timer_ns = date;
 	w->host = 0;
-}
-
-/* Lets go of the current host's lock, leaving no frame behind in its backlog.
- */
-static void release(struct work *w)
-{
-	struct fabric_host *h = &w->fabric->hosts[w->host];
-	uint64_t date;
-
-	do {
-		drain_backlog(w);
-		date = stack_next_timer_ns(w->stack.host);
-		if (unlikely(date <= w->stack.now_ns)) {
-			stack_timers(&w->stack);
-			date = stack_next_timer_ns(w->stack.host);
-		}
-		collect(w);
-		fabric_unlock(&w->in, &h->lock);
-		if (date < w->timer_ns)
-			w->timer_ns = date;
-	} while ((atomic_load(&h->backlog) || atomic_load(&h->kicked)) &&
-		 fabric_trylock(&w->in, &h->lock));
-	w->host = 0;
-}
-
-static bool lock_host(struct work *w, host_ix host)
-{
-	if (!fabric_trylock(&w->in, &w->fabric->hosts[host].lock))
-		return false;
-	bind_stack(w, host);
-	drain_backlog(w);
-	return true;
-}
-
-/*
- * A frame for what lies behind a port: the daemon carries it. It stores
- * port_asleep before it looks at the backlog a last time, we push before we
- * look at port_asleep: one of us sees the other.
- */
-static void port_push(struct work *w, struct fabric_host *h, frame_ix ix)
-{
-	if (atomic_fetch_add(&h->backlog_frames, 1) >= WORK_PORT_FRAMES) {
-		atomic_fetch_sub(&h->backlog_frames, 1);
-		vif_drop_rx(w->fabric, h->vif, 1);
-		frame_free(&w->in.arena, ix);
-		return;
-	}
-	backlog_push(w, h, ix);
-	if (atomic_load(&h->port_asleep) && atomic_exchange(&h->port_asleep, 0))
-		work_wake_ports(w);
-}
-
-/* The uplink, for a frame that does not come from there. */
-static host_ix stranger(struct work *w, const struct frame *f)
-{
-	host_ix up = atomic_load_explicit(&w->fabric->header->uplink,
-					  memory_order_relaxed);
-
-	return up && w->fabric->hosts[up].vif != f->tx_vif ? up : 0;
-}
-
-static void charge(struct work *w, const struct frame *f, host_ix to)
-{
-	if (unlikely(capture_any(w->fabric)))
-		capture_frame(w->fabric, &w->in.arena, f, f->tx_vif,
-			      w->fabric->hosts[to].vif, false);
-	vif_charge(w->fabric, f->tx_vif, w->fabric->hosts[to].vif, 1,
-		   f->header_bytes + f->payload);
-}
-
-/* Is there a filter or a program on the way of @f to the host @to? What comes
- * out of the scheduler has been judged before it went in. */
-static bool has_programs(const struct work *w, const struct frame *f,
-			 host_ix to)
-{
-	return unlikely(vif_program_wants(w->fabric, f->tx_vif,
-					  w->fabric->hosts[to].vif)) &&
-	       !(f->flags & FRAME_SHAPED);
-}
-
-/*
- * @f was of a flow: its connection is on that lane from now on, both ways. The
- * slot may have become another connection's, on the same VIF, in this moment:
- * that one is then counted on the lane until it ends.
- */
-static void follow_flow(struct work *w, const struct frame *f, vif_ix from)
-{
-	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
-	struct conn *c = slot_at(conns, f->pace);
-
-	if (f->pace && c->state && c->proto == STACK_TCP && c->vif == from)
-		c->vif = f->tx_vif;
-}
-
-/* Asks them. False: they drop @ix, which is freed. *to may be another host. */
-static bool ask_programs(struct work *w, frame_ix ix, host_ix *to)
-{
-	struct frame *f = frame_at(&w->in.arena, ix);
-	vif_ix from = f->tx_vif;
-
-	if (vif_program_judge(w->fabric, &w->in.arena, &w->in.ctx->random,
-			      fabric_now(w->fabric), ix, to)) {
-		if (f->tx_vif != from)
-			follow_flow(w, f, from);
-		return true;
-	}
-	hold_free(w, ix);
-	return false;
-}
-
-/* The same for one of several copies, which nobody may send elsewhere. */
-static bool ask_copy(struct work *w, frame_ix ix, host_ix to)
-{
-	host_ix asked = to;
-
-	if (!ask_programs(w, ix, &asked))
-		return false;
-	if (asked == to)
-		return true;
-	frame_free(&w->in.arena, ix);
-	return false;
-}
-
-/* A copy for each host but the sender: broadcast and multicast. */
-static void flood(struct work *w, frame_ix ix)
-{
-	struct arena *a = &w->in.arena;
-	const struct frame *f = frame_at(a, ix);
-	host_ix from = fabric_mac_host(w->fabric, f->header + 6);
-	host_ix end = atomic_load(&w->fabric->header->host_end);
-
-	for (host_ix to = 1; to < end; to++) {
-		struct fabric_host *h = &w->fabric->hosts[to];
-		frame_ix copy;
-		struct frame *c;
-
-		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP ||
-		    (atomic_load(&h->port) && h->vif == f->tx_vif))
-			continue;
-		copy = frame_alloc(a);
-		if (!copy)
-			break;
-		c = frame_at(a, copy);
-		mem_copy(c, f, sizeof(*f));
-		c->next = 0;
-		c->held = 0;
-		if (c->flags & FRAME_REFS)
-			for (uint8_t i = 0; i < c->refs; i++)
-				chunk_get(a, c->ref[i].chunk);
-		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
-			continue;
-		if (unlikely(hold_wants(w, c, h->vif)) &&
-		    hold_take(w, copy, h->vif))
-			continue;
-		charge(w, c, to);
-		if (atomic_load(&h->port)) {
-			port_push(w, h, copy);
-			continue;
-		}
-		backlog_push(w, h, copy);
-		if (lock_host(w, to))
-			release(w);
-	}
-	hold_free(w, ix);
-}
-
-void work_visit(struct work *w, host_ix host)
-{
-	if (lock_host(w, host))
-		release(w);
-}
-
-/* Carries every frame of w->out, and those that answer them, to their hosts. */
-static void deliver_out(struct work *w)
-{
-	struct arena *a = &w->in.arena;
-	frame_ix ix;
-
-	while ((ix = frame_list_pop(a, &w->out))) {
-		struct frame *f = frame_at(a, ix);
-		host_ix to = fabric_mac_host(w->fabric, f->header);
-		struct fabric_host *h;
-		vif_ix vif;
-
-		if (unlikely(f->header[0] & 1) && !(f->flags & FRAME_SHAPED)) {
-			flood(w, ix);
-			continue;
-		}
-		/* Where it goes was found out before it was held up. */
-		if (unlikely(f->flags & FRAME_SHAPED))
-			to = vif_host(w->fabric, f->rx_vif);
-		else if (unlikely(!to))
-			to = stranger(w, f);
-		h = &w->fabric->hosts[to];
-		if (unlikely(!to || atomic_load(&h->state) != FABRIC_HOST_UP)) {
-			vif_drop_tx(w->fabric, f->tx_vif, 1);
-			hold_free(w, ix);
-			continue;
-		}
-		if (has_programs(w, f, to)) {
-			if (!ask_programs(w, ix, &to))
-				continue;
-			h = &w->fabric->hosts[to];
-		}
-		vif = h->vif;
-		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
-			continue;
-		charge(w, f, to);
-		if (unlikely(atomic_load_explicit(&h->port,
-						  memory_order_relaxed))) {
-			port_push(w, h, ix);
-			continue;
-		}
-		if (!lock_host(w, to)) {
-			backlog_push(w, h, ix);
-			if (!lock_host(w, to))
-				continue;
-		} else {
-			stack_input(&w->stack, ix);
-		}
-		/* More for the same host: one stay under its lock. */
-		while (w->out.first) {
-			f = frame_at(a, w->out.first);
-			if (fabric_mac_host(w->fabric, f->header) != to ||
-			    has_programs(w, f, to) ||
-			    unlikely(hold_wants(w, f, vif)))
-				break;
-			ix = frame_list_pop(a, &w->out);
-			charge(w, f, to);
-			stack_input(&w->stack, ix);
-		}
-		release(w);
-	}
-}
-
-/* What is held up is brought to the scheduler when nothing else is left. */
-static void deliver(struct work *w)
-{
-	do {
-		deliver_out(w);
-	} while ((unlikely(w->held.first || w->held_again) ||
-		  hold_is_due(w, w->now_ns)) &&
-		 hold_serve(w));
-}
-
-void work_unlock(struct work *w)
-{
-	if (w->host)
-		release(w);
-	deliver(w);
 }
 
 /* --- waking ------------------------------------------------------------------
