@@ -149,12 +149,15 @@ static long receive_urgent(struct socket_thread *t, long fd, struct cursor *c,
 static bool worth_a_look(const struct socket_thread *t, const struct sock *s,
 			 const struct cursor *c, long flags)
 {
+	const struct conn *conn = conn_of(t, s);
 	uint32_t there;
 
 	if (atomic_load_explicit(&s->ready, memory_order_acquire) &
 	    (STACK_IN | STACK_RDHUP | STACK_HUP | STACK_ERR))
 		return true;
-	there = tcp_readable(conn_of(t, s));
+	if (likely(tcp_low_water(conn) <= 1))
+		return false;
+	there = tcp_readable(conn);
 	return there && (would_block(s, flags) || there >= c->left);
 }
 

@@ -158,7 +158,7 @@ struct sock_wait {
 	struct sock *s;
 	uint32_t events;
 	const struct conn *conn; /* NULL: events alone count */
-	size_t bytes;
+	size_t bytes;		 /* what @conn is to have */
 };
 
 static bool sock_is_ready(void *arg)
@@ -204,11 +204,15 @@ int wait_sock(struct socket_thread *t, struct sock *s, uint32_t events,
 int wait_bytes(struct socket_thread *t, struct sock *s, size_t bytes,
 	       uint64_t until)
 {
-	const struct slot_table *conns =
-		&t->process->fabric.table[FABRIC_TABLE_CONN];
+	const struct conn *c =
+		slot_at(&t->process->fabric.table[FABRIC_TABLE_CONN], s->conn);
 	struct sock_wait sw = { s,
 				STACK_IN | STACK_RDHUP | STACK_ERR | STACK_HUP,
-				slot_at(conns, s->conn), bytes };
+				NULL, bytes };
 
+	/* Only there can bytes lie unannounced. Looking at the connection on
+	 * every turn takes its lines from whoever is delivering to it. */
+	if (bytes && bytes < tcp_low_water(c))
+		sw.conn = c;
 	return wait_on(t, &sw, until);
 }

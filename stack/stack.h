@@ -317,6 +317,9 @@ uint32_t tcp_fill(const struct conn *c);
 /* tcp_readable - bytes in order that wait for the reader; likewise */
 uint32_t tcp_readable(const struct conn *c);
 
+/* tcp_low_water - bytes that make it readable (SO_RCVLOWAT); likewise */
+uint32_t tcp_low_water(const struct conn *c);
+
 /**
  * tcp_append - copies bytes behind the send queue, filling its last chunk first
  *

@@ -373,6 +373,11 @@ uint32_t tcp_readable(const struct conn *c)
 	return load_u32(&c->rcv_queued);
 }
 
+uint32_t tcp_low_water(const struct conn *c)
+{
+	return load_u32(&c->rcvlowat);
+}
+
 uint32_t tcp_take(struct stack *st, conn_ix ix, uint32_t max,
 		  struct frame_list *list)
 {

@@ -1234,6 +1234,34 @@ static void little_is_enough_for_who_wants_no_more(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Who asks for nothing sleeps until there is something, as in the kernel. */
+static void asking_for_nothing_sleeps(void **state)
+{
+	int x, y, status = 1;
+	char byte = 1;
+	pid_t pid;
+
+	(void)state;
+	pair(&x, &y);
+	pid = fork();
+	if (!pid) {
+		struct rusage ru;
+
+		alarm(5);
+		if (SF(&b, SYS_recvfrom, y, &byte, 0, 0, 0, 0))
+			_exit(1);
+		getrusage(RUSAGE_SELF, &ru);
+		/* A fifth of the time of waiting, at the very most. */
+		_exit(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec ||
+		      ru.ru_utime.tv_usec + ru.ru_stime.tv_usec > 60000);
+	}
+	usleep(300000);
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	assert_int_equal(sf_write(&a, x, &byte, 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int datagram(struct socket_thread *t, int protocol)
 {
 	return (int)SF(t, SYS_socket, AF_INET, SOCK_DGRAM, protocol, 0, 0, 0);
@@ -1519,6 +1547,7 @@ int main(void)
 		TEST(an_exec_leaves_no_lock_behind),
 		TEST(a_stream_begins_anew),
 		TEST(little_is_enough_for_who_wants_no_more),
+		TEST(asking_for_nothing_sleeps),
 		TEST(tells_of_datagrams),
 		TEST(keeps_errors_for_who_asks),
 		TEST(pings),
