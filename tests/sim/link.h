@@ -47,6 +47,7 @@ struct wire_net {
 	uint32_t flights;
 	uint64_t order;
 	uint64_t carried, dropped;
+	bool crowded; /* a frame was dropped for FLIGHTS_LINKS */
 	struct flight heap[FLIGHTS_MAX];
 };
 
