@@ -29,14 +29,16 @@ static void put(struct out *o, const char *text, size_t bytes)
 static void put_line(struct out *o, int depth)
 {
 	static const char blanks[2 * DEPTH_MAX + 1] =
-		"\n                                                                ";
+		"\n                                                            "
+		"    ";
 
 	put(o, blanks, 1 + 2 * (size_t)depth);
 }
 
 static void put_value(struct out *o, struct json_scan *s, int depth);
 
-static void put_list(struct out *o, struct json_scan *s, char bracket, int depth)
+static void put_list(struct out *o, struct json_scan *s, char bracket,
+		     int depth)
 {
 	const char close = bracket == '{' ? '}' : ']';
 	struct json_key key = { 0 };

@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-/* indent_print - the value ahead, a member a line; s->bad tells what was none */
+/* indent_print - the value ahead, a member a line; s->bad tells what was none
+ */
 void indent_print(struct json_scan *s, FILE *to);
 
 #endif

@@ -180,8 +180,8 @@ static int hex(const char *p)
 	return n;
 }
 
-/* What stands behind a backslash at *p; 0: nothing that json_text.c writes, which
- * escapes nothing beyond ASCII. */
+/* What stands behind a backslash at *p; 0: nothing that json_text.c writes,
+ * which escapes nothing beyond ASCII. */
 static char unescape(const char **p, const char *end)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* JSON read in place: what json_text.c and jansson write comes back, and what is
- * no JSON ends every loop. */
+/* JSON read in place: what json_text.c and jansson write comes back, and what
+ * is no JSON ends every loop. */
 #include "daemon/json_scan.h"
 #include "daemon/json_text.h"
 
@@ -24,8 +24,8 @@ static void walk(struct json_scan *s, char *seen, size_t size)
 		while (json_scan_next(s, c == '{' ? &key : NULL)) {
 			at = strlen(seen);
 			if (c == '{')
-				snprintf(seen + at, size - at, "%.*s=",
-					 (int)key.bytes, key.text);
+				snprintf(seen + at, size - at,
+					 "%.*s=", (int)key.bytes, key.text);
 			walk(s, seen, size);
 		}
 		strcat(seen, c == '{' ? "}" : "]");
@@ -77,8 +77,8 @@ static void reads_values(void **state)
 		bool bad;
 	} cases[] = {
 		{ " { \"a\" : 1 , \"b\" : [ 2 , 3 ] } ", "", false },
-		{ "[-1,1.5,1e3,true,18446744073709551616]",
-		  "[0 0 0 0 0 ]", false },
+		{ "[-1,1.5,1e3,true,18446744073709551616]", "[0 0 0 0 0 ]",
+		  false },
 		{ "[\"\\u0041\\t\\/\"]", "['A\t/' ]", false },
 		{ "[\"\xc3\xa9\"]", "['\xc3\xa9' ]", false },
 		{ "[1 2]", "[1 ]", true },
