@@ -93,17 +93,19 @@ static size_t copy_frames(struct work *w, struct frame_list *list,
 }
 
 /*
- * Moves what is there to the program; the host is locked, and the work ended on
- * return. Returns the bytes.
+ * Moves what is there to the program, @most bytes; the host is locked, and the
+ * work ended on return. Returns the bytes.
  */
 static size_t receive(struct work *w, struct sock *s, struct cursor *c,
-		      bool peek, bool discard)
+		      size_t most, bool peek, bool discard)
 {
 	struct frame_list list = { 0, 0 };
 	uint32_t there = tcp_readable(conn_of(w->thread, s));
 	uint32_t taken = 0;
 	size_t done = 0;
+	size_t rest = c->left - min_u64(c->left, most);
 
+	c->left -= rest;
 	if (!peek && !discard && there >= TAKE_MIN && c->left >= TAKE_MIN)
 		taken = tcp_take(&w->stack, s->conn,
 				 (uint32_t)min_u64(c->left, UINT32_MAX), &list);
@@ -116,6 +118,7 @@ static size_t receive(struct work *w, struct sock *s, struct cursor *c,
 	if (taken)
 		done = copy_frames(w, &list, c);
 	work_end(w);
+	c->left += rest;
 	return done;
 }
 
@@ -140,6 +143,23 @@ static long receive_urgent(struct socket_thread *t, long fd, struct cursor *c,
 	n = cursor_piece(c, 1, &at);
 	mem_copy(at, &byte, n);
 	return (long)n;
+}
+
+/*
+ * How much of what waits may be copied to the program: before the lock, since a
+ * look at its pages may bring them in. Less than the kernel copies at once is
+ * -EFAULT, and stays in the queue.
+ */
+static long receivable(const struct socket_thread *t, const struct sock *s,
+		       const struct cursor *c, long flags)
+{
+	size_t want = min_u64(tcp_readable(conn_of(t, s)), c->left), good;
+
+	if (flags & MSG_TRUNC)
+		return LONG_MAX; /* thrown away */
+	good = io_receivable(c, want);
+	return likely(good == want) || good >= BULK_PIECE ? (long)good
+							  : -EFAULT;
 }
 
 /*
@@ -173,11 +193,15 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		return receive_urgent(t, fd, c, flags & MSG_PEEK);
 	for (;;) {
 		struct work w;
+		long most;
 		int err = 0;
 
 		/* Nothing there: no need for the lock to find that out. */
 		if (!worth_a_look(t, s, c, flags))
 			goto wait;
+		most = receivable(t, s, c, flags);
+		if (unlikely(most < 0))
+			return done ? (long)done : most;
 		err = sock_lock(&w, t, fd, &s);
 		if (err)
 			return done ? (long)done : err;
@@ -192,8 +216,13 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			return (long)done;
 		}
 		if (tcp_readable(conn_of(t, s))) {
-			done += receive(&w, s, c, flags & MSG_PEEK,
-					flags & MSG_TRUNC);
+			size_t n = receive(&w, s, c, (size_t)most,
+					   flags & MSG_PEEK, flags & MSG_TRUNC);
+
+			/* It has come since we looked at the pages. */
+			if (unlikely(!n && !most))
+				continue;
+			done += n;
 			if (!(flags & MSG_WAITALL) || !c->left ||
 			    (flags & MSG_PEEK))
 				return (long)done;

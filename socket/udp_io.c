@@ -166,9 +166,15 @@ static size_t scatter_from(struct arena *a, const struct frame *f, uint32_t off,
 	return off - from;
 }
 
-static size_t scatter(struct arena *a, const struct frame *f, struct cursor *c)
+/* -EFAULT: the datagram is lost, as it is with the kernel. */
+static long scatter(struct arena *a, const struct frame *f, uint32_t off,
+		    struct cursor *c)
 {
-	return scatter_from(a, f, 0, c);
+	size_t want = min_u64(f->payload - off, c->left);
+
+	return unlikely(io_receivable(c, want) < want)
+		       ? -EFAULT
+		       : (long)scatter_from(a, f, off, c);
 }
 
 /* What of the datagram is told beside it; its host is locked. */
@@ -194,7 +200,8 @@ long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 	const struct frame *f;
 	struct work w;
 	struct sock *s;
-	size_t whole, got;
+	size_t whole;
+	long got;
 	frame_ix ix;
 	int err = sock_lock(&w, t, fd, &s);
 
@@ -210,17 +217,19 @@ long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 	about.error = &e;
 	f = frame_at(&w.in.arena, ix);
 	whole = f->payload - f->payload_off;
-	got = scatter_from(&w.in.arena, f, f->payload_off, c);
+	got = scatter(&w.in.arena, f, f->payload_off, c);
 	if (!(flags & MSG_PEEK))
 		frame_free(&w.in.arena, ix);
 	work_end(&w);
-	note->flags = MSG_ERRQUEUE | (got < whole ? MSG_TRUNC : 0);
+	if (got < 0)
+		return got;
+	note->flags = MSG_ERRQUEUE | ((size_t)got < whole ? MSG_TRUNC : 0);
 	err = note->name ? name_out(note->name, note->namelen, about.inet6,
 				    &e.to, e.port)
 			 : 0;
 	if (!err)
 		err = control_write(&about, &note->control);
-	return err ? err : (long)got;
+	return err ? err : got;
 }
 
 long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
@@ -255,7 +264,8 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		}
 		if (ix) {
 			const struct frame *f = frame_at(&w.in.arena, ix);
-			size_t whole = f->payload, got;
+			size_t whole = f->payload;
+			long got;
 
 			about_datagram(&about, &w, s, &un);
 
@@ -263,11 +273,13 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			 * lock. */
 			if (!(flags & MSG_PEEK))
 				work_unlock(&w);
-			got = scatter(&w.in.arena, f, c);
+			got = scatter(&w.in.arena, f, 0, c);
 			if (!(flags & MSG_PEEK))
 				frame_free(&w.in.arena, ix);
 			work_end(&w);
-			note->flags = got < whole ? MSG_TRUNC : 0;
+			if (got < 0)
+				return got;
+			note->flags = (size_t)got < whole ? MSG_TRUNC : 0;
 			err = note->name
 				      ? name_out(note->name, note->namelen,
 						 about.inet6, &un.from, un.port)
@@ -276,7 +288,7 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 				err = control_write(&about, &note->control);
 			if (err)
 				return err;
-			return (long)(flags & MSG_TRUNC ? whole : got);
+			return flags & MSG_TRUNC ? (long)whole : got;
 		}
 		/* shutdown() ends the wait, but not what is sent to us. */
 		shut = conn_ready(&w.stack, s->conn) & STACK_RDHUP;
