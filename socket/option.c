@@ -56,6 +56,7 @@ static const struct mapping mappings[] = {
 	{ SOL_SOCKET, SO_SNDBUF, CONN_SNDBUF },
 	{ SOL_SOCKET, SO_RCVBUF, CONN_RCVBUF },
 	{ SOL_SOCKET, SO_RCVLOWAT, CONN_RCVLOWAT },
+	{ SOL_SOCKET, SO_OOBINLINE, CONN_OOBINLINE },
 	{ SOL_SOCKET, SO_BROADCAST, CONN_BROADCAST },
 	{ IPPROTO_IP, IP_TTL, CONN_TTL },
 	{ IPPROTO_IP, IP_TOS, CONN_TOS },
@@ -83,7 +84,6 @@ static const struct kept {
 	{ SOL_SOCKET, SO_PRIORITY, 0 },
 	{ SOL_SOCKET, SO_INCOMING_CPU, 0 },
 	{ SOL_SOCKET, SO_BUSY_POLL, 0 },
-	{ SOL_SOCKET, SO_OOBINLINE, 0 },
 	{ SOL_SOCKET, SO_MARK, 0 },
 	{ SOL_SOCKET, SO_DONTROUTE, 0 },
 	{ SOL_SOCKET, SO_RXQ_OVFL, 0 },
@@ -590,6 +590,15 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 /* --- ioctl -------------------------------------------------------------------
  */
 
+/* As tcp_inq(): up to the urgent byte, which itself counts. */
+static int readable(const struct conn *c)
+{
+	bool at = false;
+	uint32_t n = tcp_before_mark(c, &at);
+
+	return (int)(c->urgent_inline ? tcp_readable(c) : at ? 0 : n);
+}
+
 long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 		  void *arg)
 {
@@ -624,7 +633,7 @@ long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
 	else if (s->proto != STACK_TCP)
 		v = request == FIONREAD ? udp_readable(&w.stack, s->conn) : 0;
 	else if (request == FIONREAD)
-		v = (int)tcp_readable(c);
+		v = readable(c);
 	else
 		v = (int)(request == TIOCOUTQ ? tcp_unacked(c) : tcp_unsent(c));
 	work_end(&w);

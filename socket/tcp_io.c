@@ -12,6 +12,7 @@
 #include "socket/descriptor.h"
 #include "socket/io.h"
 #include "socket/wait.h"
+#include "stack/conn.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -41,10 +42,10 @@ static const struct conn *conn_of(const struct socket_thread *t,
 /* --- receiving ---------------------------------------------------------------
  */
 
-/* Copies in-order bytes under the lock, or throws them away. Returns how many.
- */
+/* Copies in-order bytes under the lock, or throws them away; @from bytes behind
+ * the first if they are only looked at. Returns how many. */
 static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
-			bool peek, bool discard)
+			uint32_t from, bool peek, bool discard)
 {
 	uint8_t nowhere[512];
 	size_t done = 0, n;
@@ -52,9 +53,9 @@ static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
 
 	while ((n = discard ? min_u64(c->left, sizeof(nowhere))
 			    : cursor_piece(c, UINT32_MAX, &at))) {
-		uint32_t got =
-			tcp_copy(&w->stack, s->conn, peek ? (uint32_t)done : 0,
-				 at, (uint32_t)n, peek);
+		uint32_t got = tcp_copy(&w->stack, s->conn,
+					peek ? from + (uint32_t)done : 0, at,
+					(uint32_t)n, peek);
 
 		if (discard)
 			c->left -= got;
@@ -100,17 +101,18 @@ static size_t receive(struct work *w, struct sock *s, struct cursor *c,
 		      size_t most, bool peek, bool discard)
 {
 	struct frame_list list = { 0, 0 };
-	uint32_t there = tcp_readable(conn_of(w->thread, s));
+	bool at;
+	uint32_t there = tcp_before_mark(conn_of(w->thread, s), &at);
 	uint32_t taken = 0;
 	size_t done = 0;
-	size_t rest = c->left - min_u64(c->left, most);
+	size_t rest = c->left - min_u64(c->left, min_u64(there, most));
 
 	c->left -= rest;
 	if (!peek && !discard && there >= TAKE_MIN && c->left >= TAKE_MIN)
 		taken = tcp_take(&w->stack, s->conn,
 				 (uint32_t)min_u64(c->left, UINT32_MAX), &list);
 	if (!taken)
-		done = copy_some(w, s, c, peek, discard);
+		done = copy_some(w, s, c, at, peek, discard);
 	if (!peek)
 		tcp_consumed(&w->stack, s->conn);
 	work_refresh(w, s);
@@ -153,7 +155,9 @@ static long receive_urgent(struct socket_thread *t, long fd, struct cursor *c,
 static long receivable(const struct socket_thread *t, const struct sock *s,
 		       const struct cursor *c, long flags)
 {
-	size_t want = min_u64(tcp_readable(conn_of(t, s)), c->left), good;
+	bool at;
+	size_t want = min_u64(tcp_before_mark(conn_of(t, s), &at), c->left);
+	size_t good;
 
 	if (flags & MSG_TRUNC)
 		return LONG_MAX; /* thrown away */
@@ -175,10 +179,29 @@ static bool worth_a_look(const struct socket_thread *t, const struct sock *s,
 	if (atomic_load_explicit(&s->ready, memory_order_acquire) &
 	    (STACK_IN | STACK_RDHUP | STACK_HUP | STACK_ERR))
 		return true;
+	/* The urgent byte that is next leaves the queue, if nothing else does.
+	 */
+	if (unlikely(conn->rcv_up) && !(flags & MSG_PEEK)) {
+		bool at;
+
+		tcp_before_mark(conn, &at);
+		if (at)
+			return true;
+	}
 	if (likely(tcp_low_water(conn) <= 1))
 		return false;
 	there = tcp_readable(conn);
 	return there && (would_block(s, flags) || there >= c->left);
+}
+
+/* The urgent byte that a read begins at is not in what is read. */
+static void pass_mark(struct work *w, struct sock *s, long flags)
+{
+	bool at;
+
+	tcp_before_mark(conn_of(w->thread, s), &at);
+	if (at && !(flags & MSG_PEEK))
+		tcp_skip_mark(&w->stack, s->conn);
 }
 
 long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
@@ -194,6 +217,7 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 	for (;;) {
 		struct work w;
 		long most;
+		bool at;
 		int err = 0;
 
 		/* Nothing there: no need for the lock to find that out. */
@@ -215,7 +239,9 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			work_end(&w);
 			return (long)done;
 		}
-		if (tcp_readable(conn_of(t, s))) {
+		if (unlikely(conn_of(t, s)->rcv_up))
+			pass_mark(&w, s, flags);
+		if (tcp_before_mark(conn_of(t, s), &at)) {
 			size_t n = receive(&w, s, c, (size_t)most,
 					   flags & MSG_PEEK, flags & MSG_TRUNC);
 
@@ -229,6 +255,10 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			continue;
 		}
 		err = tcp_recv_error(&w.stack, s->conn);
+		/* Behind the urgent byte, which is not looked at, is the end.
+		 */
+		if (unlikely(at) && (conn_of(t, s)->flags & CONN_FIN_RCVD))
+			err = 1;
 		work_refresh(&w, s);
 		work_end(&w);
 		if (err)

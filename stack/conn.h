@@ -258,9 +258,10 @@ struct conn {
 	uint16_t timer_slot;
 	uint8_t retries;
 	uint8_t keep_cnt;
-	uint8_t reno;	      /* NewReno's growth instead of CUBIC's */
-	uint8_t watch;	      /* enum tcp_watch */
-	uint8_t group_strict; /* UDP: hears groups that it has joined only */
+	uint8_t reno;	       /* NewReno's growth instead of CUBIC's */
+	uint8_t watch;	       /* enum tcp_watch */
+	uint8_t group_strict;  /* UDP: hears groups that it has joined only */
+	uint8_t urgent_inline; /* SO_OOBINLINE */
 	uint64_t last_recv_ns, last_send_ns;
 	uint64_t last_ack_ns; /* anything acceptable was heard */
 	uint64_t stalled_ns;  /* when the oldest unanswered resend or probe left

@@ -60,7 +60,7 @@ static const struct {
 	{ "splice", same_splice },     { "signals", same_signals },
 	{ "datagram", same_datagram }, { "stamps", same_stamps },
 	{ "raw", same_raw },	       { "parcels", same_parcels },
-	{ "pointers", same_pointers },
+	{ "pointers", same_pointers }, { "urgent", same_urgent },
 };
 
 int main(int argc, char **argv)

@@ -17,4 +17,8 @@ diff -U 2 "$work/kernel" "$work/fabric" || {
 	echo "FAIL: the lines with - are the kernel's"
 	exit 1
 }
+grep -q '^  ' "$work/kernel" || {
+	echo "FAIL: nothing was tried"
+	exit 1
+}
 echo "ok: $(grep -c '^  ' "$work/kernel") results, all as the kernel's"
