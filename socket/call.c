@@ -6,6 +6,7 @@
 #include "socket/descriptor.h"
 #include "socket/epoll.h"
 #include "socket/io.h"
+#include "socket/ioctl.h"
 #include "socket/netlink.h"
 #include "socket/open.h"
 #include "socket/option.h"
@@ -215,7 +216,7 @@ static long call_socket(struct socket_thread *t, long nr, const long a[6])
 		return option_set(t, a[0], a[1], a[2], (void *)a[3],
 				  (socklen_t)a[4]);
 	case SYS_ioctl:
-		return option_ioctl(t, a[0], (unsigned long)a[1], (void *)a[2]);
+		return ioctl_call(t, a[0], (unsigned long)a[1], (void *)a[2]);
 	case SYS_recvfrom:
 		return call_recvfrom(t, a);
 	case SYS_sendto:

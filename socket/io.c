@@ -6,6 +6,7 @@
 #include "base/user.h"
 #include "socket/errqueue.h"
 #include "socket/open.h"
+#include "socket/sigio.h"
 #include "socket/wait.h"
 
 #include <errno.h>
@@ -68,6 +69,7 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		return SOCKET_PASS;
 	if (!(flags & MSG_TRUNC) && touch(c))
 		return -EFAULT;
+	sigio_taken(s, fd);
 	if (s->proto != STACK_TCP)
 		return flags & MSG_ERRQUEUE
 			       ? udp_io_recv_error(t, fd, c, flags, note)

@@ -16,9 +16,7 @@
 #include "stack/conn.h"
 #include "vif/vif.h"
 
-#include <asm/ioctls.h>
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -585,57 +583,4 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 	if (user_copy(len, &room, sizeof(room)) || user_copy(val, &u, room))
 		return -EFAULT;
 	return 0;
-}
-
-/* --- ioctl -------------------------------------------------------------------
- */
-
-/* As tcp_inq(): up to the urgent byte, which itself counts. */
-static int readable(const struct conn *c)
-{
-	bool at = false;
-	uint32_t n = tcp_before_mark(c, &at);
-
-	return (int)(c->urgent_inline ? tcp_readable(c) : at ? 0 : n);
-}
-
-long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
-		  void *arg)
-{
-	const struct conn *c;
-	struct work w;
-	struct sock *s;
-	int v = 0;
-	long err;
-
-	switch (request) {
-	case FIONBIO:
-	case FIONREAD:
-	case TIOCOUTQ: /* SIOCOUTQ */
-	case SIOCOUTQNSD:
-	case SIOCATMARK:
-		break;
-	default:
-		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF*
-				     */
-	}
-	if (request == FIONBIO ? user_copy(&v, arg, sizeof(v))
-			       : user_touch(arg))
-		return -EFAULT;
-	err = sock_lock(&w, t, fd, &s);
-	if (err)
-		return err == -ENOTSOCK ? SOCKET_PASS : err;
-	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
-	if (request == FIONBIO)
-		atomic_store(&s->nonblock, v ? 1 : 0);
-	else if (request == SIOCATMARK)
-		v = s->proto == STACK_TCP && tcp_at_mark(&w.stack, s->conn);
-	else if (s->proto != STACK_TCP)
-		v = request == FIONREAD ? udp_readable(&w.stack, s->conn) : 0;
-	else if (request == FIONREAD)
-		v = readable(c);
-	else
-		v = (int)(request == TIOCOUTQ ? tcp_unacked(c) : tcp_unsent(c));
-	work_end(&w);
-	return request == FIONBIO ? 0 : user_copy(arg, &v, sizeof(v));
 }

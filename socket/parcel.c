@@ -23,6 +23,11 @@ static uint64_t name_of(const struct sock *s, sock_ix ix)
 	return PARCEL_NAME | (uint64_t)(s->generation & INT32_MAX) << 32 | ix;
 }
 
+uint64_t parcel_name(const struct fabric *f, const struct sock *s)
+{
+	return name_of(s, slot_ix(&f->table[FABRIC_TABLE_SOCK], s));
+}
+
 static bool any(const struct fabric *f)
 {
 	return atomic_load(&f->procs[KEEPER].fd_end) > PARCEL_FIRST;

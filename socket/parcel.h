@@ -15,6 +15,9 @@
 
 #include "socket/work.h"
 
+/* parcel_name - the name of the placeholder of @s: fabric/wake.h */
+uint64_t parcel_name(const struct fabric *f, const struct sock *s);
+
 /* sendmsg and recvmsg on a descriptor of the kernel's; or SOCKET_PASS */
 long parcel_sendmsg(struct socket_thread *t, const long args[6]);
 long parcel_recvmsg(struct socket_thread *t, const long args[6]);
