@@ -188,10 +188,8 @@ static long call_socket(struct socket_thread *t, long nr, const long a[6])
 	if (nr == SYS_ioctl && unlikely(netlink_is_ioctl((uint32_t)a[1])))
 		return netlink_ioctl(t, (uint32_t)a[1], (void *)a[2]);
 	if (!sock_peek(t, a[0]))
-		return is_route(t, a[0])   ? netlink_call(t, nr, a)
-		       : nr == SYS_sendmsg ? parcel_sendmsg(t, a)
-		       : nr == SYS_recvmsg ? parcel_recvmsg(t, a)
-					   : SOCKET_PASS;
+		return is_route(t, a[0]) ? netlink_call(t, nr, a)
+					 : parcel_call(t, nr, a);
 	switch (nr) {
 	case SYS_bind:
 		return open_bind(t, a[0], (void *)a[1], (socklen_t)a[2]);

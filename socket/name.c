@@ -52,6 +52,22 @@ int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 	return 0;
 }
 
+int name_copy(void *sa, socklen_t *len, const void *name, socklen_t full)
+{
+	socklen_t room;
+
+	if (!sa || !len)
+		return 0;
+	if (user_copy(&room, len, sizeof(room)))
+		return -EFAULT;
+	if ((int)room < 0)
+		return -EINVAL;
+	if (user_copy(sa, name, room < full ? room : full) ||
+	    user_copy(len, &full, sizeof(full)))
+		return -EFAULT;
+	return 0;
+}
+
 int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
 	     uint16_t port)
 {
@@ -59,7 +75,7 @@ int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 	} u;
-	socklen_t full, room;
+	socklen_t full;
 
 	mem_zero(&u, sizeof(u));
 	if (inet6) {
@@ -73,14 +89,5 @@ int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
 		u.in.sin_addr.s_addr = addr->w[3];
 		full = sizeof(u.in);
 	}
-	if (!sa || !len)
-		return 0;
-	if (user_copy(&room, len, sizeof(room)))
-		return -EFAULT;
-	if ((int)room < 0)
-		return -EINVAL;
-	if (user_copy(sa, &u, room < full ? room : full) ||
-	    user_copy(len, &full, sizeof(full)))
-		return -EFAULT;
-	return 0;
+	return name_copy(sa, len, &u, full);
 }

@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "base/user.h"
 #include "socket/control.h"
+#include "socket/io.h"
 #include "socket/netlink.h"
 #include "stack/conn.h"
 #include "vif/vif.h"
@@ -243,6 +244,10 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		return set_fastopen_key(w, s, val, len);
 	if (level == IPPROTO_UDP && s->proto != STACK_UDP)
 		return -ENOPROTOOPT;
+	if (level == IPPROTO_UDP && name == UDP_CORK) {
+		s->cork = v;
+		return v ? 0 : udp_io_uncork(w, s);
+	}
 	if (level == IPPROTO_UDP && name == UDP_SEGMENT &&
 	    (v < 0 || v > 0xffff))
 		return -EINVAL;
@@ -471,6 +476,10 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 	u->v = 0;
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
 		u->v = s->v6only;
+		return sizeof(int);
+	}
+	if (level == IPPROTO_UDP && name == UDP_CORK && s->proto == STACK_UDP) {
+		u->v = s->cork;
 		return sizeof(int);
 	}
 	if (level == IPPROTO_TCP && name == TCP_INFO)

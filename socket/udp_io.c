@@ -114,6 +114,61 @@ static int send_all(struct work *w, struct sock *s, struct cursor *c,
 	return err;
 }
 
+int udp_io_uncork(struct work *w, struct sock *s)
+{
+	if (!s->cork_open)
+		return 0;
+	s->cork_open = false;
+	return udp_uncork(&w->stack, s->conn,
+			  s->cork_named ? &s->cork_to : NULL, s->cork_port,
+			  &s->cork_how);
+}
+
+/* Where the datagram goes that begins here: the first send says. */
+static int cork_begin(struct work *w, struct sock *s,
+		      const struct io_note *note, const struct ip_addr *to,
+		      uint16_t port)
+{
+	uint16_t pport = 0;
+
+	s->cork_named = to != NULL;
+	if (!to && conn_names(&w->stack, s->conn, NULL, NULL, NULL, &pport))
+		return -EDESTADDRREQ;
+	if (to && !port)
+		return -EINVAL;
+	if (to)
+		s->cork_to = *to;
+	s->cork_port = port;
+	s->cork_how = note->how ? *note->how
+				: (struct udp_how){ .ttl = -1, .tos = -1 };
+	s->cork_open = true;
+	return 0;
+}
+
+/* As udp_sendmsg() of Linux: an error costs what was put together so far. */
+static int send_corked(struct work *w, struct sock *s, struct cursor *c,
+		       bool more, const struct io_note *note,
+		       const struct ip_addr *to, uint16_t port)
+{
+	int err = s->cork_open ? 0 : cork_begin(w, s, note, to, port);
+	size_t n;
+	void *at;
+
+	if (err)
+		return err;
+	if (udp_corked(&w->stack, s->conn) + c->left > DATAGRAM_MAX)
+		err = -EMSGSIZE;
+	while (!err && (n = cursor_piece(c, UINT32_MAX, &at))) {
+		err = udp_cork(&w->stack, s->conn, at, (uint32_t)n);
+		cursor_advance(c, n);
+	}
+	if (err) {
+		s->cork_open = false;
+		udp_cork_drop(&w->stack, s->conn);
+	}
+	return err || more ? err : udp_io_uncork(w, s);
+}
+
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 const struct io_note *note)
 {
@@ -144,7 +199,12 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		work_end(&w);
 		return err;
 	}
-	err = send_all(&w, s, c, note, note->name ? &to : NULL, port);
+	if (unlikely((flags & MSG_MORE) || s->cork || s->cork_open) &&
+	    s->proto == STACK_UDP)
+		err = send_corked(&w, s, c, (flags & MSG_MORE) || s->cork, note,
+				  note->name ? &to : NULL, port);
+	else
+		err = send_all(&w, s, c, note, note->name ? &to : NULL, port);
 	work_refresh(&w, s);
 	work_end(&w);
 	return err ? err : (long)bytes;

@@ -454,6 +454,17 @@ int udp_send_how(struct stack *st, conn_ix c, frame_ix frame,
 		 const struct ip_addr *to, uint16_t port,
 		 const struct udp_how *how);
 
+/*
+ * A datagram put together from several sends (MSG_MORE, UDP_CORK): udp_cork()
+ * adds bytes, udp_uncork() sends the whole as udp_send_how() does, and
+ * udp_cork_drop() forgets it. The caller keeps the whole below 64 KiB.
+ */
+int udp_cork(struct stack *st, conn_ix c, const void *src, uint32_t bytes);
+uint32_t udp_corked(const struct stack *st, conn_ix c);
+int udp_uncork(struct stack *st, conn_ix c, const struct ip_addr *to,
+	       uint16_t port, const struct udp_how *how);
+void udp_cork_drop(struct stack *st, conn_ix c);
+
 /* What a received datagram says about itself. */
 struct udp_note {
 	struct ip_addr from;

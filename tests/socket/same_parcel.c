@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Descriptors sent over Unix sockets: sockets and epoll instances, by every
- * call that can. */
+/* Sockets sent over Unix sockets, by every call that can. */
 #include "same.h"
 
-#include <sys/epoll.h>
 #include <sys/wait.h>
 
 static struct msghdr message(struct iovec *iov, void *control, size_t bytes)
@@ -76,33 +74,6 @@ static void socket_by(int many)
 	close(over[1]);
 }
 
-/* An epoll instance: what the other puts in is seen here. */
-static void instance(int many)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = 7 };
-	int over[2], x, y, e = epoll_create1(0), back;
-
-	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, over))
-		return;
-	same_streams(&x, &y);
-	STEP(epoll_ctl(e, EPOLL_CTL_ADD, y, &ev));
-	STEP(send_it(over[0], e, many));
-	close(e);
-	WORKS(back = get_it(over[1], many));
-	STEP(epoll_wait(back, &ev, 1, 0));
-	STEP(write(x, "abc", 3));
-	ev.data.u32 = 0;
-	STEP(epoll_wait(back, &ev, 1, 1000));
-	printf("  data %u, events %x\n", ev.data.u32, ev.events);
-	STEP(epoll_ctl(back, EPOLL_CTL_DEL, y, NULL));
-	STEP(epoll_wait(back, &ev, 1, 0));
-	close(back);
-	close(x);
-	close(y);
-	close(over[0]);
-	close(over[1]);
-}
-
 /* What /proc says of a socket's descriptor. */
 static void in_proc(void)
 {
@@ -123,7 +94,5 @@ void same_parcels(void)
 {
 	socket_by(0);
 	socket_by(1);
-	instance(0);
-	instance(1);
 	in_proc();
 }
