@@ -354,6 +354,7 @@ struct conn {
 	uint32_t fastopen_max; /* listener: not yet acknowledged ones at once */
 	uint32_t total_retrans;
 	uint8_t defer_accept_s;
+	uint8_t urgent_inline; /* SO_OOBINLINE */
 };
 
 #define CONN_BYTES 768

@@ -214,6 +214,15 @@ static inline uint32_t tcp_unread(const struct conn *c)
 	return c->rcv_nxt - !!(c->flags & CONN_FIN_RCVD) - c->rcv_queued;
 }
 
+/* The mark is behind what has been read: it is forgotten. */
+static inline void tcp_urgent_passed(struct conn *c)
+{
+	if (unlikely(c->rcv_up) && seq_ge(tcp_unread(c), c->rcv_up)) {
+		c->rcv_up = 0;
+		c->flags &= ~CONN_URG_RCVD;
+	}
+}
+
 /* tcp_recvq.c */
 void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
 	      frame_ix ix);

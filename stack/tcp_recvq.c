@@ -449,6 +449,7 @@ void tcp_consumed(struct stack *st, conn_ix ix)
 	uint32_t told = c->rcv_adv - c->rcv_nxt, free, grow;
 	conn_ix outer;
 
+	tcp_urgent_passed(c);
 	if (!tcp_synchronized(c) || (c->flags & CONN_FIN_RCVD))
 		return;
 	tcp_rcvbuf_adjust(st, c);
