@@ -265,8 +265,8 @@ static void dump(struct testnet *n)
 	}
 	for (uint32_t h = 0; h < n->hosts; h++) {
 		static const char *const names[] = {
-#define X(group, name) #group "." #name,
-			STACK_COUNTERS(X)
+#define X(group, name) [COUNT_##group##_##name] = #group "." #name,
+			STACK_COUNTERS(X, X)
 #undef X
 		};
 
