@@ -275,7 +275,11 @@ void oracle_send(struct oracle *o, struct half *h, struct half *p,
 	check_options(o, h, p, s);
 	check_ecn(o, h, p, s);
 	if (s->flags & F_RST) {
-		if (before(h->max, s->seq))
+		/* RFC 9293, 3.10.7.1: what answers a SYN to nobody, perhaps a
+		 * late one, has no number of its own. */
+		bool nobody = !s->seq && (s->flags & F_ACK);
+
+		if (!nobody && before(h->max, s->seq))
 			oracle_complain(o, ORACLE_GAP, s, h, "a reset");
 		return;
 	}
