@@ -15,8 +15,8 @@ bool flows_takes(struct daemon *d, vif_ix ix);
  * room. 0, or -1 and why not. */
 int flows_check(struct daemon *d, vif_ix ix, struct refusal *why);
 
-/* flows_link - makes the list of those below @parent, in the order in which they
- * were made; not @except, which is about to go, or 0 */
+/* flows_link - makes the list of those below @parent, in the order in which
+ * they were made; not @except, which is about to go, or 0 */
 void flows_link(struct daemon *d, vif_ix parent, vif_ix except);
 
 #endif

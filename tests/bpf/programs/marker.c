@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Marks UDP by the last digit of its destination port; samples what goes to port
- * 7007, which it drops. */
+/* Marks UDP by the last digit of its destination port; samples what goes to
+ * port 7007, which it drops. */
 #include <toami/bpf.h>
 
 #define UDP 17
