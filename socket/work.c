@@ -9,6 +9,7 @@
 #include "socket/errqueue.h"
 #include "socket/hold.h"
 #include "socket/pset.h"
+#include "socket/sigio.h"
 #include "stack/conn.h"
 #include "vif/capture.h"
 #include "vif/program.h"
@@ -41,6 +42,10 @@ static void on_event(struct stack *st, conn_ix c, uint32_t events)
 	work_wake_sock(w, s);
 	if (s->watches)
 		pset_report(w, s, events);
+	if (unlikely(events &&
+		     (atomic_load_explicit(&s->async, memory_order_relaxed) ||
+		      (events & STACK_PRI))))
+		sigio_report(w, s, events);
 }
 
 static int on_neighbour(struct stack *st, const struct ip_addr *to,
@@ -198,6 +203,11 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 	}
 	w->wake_futex[w->wakes] = futex;
 	w->wake[w->wakes++] = whom;
+}
+
+void work_wake_name(struct work *w, uint64_t name)
+{
+	add_wake(w, false, name);
 }
 
 void work_wake_ports(struct work *w)
