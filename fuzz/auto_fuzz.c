@@ -111,8 +111,8 @@ static void dhcp(const uint8_t *body, uint32_t bytes)
 {
 	uint8_t *udp = frame + ETH_BYTES + IPV4_BYTES, *m = udp + UDP_BYTES;
 	const struct dhcp *d = &world.host.dhcp;
-	uint8_t fits[] = { 53, 1, 0, 54, 4, 10,	 0,    0, 2, 51, 4,
-			   0,  0, 0, 0,	 1, 4, 0xff, 0xff, 0xff, 0 };
+	uint8_t fits[] = { 53, 1, 0, 54, 4, 10, 0,    0,    2,	  51, 4,
+			   0,  0, 0, 0,	 1, 4,	0xff, 0xff, 0xff, 0 };
 	uint32_t your = 0x0a000009, at = 240;
 	uint8_t how;
 
