@@ -7,22 +7,24 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-/* (number, argument). The third has no padding near, the fourth one that is code. */
+/* (number, argument). The third has no padding near, the fourth one that is
+ * code. */
 long any_int3(long nr, long a);
 long any_nop(long nr, long a);
 long any_alone(long nr, long a);
 long any_false(long nr, long a);
 extern const uint8_t site_int3[], site_nop[], site_alone[], site_false[];
 
-#define SITE(name, after)                                                    \
-	".balign 16\nany_" name ": mov %rdi, %rax; mov %rsi, %rdi\n"          \
+#define SITE(name, after)                                            \
+	".balign 16\nany_" name ": mov %rdi, %rax; mov %rsi, %rdi\n" \
 	".globl site_" name "\nsite_" name ": syscall; " after "\n"
 
-__asm__(".text\n"
-	SITE("int3", "ret\n.balign 16, 0xcc")
-	SITE("nop", "ret\n.balign 16")
-	SITE("alone", "ret\n.fill 160, 1, 0x90\n.balign 16, 0x90")
-	SITE("false", "jmp 1f\n.balign 16, 0xcc\n1: ret\n.fill 160, 1, 0x90\n"));
+__asm__(".text\n" SITE("int3", "ret\n.balign 16, 0xcc") SITE(
+	"nop",
+	"ret\n.balign 16") SITE("alone",
+				"ret\n.fill 160, 1, 0x90\n.balign 16, 0x90")
+		SITE("false",
+		     "jmp 1f\n.balign 16, 0xcc\n1: ret\n.fill 160, 1, 0x90\n"));
 
 static const struct {
 	long (*call)(long nr, long a);
@@ -41,7 +43,8 @@ static void *work(void *arg)
 
 	(void)arg;
 	for (int i = 0; i < 200; i++) {
-		for (unsigned s = 0; s < sizeof(sites) / sizeof(sites[0]); s++) {
+		for (unsigned s = 0; s < sizeof(sites) / sizeof(sites[0]);
+		     s++) {
 			CHECK(sites[s].call(NR_PLUS, i) == i + 1);
 			if (i % 64 == 0)
 				CHECK(sites[s].call(SYS_getpid, 0) == pid);
