@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* user_copy, user_touch: see user.h. Nothing is on the stack: a fault just goes on
+/* user_copy, user_touch, user_touch_write: see user.h. Nothing is on the stack: a fault just goes on
  * at user_copy_fault. */
 	.text
-	.globl	user_copy, user_touch, user_copy_begin, user_copy_end, user_copy_fault
-	.hidden	user_copy, user_touch, user_copy_begin, user_copy_end, user_copy_fault
+	.globl	user_copy, user_touch, user_touch_write, user_copy_begin, user_copy_end, user_copy_fault
+	.hidden	user_copy, user_touch, user_touch_write, user_copy_begin, user_copy_end, user_copy_fault
 	.type	user_copy, @function
 	.type	user_touch, @function
+	.type	user_touch_write, @function
 	.balign	16
 user_copy:
 	.cfi_startproc
@@ -34,6 +35,13 @@ user_copy_begin:
 user_touch:
 	.cfi_startproc
 	mov	(%rdi), %al
+	xor	%eax, %eax
+	ret
+	.cfi_endproc
+	.size	user_touch, . - user_touch
+user_touch_write:
+	.cfi_startproc
+	orb	$0, (%rdi)
 user_copy_end:
 	xor	%eax, %eax
 	ret
@@ -41,5 +49,5 @@ user_copy_fault:
 	mov	$-14, %eax		/* -EFAULT */
 	ret
 	.cfi_endproc
-	.size	user_touch, . - user_touch
+	.size	user_touch_write, . - user_touch_write
 	.section .note.GNU-stack, "", @progbits

@@ -10,13 +10,37 @@
 #ifndef TOAMI_BASE_USER_H
 #define TOAMI_BASE_USER_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* user_copy - @n bytes between the program and us, either way; 0 or -EFAULT */
 int user_copy(void *to, const void *from, size_t n);
 
 /* user_touch - reads the byte at @at; 0 or -EFAULT */
 int user_touch(const void *at);
+
+/* user_touch_write - writes the byte at @at as it is; 0 or -EFAULT. Only where
+ * it is about to be overwritten: what another thread stores meanwhile is lost
+ */
+int user_touch_write(void *at);
+
+#define USER_PAGE 4096
+
+/*
+ * user_span - how many of the @n bytes at @at are there: one look at each page,
+ * as user_touch_write() does if they are about to be overwritten (@store)
+ */
+static inline size_t user_span(const void *at, size_t n, bool store)
+{
+	char *p = (char *)(uintptr_t)at;
+
+	for (size_t off = 0; off < n;
+	     off += USER_PAGE - ((uintptr_t)(p + off) & (USER_PAGE - 1)))
+		if (store ? user_touch_write(p + off) : user_touch(p + off))
+			return off;
+	return n;
+}
 
 /* A fault in [begin, end) is one of the program's addresses. */
 extern const char user_copy_begin[], user_copy_end[], user_copy_fault[];

@@ -6,11 +6,13 @@
 #include "socket/descriptor.h"
 #include "socket/epoll.h"
 #include "socket/io.h"
+#include "socket/ioctl.h"
 #include "socket/netlink.h"
 #include "socket/open.h"
 #include "socket/option.h"
 #include "socket/parcel.h"
 #include "socket/poll.h"
+#include "socket/splice.h"
 #include "socket/wait.h"
 
 #include <errno.h>
@@ -75,7 +77,8 @@ static long call_select(struct socket_thread *t, const long a[6], bool pselect)
 	uint64_t until = WAIT_FOREVER;
 	long count = a[0] > FABRIC_FD_MAX ? FABRIC_FD_MAX : a[0], n;
 
-	if (count < 0 || !poll_select_ours(t, count, sets))
+	if (count < 0 || !poll_select_ours(t, count, sets) ||
+	    (a[4] && user_span((void *)a[4], sizeof(*ts), false) < sizeof(*ts)))
 		return SOCKET_PASS;
 	if (pselect ? !is_timespec(ts)
 		    : tv && !is_time(tv->tv_sec, tv->tv_usec, INT64_MAX))
@@ -100,11 +103,13 @@ static long call_select(struct socket_thread *t, const long a[6], bool pselect)
 static long call_ppoll(struct socket_thread *t, const long a[6])
 {
 	struct timespec *ts = (void *)a[2];
-	uint64_t until = date_ts(t, ts);
+	uint64_t until;
 	long n;
 
-	if (!is_timespec(ts))
+	if ((ts && user_span(ts, sizeof(*ts), false) < sizeof(*ts)) ||
+	    !is_timespec(ts))
 		return SOCKET_PASS; /* the kernel says so */
+	until = date_ts(t, ts);
 	n = poll_until(t, (void *)a[0], (unsigned long)a[1], until,
 		       (void *)a[3], a[4]);
 
@@ -163,7 +168,10 @@ static long call_vector(struct socket_thread *t, const long a[6], bool write)
 		return write && is_route(t, a[0])
 			       ? netlink_call(t, SYS_writev, a)
 			       : SOCKET_PASS;
-	if (a[2] && user_touch((void *)a[1]))
+	if ((unsigned long)a[2] > CURSOR_IOV_MAX)
+		return -EINVAL;
+	if (user_span((void *)a[1], (size_t)a[2] * sizeof(struct iovec),
+		      false) < (size_t)a[2] * sizeof(struct iovec))
 		return -EFAULT;
 	err = cursor_many(&c, (void *)a[1], (size_t)a[2]);
 	if (err)
@@ -180,10 +188,8 @@ static long call_socket(struct socket_thread *t, long nr, const long a[6])
 	if (nr == SYS_ioctl && unlikely(netlink_is_ioctl((uint32_t)a[1])))
 		return netlink_ioctl(t, (uint32_t)a[1], (void *)a[2]);
 	if (!sock_peek(t, a[0]))
-		return is_route(t, a[0])   ? netlink_call(t, nr, a)
-		       : nr == SYS_sendmsg ? parcel_sendmsg(t, a)
-		       : nr == SYS_recvmsg ? parcel_recvmsg(t, a)
-					   : SOCKET_PASS;
+		return is_route(t, a[0]) ? netlink_call(t, nr, a)
+					 : parcel_call(t, nr, a);
 	switch (nr) {
 	case SYS_bind:
 		return open_bind(t, a[0], (void *)a[1], (socklen_t)a[2]);
@@ -208,7 +214,7 @@ static long call_socket(struct socket_thread *t, long nr, const long a[6])
 		return option_set(t, a[0], a[1], a[2], (void *)a[3],
 				  (socklen_t)a[4]);
 	case SYS_ioctl:
-		return option_ioctl(t, a[0], (unsigned long)a[1], (void *)a[2]);
+		return ioctl_call(t, a[0], (unsigned long)a[1], (void *)a[2]);
 	case SYS_recvfrom:
 		return call_recvfrom(t, a);
 	case SYS_sendto:
@@ -245,6 +251,8 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 			t, a[0], (void *)a[1], (int)a[2], date_ms(t, (int)a[3]),
 			nr == SYS_epoll_pwait ? (void *)a[4] : NULL, a[5]);
 	case SYS_epoll_pwait2:
+		if (a[3] && user_touch((void *)a[3]))
+			return -EFAULT;
 		return epoll_wait_until(t, a[0], (void *)a[1], a[2],
 					date_ts(t, (void *)a[3]), (void *)a[4],
 					a[5]);
@@ -279,12 +287,18 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 	case SYS_fcntl:
 		return descriptor_fcntl(t, a[0], a[1], a[2]);
 	case SYS_sendfile:
-		return io_sendfile(t, a[0], a[1], (long *)a[2],
-				   (unsigned long)a[3]);
-	case SYS_splice:
-		/* Programs fall back to copying. */
-		return sock_peek(t, a[0]) || sock_peek(t, a[2]) ? -EINVAL
-								: SOCKET_PASS;
+		return splice_sendfile(t, a[0], a[1], (long *)a[2],
+				       (unsigned long)a[3]);
+	case SYS_splice: {
+		struct splice_ends e = { a[0],
+					 a[2],
+					 (void *)a[1],
+					 (void *)a[3],
+					 (unsigned long)a[4],
+					 (unsigned int)a[5] };
+
+		return splice_call(t, &e);
+	}
 	case SYS_io_uring_setup:
 	case SYS_io_uring_enter:
 	case SYS_io_uring_register:

@@ -18,14 +18,22 @@
 
 #define UNKNOWN 1
 
-/* The whole header of a message at @at, and that it fits. */
-static int header_at(const char *at, size_t left, struct cmsghdr *h)
+int control_next(const char **at, size_t *left, struct cmsghdr *h,
+		 const char **data)
 {
-	int err = user_copy(h, at, sizeof(*h));
+	size_t step;
 
-	if (err)
-		return err;
-	return h->cmsg_len < sizeof(*h) || h->cmsg_len > left ? -EINVAL : 0;
+	if (!*at || *left < sizeof(*h))
+		return 0;
+	if (user_copy(h, *at, sizeof(*h)))
+		return -EFAULT;
+	if (h->cmsg_len < sizeof(*h) || h->cmsg_len > *left)
+		return -EINVAL;
+	*data = *at + CMSG_LEN(0);
+	step = CMSG_ALIGN(h->cmsg_len);
+	*at += step;
+	*left -= min_u64(step, *left);
+	return 1;
 }
 
 static int read_int(const struct cmsghdr *h, const char *data, int low,
@@ -123,26 +131,18 @@ static int read_one(const struct sock *s, const struct cmsghdr *h,
 int control_read(const struct sock *s, const struct msghdr *msg,
 		 struct udp_how *how)
 {
-	const char *at = msg->msg_control;
+	const char *at = msg->msg_control, *data;
 	size_t left = msg->msg_controllen;
+	struct cmsghdr h;
+	int err;
 
 	*how = (struct udp_how){ .ttl = -1, .tos = -1 };
-	while (at && left >= sizeof(struct cmsghdr)) {
-		struct cmsghdr h;
-		size_t step;
-		int err = header_at(at, left, &h);
-
-		if (!err)
-			err = read_one(s, &h, at + CMSG_LEN(0), how);
+	while ((err = control_next(&at, &left, &h, &data)) > 0) {
+		err = read_one(s, &h, data, how);
 		if (err)
 			return err;
-		step = CMSG_ALIGN(h.cmsg_len);
-		if (step >= left)
-			break;
-		at += step;
-		left -= step;
 	}
-	return 0;
+	return err;
 }
 
 /* As put_cmsg() of net/core/scm.c: what does not fit is cut, and said so. */

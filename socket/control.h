@@ -34,6 +34,16 @@ struct control {
 };
 
 /**
+ * control_next - the next message of a program's buffer
+ * @at, @left: the rest of it, moved on
+ *
+ * Returns 1, *h and where its data begins; 0: there is none; -EINVAL: one that
+ * is longer than the buffer or shorter than its header; or -EFAULT.
+ */
+int control_next(const char **at, size_t *left, struct cmsghdr *h,
+		 const char **data);
+
+/**
  * control_read - what @msg wants its datagram to be sent with
  *
  * Returns 0, -EINVAL or -EFAULT.

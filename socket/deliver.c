@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See deliver.h. */
 #include "socket/deliver.h"
-#include "base/mem.h"
 #include "fabric/address.h"
 #include "socket/hold.h"
 #include "stack/conn.h"
+#include "stack/shape.h"
 #include "vif/capture.h"
 #include "vif/program.h"
 
@@ -25,17 +25,11 @@ static void drain_backlog(struct work *w)
 	struct arena *a = &w->in.arena;
 
 	while (atomic_load_explicit(&h->backlog, memory_order_relaxed)) {
-		frame_ix ix = atomic_exchange(&h->backlog, 0), first = 0;
+		struct frame_list came =
+			frame_list_turn(a, atomic_exchange(&h->backlog, 0));
+		frame_ix ix;
 
-		while (ix) {
-			frame_ix next = frame_at(a, ix)->next;
-
-			frame_at(a, ix)->next = first;
-			first = ix;
-			ix = next;
-		}
-		for (ix = first; ix; ix = first) {
-			first = frame_at(a, ix)->next;
+		while ((ix = frame_list_pop(a, &came))) {
 			frame_at(a, ix)->next = 0;
 			stack_input(&w->stack, ix);
 		}
@@ -127,25 +121,26 @@ static bool has_programs(const struct work *w, const struct frame *f,
  * slot may have become another connection's, on the same VIF, in this moment:
  * that one is then counted on the lane until it ends.
  */
-static void follow_flow(struct work *w, const struct frame *f, vif_ix from)
+static void follow_flow(struct work *w, const struct frame *f, vif_ix from,
+			vif_ix flow)
 {
 	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
 	struct conn *c = slot_at(conns, f->pace);
 
 	if (f->pace && c->state && c->proto == STACK_TCP && c->vif == from)
-		c->vif = f->tx_vif;
+		c->vif = flow;
 }
 
 /* Asks them. False: they drop @ix, which is freed. *to may be another host. */
 static bool ask_programs(struct work *w, frame_ix ix, host_ix *to)
 {
 	struct frame *f = frame_at(&w->in.arena, ix);
-	vif_ix from = f->tx_vif;
+	vif_ix from = f->tx_vif, flow;
 
 	if (vif_program_judge(w->fabric, &w->in.arena, &w->in.ctx->random,
-			      fabric_now(w->fabric), ix, to)) {
-		if (f->tx_vif != from)
-			follow_flow(w, f, from);
+			      fabric_now(w->fabric), ix, to, &flow)) {
+		if (flow != from)
+			follow_flow(w, f, from, flow);
 		return true;
 	}
 	hold_free(w, ix);
@@ -181,16 +176,11 @@ static void flood(struct work *w, frame_ix ix)
 		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP ||
 		    (atomic_load(&h->port) && h->vif == f->tx_vif))
 			continue;
-		copy = frame_alloc(a);
+		copy = frame_clone(a, ix);
 		if (!copy)
 			break;
 		c = frame_at(a, copy);
-		mem_copy(c, f, sizeof(*f));
-		c->next = 0;
 		c->held = 0;
-		if (c->flags & FRAME_REFS)
-			for (uint8_t i = 0; i < c->refs; i++)
-				chunk_get(a, c->ref[i].chunk);
 		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
 			continue;
 		if (unlikely(hold_wants(w, c, h->vif)) &&

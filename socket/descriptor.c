@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "socket/parcel.h"
 #include "socket/pset.h"
+#include "socket/sigio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -410,15 +411,21 @@ long descriptor_fcntl(struct socket_thread *t, long fd, long cmd, long arg)
 		s = sock_peek(t, fd);
 		if (!s)
 			return SOCKET_PASS;
-		return O_RDWR | (atomic_load(&s->nonblock) ? O_NONBLOCK : 0);
+		return O_RDWR | (atomic_load(&s->nonblock) ? O_NONBLOCK : 0) |
+		       (atomic_load(&s->async) ? O_ASYNC : 0);
 	case F_SETFL:
 		s = sock_peek(t, fd);
 		if (!s)
 			return SOCKET_PASS;
 		atomic_store(&s->nonblock, arg & O_NONBLOCK ? 1 : 0);
+		sigio_set(t, fd, s, arg & O_ASYNC);
 		return 0;
+	case F_SETOWN:
+	case F_SETOWN_EX:
+		s = sock_peek(t, fd);
+		return s ? sigio_own(t, fd, s, cmd, arg) : SOCKET_PASS;
 	default:
-		/* Descriptor flags, owner, locks: the placeholder's. */
+		/* Descriptor flags, signals, locks: the placeholder's. */
 		return SOCKET_PASS;
 	}
 }

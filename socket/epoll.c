@@ -2,6 +2,7 @@
 /* See epoll.h. */
 #include "socket/epoll.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "fabric/wake.h"
 #include "socket/descriptor.h"
 #include "socket/pset.h"
@@ -19,6 +20,9 @@
 #define KERNEL_CHECK_NS 50000
 /* While spinning, nothing else is to be done: more often. */
 #define KERNEL_SPIN_NS 10000
+
+/* Told at a time: no more of the program's memory is looked at. */
+#define EVENTS_MAX 1024
 
 long epoll_open(struct socket_thread *t, long nr, long arg)
 {
@@ -73,8 +77,12 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 	pset_ix ix = pset_of(t, epfd);
 	uint32_t e = descriptor_get(t, fd);
 
+	struct epoll_event want;
+
 	if (!ix)
 		return sock_peek(t, fd) ? -EINVAL : SOCKET_PASS;
+	if (op != EPOLL_CTL_DEL && user_copy(&want, ev, sizeof(want)))
+		return -EFAULT;
 	if (e == FD_HIDDEN)
 		return -EBADF;
 	if (!e)
@@ -88,9 +96,10 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 	}
 	switch (op) {
 	case EPOLL_CTL_ADD:
-		return pset_add(t, ix, epfd, (int)fd, ev->events, ev->data.u64);
+		return pset_add(t, ix, epfd, (int)fd, want.events,
+				want.data.u64);
 	case EPOLL_CTL_MOD:
-		return pset_modify(t, ix, (int)fd, ev->events, ev->data.u64);
+		return pset_modify(t, ix, (int)fd, want.events, want.data.u64);
 	case EPOLL_CTL_DEL:
 		return pset_remove(t, ix, (int)fd);
 	default:
@@ -128,8 +137,14 @@ static int look(struct socket_thread *t, pset_ix ix, long epfd,
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
 	bool nested = atomic_load(&p->sleeping) & PSET_NESTED;
-	int n = pset_harvest(t, ix, epfd, ev, max);
+	int n;
 
+	if (max > EVENTS_MAX)
+		max = EVENTS_MAX;
+	if (pset_pending(p) && user_span(ev, (size_t)max * sizeof(*ev), true) <
+				       (size_t)max * sizeof(*ev))
+		return -EFAULT;
+	n = pset_harvest(t, ix, epfd, ev, max);
 	if (n >= 0 && n < max && (atomic_load(&p->kernel_fds) || nested) &&
 	    (!n || fabric_now(f) - p->kernel_checked_ns >= every_ns))
 		n += look_in_kernel(t, p, epfd, ev + n, max - n);

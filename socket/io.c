@@ -6,13 +6,32 @@
 #include "base/user.h"
 #include "socket/errqueue.h"
 #include "socket/open.h"
+#include "socket/sigio.h"
 #include "socket/wait.h"
 
 #include <errno.h>
 #include <time.h>
 
-/* sendfile's bounce: in L1, and small on a program's stack. */
-#define BOUNCE 16384
+/* What the kernel copies at once, or not at all. */
+#define UNIT 65536
+
+/* How many of the next @bytes lie in memory that is there. */
+static size_t there(const struct cursor *c, size_t bytes, bool store)
+{
+	size_t done = 0, skip = c->off;
+
+	for (size_t i = 0; i < c->count && done < bytes; i++) {
+		size_t n = min_u64(c->iov[i].iov_len - skip, bytes - done);
+		size_t good =
+			user_span((char *)c->iov[i].iov_base + skip, n, store);
+
+		done += good;
+		skip = 0;
+		if (good < n)
+			break;
+	}
+	return done;
+}
 
 /* A first look at the program's buffers, while nothing has been done yet. */
 static int touch(const struct cursor *c)
@@ -21,6 +40,23 @@ static int touch(const struct cursor *c)
 		if (c->iov[i].iov_len && user_touch(c->iov[i].iov_base))
 			return -EFAULT;
 	return 0;
+}
+
+/* Cuts off what is not there of what is to be sent. 0 or -EFAULT. */
+static int sendable(struct cursor *c, bool stream)
+{
+	size_t good = there(c, c->left, false);
+
+	if (likely(good == c->left))
+		return 0;
+	/* A stream takes what comes before, in whole units. */
+	c->left = stream ? good - good % UNIT : 0;
+	return c->left ? 0 : -EFAULT;
+}
+
+size_t io_receivable(const struct cursor *c, size_t bytes)
+{
+	return there(c, min_u64(bytes, c->left), true);
 }
 
 long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
@@ -33,6 +69,7 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		return SOCKET_PASS;
 	if (!(flags & MSG_TRUNC) && touch(c))
 		return -EFAULT;
+	sigio_taken(s, fd);
 	if (s->proto != STACK_TCP)
 		return flags & MSG_ERRQUEUE
 			       ? udp_io_recv_error(t, fd, c, flags, note)
@@ -53,7 +90,7 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 
 	if (!s)
 		return SOCKET_PASS;
-	if (touch(c))
+	if (sendable(c, s->proto == STACK_TCP))
 		return -EFAULT;
 	if (s->proto == STACK_TCP) {
 		if ((flags & MSG_FASTOPEN) || !c->left) {
@@ -212,45 +249,4 @@ long io_sendmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 			return i ? (long)i : n;
 	}
 	return (long)i;
-}
-
-long io_sendfile(struct socket_thread *t, long out, long in, long *offset,
-		 unsigned long count)
-{
-	struct sock *s = sock_peek(t, out);
-	char bounce[BOUNCE];
-	unsigned long done = 0;
-
-	if (!s)
-		return sock_peek(t, in) ? -EINVAL : SOCKET_PASS;
-	if (s->proto != STACK_TCP)
-		return -EOPNOTSUPP;
-	if (count > CURSOR_BYTES_MAX)
-		count = CURSOR_BYTES_MAX;
-	while (done < count) {
-		size_t want = min_u64(count - done, sizeof(bounce));
-		long n = offset ? sys_call(SYS_pread64, in, bounce, want,
-					   *offset)
-				: sys_call(SYS_read, in, bounce, want);
-		struct iovec iov;
-		struct cursor c;
-		long sent;
-
-		if (n <= 0)
-			return done ? (long)done : n;
-		c = cursor_one(&iov, bounce, (size_t)n);
-		sent = tcp_io_send(t, out, &c,
-				   done + (size_t)n < count ? MSG_MORE : 0);
-		/* What did not fit has been read, but not sent: step back. */
-		if (offset)
-			*offset += sent > 0 ? sent : 0;
-		else if (sent < n)
-			sys_call(SYS_lseek, in, (sent > 0 ? sent : 0) - n, 1);
-		if (sent < 0)
-			return done ? (long)done : sent;
-		done += (unsigned long)sent;
-		if (sent < n)
-			break;
-	}
-	return (long)done;
 }

@@ -38,8 +38,12 @@ long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 		 const struct timespec *timeout);
 long io_sendmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 		 unsigned long count, long flags);
-long io_sendfile(struct socket_thread *t, long out, long in, long *offset,
-		 unsigned long count);
+
+/*
+ * io_receivable - how many of the next @bytes, which are about to be stored,
+ * have a place in the program's memory; fewer: the rest is EFAULT
+ */
+size_t io_receivable(const struct cursor *c, size_t bytes);
 
 /* Transports; io_recv and io_send choose between them. */
 long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c,
@@ -53,5 +57,7 @@ long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 		       long flags, struct io_note *note);
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 const struct io_note *note);
+/* udp_io_uncork - the datagram in the making leaves, if there is one */
+int udp_io_uncork(struct work *w, struct sock *s);
 
 #endif

@@ -13,14 +13,19 @@
 int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 	    uint16_t *port, bool *unspec)
 {
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
+	union {
+		sa_family_t family;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} u;
 	sa_family_t family;
 
-	if (!sa || len < sizeof(family))
+	if (!sa || len < sizeof(family) ||
+	    len > sizeof(struct sockaddr_storage))
 		return -EINVAL;
-	if (user_copy(&family, sa, sizeof(family)))
+	if (user_copy(&u, sa, len < sizeof(u) ? len : sizeof(u)))
 		return -EFAULT;
+	family = u.family;
 	*addr = (struct ip_addr){ .d = { 0, 0 } };
 	*port = 0;
 	if (unspec)
@@ -32,22 +37,34 @@ int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 			return -EAFNOSUPPORT;
 		if (len < SIN6_SHORT)
 			return -EINVAL;
-		if (user_copy(&in6, sa, SIN6_SHORT))
-			return -EFAULT;
-		mem_copy(addr->b, in6.sin6_addr.s6_addr, 16);
-		*port = be16(in6.sin6_port);
+		mem_copy(addr->b, u.in6.sin6_addr.s6_addr, 16);
+		*port = be16(u.in6.sin6_port);
 		return 0;
 	}
 	/* bind() with AF_UNSPEC and INADDR_ANY is as good as AF_INET, as on
 	 * Linux. */
 	if (family != AF_INET && family != AF_UNSPEC)
 		return -EAFNOSUPPORT;
-	if (len < sizeof(in))
+	if (len < sizeof(u.in))
 		return -EINVAL;
-	if (user_copy(&in, sa, sizeof(in)))
+	*addr = ip_from_v4(u.in.sin_addr.s_addr);
+	*port = be16(u.in.sin_port);
+	return 0;
+}
+
+int name_copy(void *sa, socklen_t *len, const void *name, socklen_t full)
+{
+	socklen_t room;
+
+	if (!sa || !len)
+		return 0;
+	if (user_copy(&room, len, sizeof(room)))
 		return -EFAULT;
-	*addr = ip_from_v4(in.sin_addr.s_addr);
-	*port = be16(in.sin_port);
+	if ((int)room < 0)
+		return -EINVAL;
+	if (user_copy(sa, name, room < full ? room : full) ||
+	    user_copy(len, &full, sizeof(full)))
+		return -EFAULT;
 	return 0;
 }
 
@@ -58,7 +75,7 @@ int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 	} u;
-	socklen_t full, room;
+	socklen_t full;
 
 	mem_zero(&u, sizeof(u));
 	if (inet6) {
@@ -72,14 +89,5 @@ int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,
 		u.in.sin_addr.s_addr = addr->w[3];
 		full = sizeof(u.in);
 	}
-	if (!sa || !len)
-		return 0;
-	if (user_copy(&room, len, sizeof(room)))
-		return -EFAULT;
-	if ((int)room < 0)
-		return -EINVAL;
-	if (user_copy(sa, &u, room < full ? room : full) ||
-	    user_copy(len, &full, sizeof(full)))
-		return -EFAULT;
-	return 0;
+	return name_copy(sa, len, &u, full);
 }

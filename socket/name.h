@@ -18,6 +18,9 @@
 int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
 	    uint16_t *port, bool *unspec);
 
+/* name_copy - @full bytes at @name as any address goes out: see name_out() */
+int name_copy(void *sa, socklen_t *len, const void *name, socklen_t full);
+
 /* name_out - writes it as the kernel would: cut at *len, which gets the full
  * length; 0, -EFAULT, or -EINVAL: *len is negative */
 int name_out(void *sa, socklen_t *len, bool inet6, const struct ip_addr *addr,

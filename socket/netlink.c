@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See netlink.h. */
 #include "socket/netlink.h"
+#include "socket/name.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/user.h"
@@ -137,18 +138,8 @@ static long send_message(struct socket_thread *t, long fd,
 static long name_out_nl(void *sa, socklen_t *len, uint32_t pid)
 {
 	struct sockaddr_nl nl = { .nl_family = AF_NETLINK, .nl_pid = pid };
-	socklen_t room, full = sizeof(nl);
 
-	if (!sa || !len)
-		return 0;
-	if (user_copy(&room, len, sizeof(room)))
-		return -EFAULT;
-	if ((int)room < 0)
-		return -EINVAL;
-	if (user_copy(sa, &nl, room < full ? room : full) ||
-	    user_copy(len, &full, sizeof(full)))
-		return -EFAULT;
-	return 0;
+	return name_copy(sa, len, &nl, sizeof(nl));
 }
 
 static long waits(struct socket_thread *t, long nr, const long args[6])

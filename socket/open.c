@@ -7,6 +7,7 @@
 #include "socket/move.h"
 #include "socket/name.h"
 #include "socket/netlink.h"
+#include "socket/sigio.h"
 #include "socket/wait.h"
 #include "stack/conn.h"
 
@@ -244,6 +245,7 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 		}
 		c = atomic_load(&s->ready) & STACK_IN;
 		work_end(&w);
+		sigio_taken(s, fd);
 		if (!c)
 			goto wait;
 

@@ -12,13 +12,12 @@
 #include "base/sys.h"
 #include "base/user.h"
 #include "socket/control.h"
+#include "socket/io.h"
 #include "socket/netlink.h"
 #include "stack/conn.h"
 #include "vif/vif.h"
 
-#include <asm/ioctls.h>
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -56,6 +55,7 @@ static const struct mapping mappings[] = {
 	{ SOL_SOCKET, SO_SNDBUF, CONN_SNDBUF },
 	{ SOL_SOCKET, SO_RCVBUF, CONN_RCVBUF },
 	{ SOL_SOCKET, SO_RCVLOWAT, CONN_RCVLOWAT },
+	{ SOL_SOCKET, SO_OOBINLINE, CONN_OOBINLINE },
 	{ SOL_SOCKET, SO_BROADCAST, CONN_BROADCAST },
 	{ IPPROTO_IP, IP_TTL, CONN_TTL },
 	{ IPPROTO_IP, IP_TOS, CONN_TOS },
@@ -83,7 +83,6 @@ static const struct kept {
 	{ SOL_SOCKET, SO_PRIORITY, 0 },
 	{ SOL_SOCKET, SO_INCOMING_CPU, 0 },
 	{ SOL_SOCKET, SO_BUSY_POLL, 0 },
-	{ SOL_SOCKET, SO_OOBINLINE, 0 },
 	{ SOL_SOCKET, SO_MARK, 0 },
 	{ SOL_SOCKET, SO_DONTROUTE, 0 },
 	{ SOL_SOCKET, SO_RXQ_OVFL, 0 },
@@ -245,6 +244,10 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		return set_fastopen_key(w, s, val, len);
 	if (level == IPPROTO_UDP && s->proto != STACK_UDP)
 		return -ENOPROTOOPT;
+	if (level == IPPROTO_UDP && name == UDP_CORK) {
+		s->cork = v;
+		return v ? 0 : udp_io_uncork(w, s);
+	}
 	if (level == IPPROTO_UDP && name == UDP_SEGMENT &&
 	    (v < 0 || v > 0xffff))
 		return -EINVAL;
@@ -475,6 +478,10 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 		u->v = s->v6only;
 		return sizeof(int);
 	}
+	if (level == IPPROTO_UDP && name == UDP_CORK && s->proto == STACK_UDP) {
+		u->v = s->cork;
+		return sizeof(int);
+	}
 	if (level == IPPROTO_TCP && name == TCP_INFO)
 		return tcp_info(&w->stack, s->conn, u->info, sizeof(u->info));
 	if (level == IPPROTO_TCP && name == TCP_INQ) {
@@ -585,48 +592,4 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 	if (user_copy(len, &room, sizeof(room)) || user_copy(val, &u, room))
 		return -EFAULT;
 	return 0;
-}
-
-/* --- ioctl -------------------------------------------------------------------
- */
-
-long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
-		  void *arg)
-{
-	const struct conn *c;
-	struct work w;
-	struct sock *s;
-	int v = 0;
-	long err;
-
-	switch (request) {
-	case FIONBIO:
-	case FIONREAD:
-	case TIOCOUTQ: /* SIOCOUTQ */
-	case SIOCOUTQNSD:
-	case SIOCATMARK:
-		break;
-	default:
-		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF*
-				     */
-	}
-	if (request == FIONBIO ? user_copy(&v, arg, sizeof(v))
-			       : user_touch(arg))
-		return -EFAULT;
-	err = sock_lock(&w, t, fd, &s);
-	if (err)
-		return err == -ENOTSOCK ? SOCKET_PASS : err;
-	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
-	if (request == FIONBIO)
-		atomic_store(&s->nonblock, v ? 1 : 0);
-	else if (request == SIOCATMARK)
-		v = s->proto == STACK_TCP && tcp_at_mark(&w.stack, s->conn);
-	else if (s->proto != STACK_TCP)
-		v = request == FIONREAD ? udp_readable(&w.stack, s->conn) : 0;
-	else if (request == FIONREAD)
-		v = (int)tcp_readable(c);
-	else
-		v = (int)(request == TIOCOUTQ ? tcp_unacked(c) : tcp_unsent(c));
-	work_end(&w);
-	return request == FIONBIO ? 0 : user_copy(arg, &v, sizeof(v));
 }

@@ -11,8 +11,6 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 		void *val, socklen_t *len);
 long option_set(struct socket_thread *t, long fd, long level, long name,
 		const void *val, socklen_t len);
-long option_ioctl(struct socket_thread *t, long fd, unsigned long request,
-		  void *arg);
 
 /* option_udp_segment - UDP_SEGMENT of @s; 0: a datagram a call */
 struct sock;

@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "base/user.h"
 #include "fabric/wake.h"
+#include "socket/control.h"
 #include "socket/descriptor.h"
 
 #include <errno.h>
@@ -15,12 +16,20 @@
 #define KEEPER	     1
 #define PARCEL_FIRST (FABRIC_FD_MAX - 4096u)
 
+/* Of one call, as the kernel has it. */
+#define MESSAGES_MAX 1024
+
 /* Names of wake sockets that are parcels': beyond what poll sets count to. */
 #define PARCEL_NAME (UINT64_C(1) << 63)
 
 static uint64_t name_of(const struct sock *s, sock_ix ix)
 {
 	return PARCEL_NAME | (uint64_t)(s->generation & INT32_MAX) << 32 | ix;
+}
+
+uint64_t parcel_name(const struct fabric *f, const struct sock *s)
+{
+	return name_of(s, slot_ix(&f->table[FABRIC_TABLE_SOCK], s));
 }
 
 static bool any(const struct fabric *f)
@@ -104,60 +113,71 @@ static void receive_one(struct socket_thread *t, int fd)
 }
 
 /* Calls @each on every descriptor in the control messages of @m. */
-static int walk(struct socket_thread *t, const struct msghdr *m,
-		void (*each)(struct socket_thread *t, int fd))
+static void walk(struct socket_thread *t, const struct msghdr *m,
+		 void (*each)(struct socket_thread *t, int fd))
 {
-	const char *at = m->msg_control;
+	const char *at = m->msg_control, *data;
 	size_t left = m->msg_controllen;
+	struct cmsghdr h;
+	int fd, err;
 
-	while (at && left >= sizeof(struct cmsghdr)) {
-		struct cmsghdr h;
-		size_t step;
-		int fd;
-
-		if (user_copy(&h, at, sizeof(h)))
-			return -EFAULT;
-		if (h.cmsg_len < sizeof(h) || h.cmsg_len > left)
-			break;
-		if (h.cmsg_level == SOL_SOCKET && h.cmsg_type == SCM_RIGHTS)
-			for (size_t o = CMSG_LEN(0);
-			     o + sizeof(fd) <= h.cmsg_len; o += sizeof(fd)) {
-				if (user_copy(&fd, at + o, sizeof(fd)))
-					return -EFAULT;
-				each(t, fd);
-			}
-		step = CMSG_ALIGN(h.cmsg_len);
-		if (step >= left)
-			break;
-		at += step;
-		left -= step;
+	while ((err = control_next(&at, &left, &h, &data)) > 0) {
+		if (h.cmsg_level != SOL_SOCKET || h.cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t o = CMSG_LEN(0); o + sizeof(fd) <= h.cmsg_len;
+		     o += sizeof(fd), data += sizeof(fd)) {
+			if (user_copy(&fd, data, sizeof(fd)))
+				return;
+			each(t, fd);
+		}
 	}
-	return 0;
 }
 
-long parcel_sendmsg(struct socket_thread *t, const long a[6])
+/* Of one message or of several: struct mmsghdr begins with struct msghdr. */
+static void walk_all(struct socket_thread *t, const char *at, long count,
+		     size_t step, void (*each)(struct socket_thread *t, int fd))
 {
 	struct msghdr m;
 
-	if (!user_copy(&m, (void *)a[1], sizeof(m)) && m.msg_control &&
-	    m.msg_controllen)
-		walk(t, &m, send_one);
-	return SOCKET_PASS; /* also for its error */
+	for (long i = 0; i < count && !user_copy(&m, at, sizeof(m)); i++) {
+		if (m.msg_control && m.msg_controllen)
+			walk(t, &m, each);
+		at += step;
+	}
 }
 
-long parcel_recvmsg(struct socket_thread *t, const long a[6])
+/* Does any of them ask for control messages? */
+static bool has_room(const char *at, long count, size_t step)
 {
 	struct msghdr m;
-	long n;
 
-	if (user_copy(&m, (void *)a[1], sizeof(m)) || !m.msg_control ||
-	    !m.msg_controllen)
+	for (long i = 0; i < count && !user_copy(&m, at, sizeof(m)); i++) {
+		if (m.msg_control && m.msg_controllen)
+			return true;
+		at += step;
+	}
+	return false;
+}
+
+long parcel_call(struct socket_thread *t, long nr, const long a[6])
+{
+	bool many = nr == SYS_sendmmsg || nr == SYS_recvmmsg;
+	size_t step = many ? sizeof(struct mmsghdr) : sizeof(struct msghdr);
+	long count = many ? (long)min_u64((uint32_t)a[2], MESSAGES_MAX) : 1, n;
+	const char *first = (const char *)a[1];
+
+	if (nr == SYS_sendmsg || nr == SYS_sendmmsg) {
+		walk_all(t, first, count, step, send_one);
+		return SOCKET_PASS; /* also for its error */
+	}
+	if ((nr != SYS_recvmsg && nr != SYS_recvmmsg) ||
+	    !has_room(first, count, step))
 		return SOCKET_PASS;
-	n = sys_sleep(&t->signal_due, SYS_recvmsg, a);
+	n = sys_sleep(&t->signal_due, nr, a);
 	if (n == -EINTR)
 		return SOCKET_RESTART;
-	if (n >= 0 && !user_copy(&m, (void *)a[1], sizeof(m)))
-		walk(t, &m, receive_one);
+	if (n >= 0)
+		walk_all(t, first, many ? n : 1, step, receive_one);
 	return n;
 }
 

@@ -15,9 +15,12 @@
 
 #include "socket/work.h"
 
-/* sendmsg and recvmsg on a descriptor of the kernel's; or SOCKET_PASS */
-long parcel_sendmsg(struct socket_thread *t, const long args[6]);
-long parcel_recvmsg(struct socket_thread *t, const long args[6]);
+/* parcel_name - the name of the placeholder of @s: fabric/wake.h */
+uint64_t parcel_name(const struct fabric *f, const struct sock *s);
+
+/* parcel_call - sendmsg, recvmsg, sendmmsg and recvmmsg on a descriptor of the
+ * kernel's; or SOCKET_PASS */
+long parcel_call(struct socket_thread *t, long nr, const long args[6]);
 
 /* parcel_sweep - drops the references of what is nowhere any more */
 void parcel_sweep(struct socket_thread *t);

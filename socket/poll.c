@@ -12,6 +12,7 @@
 #include "socket/errqueue.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "fabric/wake.h"
 #include "socket/descriptor.h"
 #include "socket/epoll.h"
@@ -317,8 +318,11 @@ long poll_until(struct socket_thread *t, struct pollfd *fds,
 	bool ours;
 	long n;
 
-	if (count > FABRIC_FD_MAX || !sort_out(&po, &ours))
-		return SOCKET_PASS;
+	if (count > FABRIC_FD_MAX ||
+	    user_span(fds, count * sizeof(*fds), false) <
+		    count * sizeof(*fds) ||
+	    !sort_out(&po, &ours))
+		return SOCKET_PASS; /* also for their errors */
 	po.kernel = on_stack;
 	po.room = ON_STACK - 1;
 	if (po.kernels > po.room) {
@@ -359,6 +363,11 @@ static bool in_set(const unsigned long *set, long fd)
 bool poll_select_ours(const struct socket_thread *t, long count,
 		      unsigned long *sets[3])
 {
+	size_t bytes = (size_t)(count + WORD_BITS - 1) / WORD_BITS * 8;
+
+	for (int i = 0; i < 3; i++)
+		if (sets[i] && user_span(sets[i], bytes, false) < bytes)
+			return false; /* the kernel says so */
 	for (long fd = 0; fd < count; fd++)
 		if ((in_set(sets[0], fd) || in_set(sets[1], fd) ||
 		     in_set(sets[2], fd)) &&

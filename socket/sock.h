@@ -53,6 +53,14 @@ struct sock {
 	uint32_t linger_s; /* close() waits so long at most for what was sent */
 	uint32_t generation;	    /* counts uses of the slot */
 	_Atomic uint32_t parcelled; /* has been sent to others: parcel.h */
+	bool cork;		    /* UDP_CORK */
+	bool cork_open;	 /* a datagram is being put together: udp_io.c */
+	bool cork_named; /* for cork_to, else for the peer */
+	uint16_t cork_port;
+	struct ip_addr cork_to;
+	struct udp_how cork_how;
+	_Atomic uint32_t async; /* O_ASYNC: sigio.h */
+	_Atomic int32_t owner;	/* of SIGURG; negative: a group */
 	uint32_t notes; /* NOTE_*: told beside each datagram; control.h */
 	int32_t kept[SOCK_KEPT]; /* options that only their askers see; option.c
 				  */

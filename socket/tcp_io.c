@@ -12,6 +12,7 @@
 #include "socket/descriptor.h"
 #include "socket/io.h"
 #include "socket/wait.h"
+#include "stack/conn.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -41,10 +42,10 @@ static const struct conn *conn_of(const struct socket_thread *t,
 /* --- receiving ---------------------------------------------------------------
  */
 
-/* Copies in-order bytes under the lock, or throws them away. Returns how many.
- */
+/* Copies in-order bytes under the lock, or throws them away; @from bytes behind
+ * the first if they are only looked at. Returns how many. */
 static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
-			bool peek, bool discard)
+			uint32_t from, bool peek, bool discard)
 {
 	uint8_t nowhere[512];
 	size_t done = 0, n;
@@ -52,9 +53,9 @@ static size_t copy_some(struct work *w, struct sock *s, struct cursor *c,
 
 	while ((n = discard ? min_u64(c->left, sizeof(nowhere))
 			    : cursor_piece(c, UINT32_MAX, &at))) {
-		uint32_t got =
-			tcp_copy(&w->stack, s->conn, peek ? (uint32_t)done : 0,
-				 at, (uint32_t)n, peek);
+		uint32_t got = tcp_copy(&w->stack, s->conn,
+					peek ? from + (uint32_t)done : 0, at,
+					(uint32_t)n, peek);
 
 		if (discard)
 			c->left -= got;
@@ -93,22 +94,25 @@ static size_t copy_frames(struct work *w, struct frame_list *list,
 }
 
 /*
- * Moves what is there to the program; the host is locked, and the work ended on
- * return. Returns the bytes.
+ * Moves what is there to the program, @most bytes; the host is locked, and the
+ * work ended on return. Returns the bytes.
  */
 static size_t receive(struct work *w, struct sock *s, struct cursor *c,
-		      bool peek, bool discard)
+		      size_t most, bool peek, bool discard)
 {
 	struct frame_list list = { 0, 0 };
-	uint32_t there = tcp_readable(conn_of(w->thread, s));
+	bool at;
+	uint32_t there = tcp_before_mark(conn_of(w->thread, s), &at);
 	uint32_t taken = 0;
 	size_t done = 0;
+	size_t rest = c->left - min_u64(c->left, min_u64(there, most));
 
+	c->left -= rest;
 	if (!peek && !discard && there >= TAKE_MIN && c->left >= TAKE_MIN)
 		taken = tcp_take(&w->stack, s->conn,
 				 (uint32_t)min_u64(c->left, UINT32_MAX), &list);
 	if (!taken)
-		done = copy_some(w, s, c, peek, discard);
+		done = copy_some(w, s, c, at, peek, discard);
 	if (!peek)
 		tcp_consumed(&w->stack, s->conn);
 	work_refresh(w, s);
@@ -116,6 +120,7 @@ static size_t receive(struct work *w, struct sock *s, struct cursor *c,
 	if (taken)
 		done = copy_frames(w, &list, c);
 	work_end(w);
+	c->left += rest;
 	return done;
 }
 
@@ -143,6 +148,25 @@ static long receive_urgent(struct socket_thread *t, long fd, struct cursor *c,
 }
 
 /*
+ * How much of what waits may be copied to the program: before the lock, since a
+ * look at its pages may bring them in. Less than the kernel copies at once is
+ * -EFAULT, and stays in the queue.
+ */
+static long receivable(const struct socket_thread *t, const struct sock *s,
+		       const struct cursor *c, long flags)
+{
+	bool at;
+	size_t want = min_u64(tcp_before_mark(conn_of(t, s), &at), c->left);
+	size_t good;
+
+	if (flags & MSG_TRUNC)
+		return LONG_MAX; /* thrown away */
+	good = io_receivable(c, want);
+	return likely(good == want) || good >= BULK_PIECE ? (long)good
+							  : -EFAULT;
+}
+
+/*
  * Is there enough to look under the lock? Less than SO_RCVLOWAT is not
  * readiness, but whoever does not wait, or wants no more, gets it.
  */
@@ -155,10 +179,29 @@ static bool worth_a_look(const struct socket_thread *t, const struct sock *s,
 	if (atomic_load_explicit(&s->ready, memory_order_acquire) &
 	    (STACK_IN | STACK_RDHUP | STACK_HUP | STACK_ERR))
 		return true;
+	/* The urgent byte that is next leaves the queue, if nothing else does.
+	 */
+	if (unlikely(conn->rcv_up) && !(flags & MSG_PEEK)) {
+		bool at;
+
+		tcp_before_mark(conn, &at);
+		if (at)
+			return true;
+	}
 	if (likely(tcp_low_water(conn) <= 1))
 		return false;
 	there = tcp_readable(conn);
 	return there && (would_block(s, flags) || there >= c->left);
+}
+
+/* The urgent byte that a read begins at is not in what is read. */
+static void pass_mark(struct work *w, struct sock *s, long flags)
+{
+	bool at;
+
+	tcp_before_mark(conn_of(w->thread, s), &at);
+	if (at && !(flags & MSG_PEEK))
+		tcp_skip_mark(&w->stack, s->conn);
 }
 
 long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
@@ -173,11 +216,16 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		return receive_urgent(t, fd, c, flags & MSG_PEEK);
 	for (;;) {
 		struct work w;
+		long most;
+		bool at;
 		int err = 0;
 
 		/* Nothing there: no need for the lock to find that out. */
 		if (!worth_a_look(t, s, c, flags))
 			goto wait;
+		most = receivable(t, s, c, flags);
+		if (unlikely(most < 0))
+			return done ? (long)done : most;
 		err = sock_lock(&w, t, fd, &s);
 		if (err)
 			return done ? (long)done : err;
@@ -191,15 +239,26 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			work_end(&w);
 			return (long)done;
 		}
-		if (tcp_readable(conn_of(t, s))) {
-			done += receive(&w, s, c, flags & MSG_PEEK,
-					flags & MSG_TRUNC);
+		if (unlikely(conn_of(t, s)->rcv_up))
+			pass_mark(&w, s, flags);
+		if (tcp_before_mark(conn_of(t, s), &at)) {
+			size_t n = receive(&w, s, c, (size_t)most,
+					   flags & MSG_PEEK, flags & MSG_TRUNC);
+
+			/* It has come since we looked at the pages. */
+			if (unlikely(!n && !most))
+				continue;
+			done += n;
 			if (!(flags & MSG_WAITALL) || !c->left ||
 			    (flags & MSG_PEEK))
 				return (long)done;
 			continue;
 		}
 		err = tcp_recv_error(&w.stack, s->conn);
+		/* Behind the urgent byte, which is not looked at, is the end.
+		 */
+		if (unlikely(at) && (conn_of(t, s)->flags & CONN_FIN_RCVD))
+			err = 1;
 		work_refresh(&w, s);
 		work_end(&w);
 		if (err)

@@ -114,6 +114,61 @@ static int send_all(struct work *w, struct sock *s, struct cursor *c,
 	return err;
 }
 
+int udp_io_uncork(struct work *w, struct sock *s)
+{
+	if (!s->cork_open)
+		return 0;
+	s->cork_open = false;
+	return udp_uncork(&w->stack, s->conn,
+			  s->cork_named ? &s->cork_to : NULL, s->cork_port,
+			  &s->cork_how);
+}
+
+/* Where the datagram goes that begins here: the first send says. */
+static int cork_begin(struct work *w, struct sock *s,
+		      const struct io_note *note, const struct ip_addr *to,
+		      uint16_t port)
+{
+	uint16_t pport = 0;
+
+	s->cork_named = to != NULL;
+	if (!to && conn_names(&w->stack, s->conn, NULL, NULL, NULL, &pport))
+		return -EDESTADDRREQ;
+	if (to && !port)
+		return -EINVAL;
+	if (to)
+		s->cork_to = *to;
+	s->cork_port = port;
+	s->cork_how = note->how ? *note->how
+				: (struct udp_how){ .ttl = -1, .tos = -1 };
+	s->cork_open = true;
+	return 0;
+}
+
+/* As udp_sendmsg() of Linux: an error costs what was put together so far. */
+static int send_corked(struct work *w, struct sock *s, struct cursor *c,
+		       bool more, const struct io_note *note,
+		       const struct ip_addr *to, uint16_t port)
+{
+	int err = s->cork_open ? 0 : cork_begin(w, s, note, to, port);
+	size_t n;
+	void *at;
+
+	if (err)
+		return err;
+	if (udp_corked(&w->stack, s->conn) + c->left > DATAGRAM_MAX)
+		err = -EMSGSIZE;
+	while (!err && (n = cursor_piece(c, UINT32_MAX, &at))) {
+		err = udp_cork(&w->stack, s->conn, at, (uint32_t)n);
+		cursor_advance(c, n);
+	}
+	if (err) {
+		s->cork_open = false;
+		udp_cork_drop(&w->stack, s->conn);
+	}
+	return err || more ? err : udp_io_uncork(w, s);
+}
+
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 const struct io_note *note)
 {
@@ -144,7 +199,12 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		work_end(&w);
 		return err;
 	}
-	err = send_all(&w, s, c, note, note->name ? &to : NULL, port);
+	if (unlikely((flags & MSG_MORE) || s->cork || s->cork_open) &&
+	    s->proto == STACK_UDP)
+		err = send_corked(&w, s, c, (flags & MSG_MORE) || s->cork, note,
+				  note->name ? &to : NULL, port);
+	else
+		err = send_all(&w, s, c, note, note->name ? &to : NULL, port);
 	work_refresh(&w, s);
 	work_end(&w);
 	return err ? err : (long)bytes;
@@ -166,9 +226,15 @@ static size_t scatter_from(struct arena *a, const struct frame *f, uint32_t off,
 	return off - from;
 }
 
-static size_t scatter(struct arena *a, const struct frame *f, struct cursor *c)
+/* -EFAULT: the datagram is lost, as it is with the kernel. */
+static long scatter(struct arena *a, const struct frame *f, uint32_t off,
+		    struct cursor *c)
 {
-	return scatter_from(a, f, 0, c);
+	size_t want = min_u64(f->payload - off, c->left);
+
+	return unlikely(io_receivable(c, want) < want)
+		       ? -EFAULT
+		       : (long)scatter_from(a, f, off, c);
 }
 
 /* What of the datagram is told beside it; its host is locked. */
@@ -194,7 +260,8 @@ long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 	const struct frame *f;
 	struct work w;
 	struct sock *s;
-	size_t whole, got;
+	size_t whole;
+	long got;
 	frame_ix ix;
 	int err = sock_lock(&w, t, fd, &s);
 
@@ -210,17 +277,19 @@ long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 	about.error = &e;
 	f = frame_at(&w.in.arena, ix);
 	whole = f->payload - f->payload_off;
-	got = scatter_from(&w.in.arena, f, f->payload_off, c);
+	got = scatter(&w.in.arena, f, f->payload_off, c);
 	if (!(flags & MSG_PEEK))
 		frame_free(&w.in.arena, ix);
 	work_end(&w);
-	note->flags = MSG_ERRQUEUE | (got < whole ? MSG_TRUNC : 0);
+	if (got < 0)
+		return got;
+	note->flags = MSG_ERRQUEUE | ((size_t)got < whole ? MSG_TRUNC : 0);
 	err = note->name ? name_out(note->name, note->namelen, about.inet6,
 				    &e.to, e.port)
 			 : 0;
 	if (!err)
 		err = control_write(&about, &note->control);
-	return err ? err : (long)got;
+	return err ? err : got;
 }
 
 long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
@@ -255,7 +324,8 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		}
 		if (ix) {
 			const struct frame *f = frame_at(&w.in.arena, ix);
-			size_t whole = f->payload, got;
+			size_t whole = f->payload;
+			long got;
 
 			about_datagram(&about, &w, s, &un);
 
@@ -263,11 +333,13 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			 * lock. */
 			if (!(flags & MSG_PEEK))
 				work_unlock(&w);
-			got = scatter(&w.in.arena, f, c);
+			got = scatter(&w.in.arena, f, 0, c);
 			if (!(flags & MSG_PEEK))
 				frame_free(&w.in.arena, ix);
 			work_end(&w);
-			note->flags = got < whole ? MSG_TRUNC : 0;
+			if (got < 0)
+				return got;
+			note->flags = (size_t)got < whole ? MSG_TRUNC : 0;
 			err = note->name
 				      ? name_out(note->name, note->namelen,
 						 about.inet6, &un.from, un.port)
@@ -276,7 +348,7 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 				err = control_write(&about, &note->control);
 			if (err)
 				return err;
-			return (long)(flags & MSG_TRUNC ? whole : got);
+			return flags & MSG_TRUNC ? (long)whole : got;
 		}
 		/* shutdown() ends the wait, but not what is sent to us. */
 		shut = conn_ready(&w.stack, s->conn) & STACK_RDHUP;

@@ -7,7 +7,9 @@
 #include "fabric/wake.h"
 #include "socket/deliver.h"
 #include "socket/errqueue.h"
+#include "socket/hold.h"
 #include "socket/pset.h"
+#include "socket/sigio.h"
 #include "stack/conn.h"
 #include "vif/capture.h"
 #include "vif/program.h"
@@ -40,6 +42,10 @@ static void on_event(struct stack *st, conn_ix c, uint32_t events)
 	work_wake_sock(w, s);
 	if (s->watches)
 		pset_report(w, s, events);
+	if (unlikely(events &&
+		     (atomic_load_explicit(&s->async, memory_order_relaxed) ||
+		      (events & STACK_PRI))))
+		sigio_report(w, s, events);
 }
 
 static int on_neighbour(struct stack *st, const struct ip_addr *to,
@@ -199,6 +205,11 @@ static void add_wake(struct work *w, bool futex, uint64_t whom)
 	w->wake[w->wakes++] = whom;
 }
 
+void work_wake_name(struct work *w, uint64_t name)
+{
+	add_wake(w, false, name);
+}
+
 void work_wake_ports(struct work *w)
 {
 	add_wake(w, false, WAKE_PORTS);
@@ -273,6 +284,9 @@ void work_serve(struct socket_thread *t)
 	if (work_enter(&w, t))
 		return;
 	w.now_ns = fabric_now(w.fabric);
+	/* Changed controls are read even where no frame comes by: whoever waits
+	 * for them would come back for ever. */
+	w.held_again = sched_work_waits(w.fabric);
 	work_end(&w);
 }
 

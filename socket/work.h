@@ -2,17 +2,17 @@
 /*
  * One visit of a thread to the fabric, run to completion.
  *
- *	work_begin(&w, t, host)    inside, with the host's lock and a stack
- *handle
- *	...                        calls of stack/stack.h on &w.stack
- *	work_unlock(&w)            takes in the backlog, lets go of the lock,
- *and carries every frame to its host, and what answers it work_end(&w)
- *(unlock,) leave, and wake whom events concern
+ *	work_begin(&w, t, host)	inside, with the host's lock and a stack handle
+ *	...			calls of stack/stack.h on &w.stack
+ *	work_unlock(&w)		takes in the backlog, lets go of the lock, and
+ *				carries every frame to its host, and what
+ *				answers it
+ *	work_end(&w)		(unlock,) leave, and wake whom events concern
  *
  * A frame whose host is locked by somebody else goes to that host's backlog:
- *nobody waits for a lock to deliver. The pusher then tries the lock once more,
- *and the holder looks at the backlog once more after letting go, both across
- *full barriers: one of them sees it.
+ * nobody waits for a lock to deliver. The pusher then tries the lock once more,
+ * and the holder looks at the backlog once more after letting go, both across
+ * full barriers: one of them sees it.
  */
 #ifndef TOAMI_SOCKET_WORK_H
 #define TOAMI_SOCKET_WORK_H
@@ -88,6 +88,9 @@ void work_end(struct work *w);
  */
 void work_wake_sock(struct work *w, struct sock *s);
 void work_wake_pset(struct work *w, pset_ix ix);
+
+/* work_wake_name - a wake socket by its name: fabric/wake.h */
+void work_wake_name(struct work *w, uint64_t name);
 
 /* work_wake_ports - frames wait for a port, and the daemon sleeps */
 void work_wake_ports(struct work *w);

@@ -157,6 +157,9 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 	case CONN_FASTOPEN_CONNECT:
 	case CONN_FASTOPEN_NO_COOKIE:
 		return set_fastopen(st, c, opt, v);
+	case CONN_OOBINLINE:
+		c->urgent_inline = v != 0;
+		return 0;
 	case CONN_CONGESTION:
 		if (in_range(v, 0, 1))
 			return -EINVAL;
@@ -277,6 +280,9 @@ int conn_get(const struct stack *st, conn_ix ix, enum conn_option opt,
 		break;
 	case CONN_FASTOPEN_NO_COOKIE:
 		v = !!(c->fastopen & FO_NO_COOKIE);
+		break;
+	case CONN_OOBINLINE:
+		v = c->urgent_inline;
 		break;
 	case CONN_CONGESTION:
 		v = c->reno;

@@ -253,7 +253,8 @@ enum conn_option {
 	CONN_RCVLOWAT,
 	CONN_TTL,
 	CONN_TOS,
-	CONN_LINGER_S, /* -1: off (default); 0: close resets */
+	CONN_LINGER_S,	/* -1: off (default); 0: close resets */
+	CONN_OOBINLINE, /* the urgent byte is read as any other */
 	CONN_QUICKACK,
 	CONN_DEFER_ACCEPT_S,
 	CONN_SYNCNT,
@@ -347,14 +348,23 @@ void tcp_end_record(struct stack *st, conn_ix c);
 void tcp_send_urgent(struct stack *st, conn_ix c);
 
 /**
- * tcp_urgent - the urgent byte (MSG_OOB), which stays in the stream
- * (SO_OOBINLINE)
+ * tcp_urgent - the urgent byte (MSG_OOB)
  * @peek: STACK_PRI stays set
  *
- * Returns 0 and *byte; -EAGAIN: announced, but not here yet; -EINVAL: none, or
- * read.
+ * Returns 0 and *byte; -EAGAIN: announced, but not here yet; -EINVAL: none,
+ * read, or to be read as any other (CONN_OOBINLINE).
  */
 int tcp_urgent(struct stack *st, conn_ix c, uint8_t *byte, bool peek);
+
+/*
+ * tcp_before_mark - bytes that one read may give: it ends before the urgent
+ * byte, and begins behind it
+ *
+ * *at: the urgent byte is next, and is to be left out: tcp_skip_mark() before
+ * anything is read. May be read without the lock.
+ */
+uint32_t tcp_before_mark(const struct conn *c, bool *at);
+void tcp_skip_mark(struct stack *st, conn_ix c);
 
 /* tcp_at_mark - the urgent byte is the next to be read (SIOCATMARK) */
 bool tcp_at_mark(const struct stack *st, conn_ix c);
@@ -443,6 +453,17 @@ struct udp_how {
 int udp_send_how(struct stack *st, conn_ix c, frame_ix frame,
 		 const struct ip_addr *to, uint16_t port,
 		 const struct udp_how *how);
+
+/*
+ * A datagram put together from several sends (MSG_MORE, UDP_CORK): udp_cork()
+ * adds bytes, udp_uncork() sends the whole as udp_send_how() does, and
+ * udp_cork_drop() forgets it. The caller keeps the whole below 64 KiB.
+ */
+int udp_cork(struct stack *st, conn_ix c, const void *src, uint32_t bytes);
+uint32_t udp_corked(const struct stack *st, conn_ix c);
+int udp_uncork(struct stack *st, conn_ix c, const struct ip_addr *to,
+	       uint16_t port, const struct udp_how *how);
+void udp_cork_drop(struct stack *st, conn_ix c);
 
 /* What a received datagram says about itself. */
 struct udp_note {

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Urgent data, RFC 6093: a mark in the stream. The pointer names the byte
- * behind the urgent one; that byte stays where it is, as SO_OOBINLINE has it.
+ * behind the urgent one.
+ *
+ * As on Linux, that byte is left out of what is read unless SO_OOBINLINE is
+ * set, and a read never crosses the mark, so that its place is seen. The mark
+ * (rcv_up, 0: none) lasts until it has been read over; CONN_URG_RCVD only until
+ * MSG_OOB has fetched the byte.
  */
 #include "stack/tcp.h"
 
@@ -24,7 +29,7 @@ void tcp_urgent_input(struct stack *st, struct conn *c, const struct tcp_in *in)
 		return;
 	if ((c->flags & CONN_URG_RCVD) && seq_le(up, c->rcv_up))
 		return;
-	c->rcv_up = up;
+	c->rcv_up = up ? up : 1; /* 0 is none: one byte in 2^32 */
 	c->flags |= CONN_URG_RCVD;
 	conn_event(st, c, STACK_PRI);
 }
@@ -34,7 +39,8 @@ int tcp_urgent(struct stack *st, conn_ix ix, uint8_t *byte, bool peek)
 	struct conn *c = conn_at(st, ix);
 	uint32_t at = c->rcv_up - 1;
 
-	if (!(c->flags & CONN_URG_RCVD) || seq_lt(at, tcp_unread(c)))
+	if (!(c->flags & CONN_URG_RCVD) || c->urgent_inline ||
+	    seq_lt(at, tcp_unread(c)))
 		return -EINVAL;
 	if (seq_ge(at, tcp_unread(c) + c->rcv_queued))
 		return -EAGAIN;
@@ -42,6 +48,28 @@ int tcp_urgent(struct stack *st, conn_ix ix, uint8_t *byte, bool peek)
 	if (!peek)
 		c->flags &= ~CONN_URG_RCVD;
 	return 0;
+}
+
+uint32_t tcp_before_mark(const struct conn *c, bool *at)
+{
+	uint32_t queued = load_u32(&c->rcv_queued), ahead;
+
+	*at = false;
+	if (likely(!c->rcv_up))
+		return queued;
+	ahead = c->rcv_up - 1 - tcp_unread(c);
+	if (ahead && ahead < queued)
+		return ahead;
+	*at = !ahead && queued && !c->urgent_inline;
+	return queued - *at;
+}
+
+void tcp_skip_mark(struct stack *st, conn_ix ix)
+{
+	uint8_t byte;
+
+	tcp_copy(st, ix, 0, &byte, 1, false);
+	tcp_urgent_passed(conn_at(st, ix));
 }
 
 bool tcp_at_mark(const struct stack *st, conn_ix ix)

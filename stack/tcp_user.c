@@ -158,7 +158,11 @@ uint32_t tcp_ready(const struct conn *c)
 	if (c->fastopen & FO_DEFER)
 		ready |= STACK_OUT;
 	if (tcp_may_send(c)) {
-		if (c->rcv_queued >= c->rcvlowat)
+		bool at;
+
+		/* The urgent byte alone is nothing to read. */
+		if (c->rcv_queued >= c->rcvlowat &&
+		    (likely(!c->rcv_up) || tcp_before_mark(c, &at)))
 			ready |= STACK_IN;
 		if ((c->flags & CONN_SND_SHUT) || tcp_writeable(c))
 			ready |= STACK_OUT;

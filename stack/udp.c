@@ -436,6 +436,7 @@ void udp_close(struct stack *st, struct conn *c)
 	c->rcv_last = 0;
 	frame_list_free(st->arena, &list);
 	errors_drop(st, c);
+	udp_cork_drop(st, c->self);
 	conn_free(st, c);
 }
 
