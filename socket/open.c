@@ -12,6 +12,7 @@
 #include "stack/conn.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 
@@ -60,6 +61,17 @@ static int datagrams(long domain, long protocol)
 	}
 }
 
+/* CAP_NET_RAW: the kernel's own rule. */
+static bool may_raw(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+						 0 };
+	struct __user_cap_data_struct data[2] = { { 0, 0, 0 } };
+
+	return !sys_call(SYS_capget, &head, data) &&
+	       (data[0].effective >> CAP_NET_RAW & 1);
+}
+
 /* Which transport, or a negative errno as Linux has it. */
 static int transport(long domain, long type, long protocol)
 {
@@ -71,7 +83,11 @@ static int transport(long domain, long type, long protocol)
 	case SOCK_DGRAM:
 		return datagrams(domain, protocol);
 	case SOCK_RAW:
-		return -EPERM;
+		if (!protocol)
+			return -EPROTONOSUPPORT;
+		if (!may_raw() || protocol > UINT8_MAX)
+			return -EPERM;
+		return domain == AF_INET ? STACK_RAW : STACK_RAW6;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}
@@ -117,6 +133,8 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 		sock_drop(&w, ix);
 		goto fail_work;
 	}
+	if ((type & 0xf) == SOCK_RAW)
+		conn_raw(&w.stack, s->conn, (uint8_t)protocol);
 	work_refresh(&w, s);
 	descriptor_set(t, fd, ix);
 	work_end(&w);

@@ -320,6 +320,10 @@ struct conn {
 			uint32_t fastopens; /* not yet acknowledged */
 			uint64_t fastopen_key[2]; /* FO_KEY */
 		};
+		struct {		    /* a raw socket: raw.c */
+			uint32_t filter[8]; /* ICMP types that are not wanted */
+			bool header;	    /* IP_HDRINCL */
+		} raw;
 	};
 
 	conn_ix bound_next;
