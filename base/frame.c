@@ -108,21 +108,49 @@ void arena_shared_init(struct arena_shared *s, uint32_t frames, uint32_t chunks)
 	s->chunk.capacity = chunks;
 }
 
-frame_ix frame_alloc(struct arena *a)
+bool arena_refill_frames(struct arena *a)
 {
 	struct arena_cache *c = a->cache;
-	struct frame *f;
-	frame_ix ix;
 
-	if (unlikely(!c->frames)) {
-		c->frames = refill(a, &a->shared->frame, frame_links, c->frame);
-		if (!c->frames)
-			return 0;
-	}
-	ix = c->frame[--c->frames];
-	f = frame_at(a, ix);
-	mem_zero(f, offsetof(struct frame, header));
-	return ix;
+	c->frames = refill(a, &a->shared->frame, frame_links, c->frame);
+	return c->frames;
+}
+
+/* A full cache of chunks, or of frames, makes room. */
+static apart void spill_chunks(struct arena *a)
+{
+	a->cache->chunks =
+		spill(a, &a->shared->chunk, chunk_links, a->cache->chunk);
+}
+
+static apart void spill_frames(struct arena *a)
+{
+	a->cache->frames =
+		spill(a, &a->shared->frame, frame_links, a->cache->frame);
+}
+
+static inline void put(struct arena *a, chunk_ix ix)
+{
+	struct arena_cache *c = a->cache;
+	_Atomic uint32_t *refs = &chunk_at(a, ix)->refs;
+
+	/* The last holder needs no locked instruction: nobody else can see it.
+	 */
+	if (atomic_load_explicit(refs, memory_order_acquire) != 1 &&
+	    atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) != 1)
+		return;
+	if (unlikely(c->chunks == ARENA_CACHE))
+		spill_chunks(a);
+	c->chunk[c->chunks] = ix;
+	c->chunks++;
+}
+
+static apart void put_refs(struct arena *a, struct frame *f)
+{
+	for (uint32_t i = 0; i < f->refs; i++)
+		put(a, f->ref[i].chunk);
+	f->flags = 0;
+	f->refs = 0;
 }
 
 void frame_free(struct arena *a, frame_ix ix)
@@ -133,14 +161,10 @@ void frame_free(struct arena *a, frame_ix ix)
 	if (!ix)
 		return;
 	f = frame_at(a, ix);
-	if (f->flags & FRAME_REFS) {
-		for (uint8_t i = 0; i < f->refs; i++)
-			chunk_put(a, f->ref[i].chunk);
-		f->flags = 0;
-		f->refs = 0;
-	}
+	if (f->flags & FRAME_REFS)
+		put_refs(a, f);
 	if (unlikely(c->frames == ARENA_CACHE))
-		c->frames = spill(a, &a->shared->frame, frame_links, c->frame);
+		spill_frames(a);
 	c->frame[c->frames] = ix;
 	c->frames++;
 }
@@ -175,18 +199,7 @@ chunk_ix chunk_alloc(struct arena *a)
 
 void chunk_put(struct arena *a, chunk_ix ix)
 {
-	struct arena_cache *c = a->cache;
-	_Atomic uint32_t *refs = &chunk_at(a, ix)->refs;
-
-	/* The last holder needs no locked instruction: nobody else can see it.
-	 */
-	if (atomic_load_explicit(refs, memory_order_acquire) != 1 &&
-	    atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) != 1)
-		return;
-	if (unlikely(c->chunks == ARENA_CACHE))
-		c->chunks = spill(a, &a->shared->chunk, chunk_links, c->chunk);
-	c->chunk[c->chunks] = ix;
-	c->chunks++;
+	put(a, ix);
 }
 
 int frame_refer(struct arena *a, frame_ix ix, chunk_ix chunk, uint16_t off,

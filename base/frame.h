@@ -21,6 +21,7 @@
 #ifndef TOAMI_BASE_FRAME_H
 #define TOAMI_BASE_FRAME_H
 
+#include "base/mem.h"
 #include "base/types.h"
 
 #define FRAME_BYTES	  512
@@ -159,13 +160,27 @@ static inline uint8_t *chunk_bytes(const struct arena *a, chunk_ix ix)
 	return a->bytes + ((size_t)ix << CHUNK_SHIFT);
 }
 
+/* arena_refill_frames - fills an empty cache; false: there are none. For
+ * frame_alloc(). */
+bool arena_refill_frames(struct arena *a);
+
 /**
  * frame_alloc - an empty frame: no header, no payload, all notes cleared
  *
  * Returns the frame, owned by the caller, or 0 when the arena is exhausted.
  * header[] and data[] are not cleared.
  */
-frame_ix frame_alloc(struct arena *a);
+static inline frame_ix frame_alloc(struct arena *a)
+{
+	struct arena_cache *c = a->cache;
+	frame_ix ix;
+
+	if (unlikely(!c->frames) && !arena_refill_frames(a))
+		return 0;
+	ix = c->frame[--c->frames];
+	mem_zero(frame_at(a, ix), offsetof(struct frame, header));
+	return ix;
+}
 
 /* frame_free - consumes @ix and its references to chunks; 0 is ignored */
 void frame_free(struct arena *a, frame_ix ix);

@@ -36,6 +36,8 @@ typedef uint32_t ctx_ix;   /* struct fabric_ctx, fabric/segment.h */
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+/* A long way beside a short one, which so needs no registers of its own. */
+#define apart __attribute__((noinline))
 
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {

@@ -9,32 +9,70 @@ static const char help_words[] =
 	"values are\n"
 	"numbers (80), addresses (10.77.0.2), prefixes (10.77.0.0/16), numbers "
 	"with\n"
-	"commas (1,2,3) or bytes (hex:0a4d0002).\n";
+	"commas (1,2,3) or bytes (hex:0a4d0002); a value may name a VIF "
+	"(vif:/web).\n";
 
 struct verb {
 	const char *name;    /* as typed after "toami" */
 	const char *request; /* as the daemon knows it */
 	const char *usage;
 	int words; /* MAP KEY VALUE: how many of them */
+	/* What is printed where JSON is not asked for; NULL: nothing. */
+	void (*print)(const json_t *result);
 };
 
 static const char *const word_name[] = { "map", "key", "value" };
 
-/* Options and words of one verb, asked for. 0 and *result, or an exit code. */
-static int ask(const struct verb *v, int argc, char **argv, bool *as_json,
-	       json_t **result)
+/* The parts of a long answer, one after the other, as one. */
+static int ask_all(json_t *request, json_t **result)
+{
+	struct toami_control *c;
+	json_t *part, *cursor;
+	int err = cli_open(false, &c);
+
+	*result = NULL;
+	if (err) {
+		json_decref(request);
+		return err;
+	}
+	for (;;) {
+		/* Consumed, and wanted again. */
+		err = client_request(c, json_incref(request), &part);
+		if (err)
+			break;
+		cursor = json_incref(json_object_get(part, "cursor"));
+		json_object_del(part, "cursor");
+		if (!*result) {
+			*result = part;
+		} else {
+			json_array_extend(json_object_get(*result, "entries"),
+					  json_object_get(part, "entries"));
+			json_decref(part);
+		}
+		if (!cursor)
+			break;
+		json_object_set_new(request, "cursor", cursor);
+	}
+	json_decref(request);
+	if (err) {
+		json_decref(*result);
+		*result = NULL;
+	}
+	return cli_close(c, err);
+}
+
+/* One verb: its options and words, what is asked, what is printed. */
+static int run(const struct verb *v, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "ip", no_argument, NULL, 'i' },
 		CLI_OPTS_END
 	};
-	json_t *request;
-	bool ip = false;
-	int c;
+	bool ip = false, as_json = false;
+	json_t *request, *result;
+	int c, err;
 
-	*result = NULL;
-	*as_json = false;
 	while ((c = getopt_long(argc, argv, "jih", options, NULL)) != -1) {
 		if (c == CLI_HELP) {
 			printf("usage: toami %s\n\n%s", v->usage, help_words);
@@ -42,7 +80,7 @@ static int ask(const struct verb *v, int argc, char **argv, bool *as_json,
 		}
 		if (c == '?')
 			return cli_usage(v->name);
-		*as_json = *as_json || c == 'j';
+		as_json = as_json || c == 'j';
 		ip = ip || c == 'i';
 	}
 	if (argc - optind != v->words) {
@@ -53,102 +91,92 @@ static int ask(const struct verb *v, int argc, char **argv, bool *as_json,
 	for (int n = 0; n < v->words; n++)
 		json_object_set_new(request, word_name[n],
 				    json_string(argv[optind + n]));
-	return cli_ask(false, request, result);
+	err = ask_all(request, &result);
+	if (!err && as_json && v->print)
+		cli_print_json(result);
+	else if (!err && v->print)
+		v->print(result);
+	json_decref(result);
+	return err;
+}
+
+static long long number(const json_t *m, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(m, key));
+}
+
+static const char *text(const json_t *m, const char *key)
+{
+	return json_string_value(json_object_get(m, key));
+}
+
+static void print_maps(const json_t *result)
+{
+	json_t *m;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "maps"), i, m)
+		printf("%-32s %-5s %lld of %lld, keys of %lld, values of %lld "
+		       "bytes\n",
+		       text(m, "map"), text(m, "kind"), number(m, "used"),
+		       number(m, "entries"), number(m, "key_bytes"),
+		       number(m, "value_bytes"));
+}
+
+static void print_value(const json_t *result)
+{
+	puts(text(result, "value"));
+}
+
+static void print_entries(const json_t *result)
+{
+	json_t *e;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "entries"), i, e)
+		printf("%s %s\n", text(e, "key"), text(e, "value"));
 }
 
 static int map_ls(int argc, char **argv)
 {
-	static const struct verb v = { "map ls", "map.ls", "map ls [--json]",
-				       0 };
-	json_t *result, *m;
-	bool as_json;
-	size_t i;
-	int err = ask(&v, argc, argv, &as_json, &result);
+	static const struct verb v = { "map ls", "map.ls", "map ls [--json]", 0,
+				       print_maps };
 
-	if (!result)
-		return err;
-	if (as_json)
-		cli_print_json(result);
-	else
-		json_array_foreach(json_object_get(result, "maps"), i, m)
-			printf("%-32s %-5s %lld of %lld, keys of %lld, values "
-			       "of %lld bytes\n",
-			       json_string_value(json_object_get(m, "map")),
-			       json_string_value(json_object_get(m, "kind")),
-			       (long long)json_integer_value(
-				       json_object_get(m, "used")),
-			       (long long)json_integer_value(
-				       json_object_get(m, "entries")),
-			       (long long)json_integer_value(
-				       json_object_get(m, "key_bytes")),
-			       (long long)json_integer_value(
-				       json_object_get(m, "value_bytes")));
-	json_decref(result);
-	return err;
+	return run(&v, argc, argv);
 }
 
 static int map_get(int argc, char **argv)
 {
 	static const struct verb v = { "map get", "map.get",
-				       "map get [--ip] [--json] MAP KEY", 2 };
-	json_t *result;
-	bool as_json;
-	int err = ask(&v, argc, argv, &as_json, &result);
+				       "map get [--ip] [--json] MAP KEY", 2,
+				       print_value };
 
-	if (!result)
-		return err;
-	if (as_json)
-		cli_print_json(result);
-	else
-		puts(json_string_value(json_object_get(result, "value")));
-	json_decref(result);
-	return err;
+	return run(&v, argc, argv);
 }
 
 static int map_set(int argc, char **argv)
 {
 	static const struct verb v = { "map set", "map.set",
-				       "map set MAP KEY VALUE", 3 };
-	json_t *result;
-	bool as_json;
-	int err = ask(&v, argc, argv, &as_json, &result);
+				       "map set MAP KEY VALUE", 3, NULL };
 
-	json_decref(result);
-	return err;
+	return run(&v, argc, argv);
 }
 
 static int map_rm(int argc, char **argv)
 {
-	static const struct verb v = { "map rm", "map.rm", "map rm MAP KEY",
-				       2 };
-	json_t *result;
-	bool as_json;
-	int err = ask(&v, argc, argv, &as_json, &result);
+	static const struct verb v = { "map rm", "map.rm", "map rm MAP KEY", 2,
+				       NULL };
 
-	json_decref(result);
-	return err;
+	return run(&v, argc, argv);
 }
 
 static int map_dump(int argc, char **argv)
 {
 	static const struct verb v = { "map dump", "map.dump",
-				       "map dump [--ip] [--json] MAP", 1 };
-	json_t *result, *e;
-	bool as_json;
-	size_t i;
-	int err = ask(&v, argc, argv, &as_json, &result);
+				       "map dump [--ip] [--json] MAP", 1,
+				       print_entries };
 
-	if (!result)
-		return err;
-	if (as_json)
-		cli_print_json(result);
-	else
-		json_array_foreach(json_object_get(result, "entries"), i, e)
-			printf("%s %s\n",
-			       json_string_value(json_object_get(e, "key")),
-			       json_string_value(json_object_get(e, "value")));
-	json_decref(result);
-	return err;
+	return run(&v, argc, argv);
 }
 
 int cli_map(int argc, char **argv)

@@ -12,6 +12,7 @@
 #include "cli/run_kernel.h"
 #include "daemon/prop.h"
 #include "hook/elf_check.h"
+#include "hook/enter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ struct order {
 	char program[PATH_MAX];
 	char hook[PATH_MAX];
 	char **argv;
+	struct hook_plan plan;
 	bool kernel; /* --stack kernel */
 };
 
@@ -80,7 +82,7 @@ static int find_all(struct order *o)
 				    o->program);
 	if (o->kernel)
 		return 0;
-	if (hook_exec_check(o->program, text, sizeof(text)))
+	if (hook_exec_check(o->program, &o->plan, text, sizeof(text)))
 		return cli_complain(EXIT_NOT_EXECUTABLE, "%s", text);
 	if (find_hook(o->hook))
 		return cli_complain(EX_UNAVAILABLE,
@@ -188,6 +190,27 @@ static void print_help(void)
 		       prop_table[i].doc, prop_table[i].example);
 }
 
+/* Becomes the program; returns if that fails. */
+static void become(struct order *o, int argc)
+{
+	char file[PATH_MAX], loader[PATH_MAX + sizeof(HOOK_LOADER_FILE)];
+	const char **words;
+
+	if (!o->plan.load) {
+		execv(o->program, o->argv);
+		return;
+	}
+	words = calloc((size_t)argc + HOOK_WORDS_MAX, sizeof(*words));
+	/* Its other files lie beside the one that the name may be a link to. */
+	if (!words || !realpath(o->hook, file))
+		return;
+	*strrchr(file, '/') = '\0';
+	snprintf(loader, sizeof(loader), "%s/%s", file, HOOK_LOADER_FILE);
+	hook_exec_words(&o->plan, o->program, argc, o->argv, words);
+	execv(loader, (char **)words);
+	free(words);
+}
+
 int cli_run(int argc, char **argv)
 {
 	struct option options[RUN_OWN + PROPS + 2];
@@ -237,7 +260,7 @@ int cli_run(int argc, char **argv)
 	json_decref(o.set);
 	if (err)
 		return err;
-	execv(o.program, o.argv);
+	become(&o, argc - optind);
 	err = errno;
 	return cli_complain(err == ENOENT ? EXIT_NOT_FOUND
 					  : EXIT_NOT_EXECUTABLE,

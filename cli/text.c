@@ -134,19 +134,22 @@ char (*table_add(struct table *t))[TABLE_CELL]
 	return t->last;
 }
 
-/* Prints the row at @cell; returns what lies behind it. */
-static const char *print_row(const struct table *t, const char *cell, FILE *to)
+/* Writes the row at @cell to @line; returns what lies behind it. */
+static const char *put_row(const struct table *t, const char *cell, char *line,
+			   size_t *bytes)
 {
-	int blanks = 0;
+	size_t blanks = 0, at = 0;
 
 	for (int c = 0; c < t->columns; c++) {
-		int n = (int)strlen(cell), pad = t->width[c] - n;
+		size_t n = strlen(cell), pad = (size_t)t->width[c] - n;
 
 		if (t->right >> c & 1)
 			blanks += pad;
 		/* Blanks wait for the next cell: no line ends with some. */
 		if (*cell) {
-			fprintf(to, "%*s%s", blanks, "", cell);
+			memset(line + at, ' ', blanks);
+			memcpy(line + at + blanks, cell, n);
+			at += blanks + n;
 			blanks = 0;
 		}
 		if (!(t->right >> c & 1))
@@ -154,12 +157,15 @@ static const char *print_row(const struct table *t, const char *cell, FILE *to)
 		blanks += 2;
 		cell += n + 1;
 	}
+	*bytes = at;
 	return cell;
 }
 
 void table_print(struct table *t, FILE *to, int bold)
 {
+	char line[TABLE_COLUMNS * (TABLE_CELL + 2)];
 	const char *cell;
+	size_t bytes;
 
 	if (!t->rows || !pack(t))
 		return;
@@ -167,7 +173,8 @@ void table_print(struct table *t, FILE *to, int bold)
 	for (size_t r = 0; r < t->rows; r++) {
 		if (!r && bold)
 			fputs("\033[1m", to);
-		cell = print_row(t, cell, to);
+		cell = put_row(t, cell, line, &bytes);
+		fwrite(line, 1, bytes, to);
 		fputs(!r && bold ? "\033[0m\n" : "\n", to);
 	}
 }

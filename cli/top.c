@@ -53,13 +53,13 @@ struct screen {
 	uint64_t interval_ms;
 };
 
-static const char head[] = "%-*s %5s %9s %9s  %-*s %9s %9s %8s %8s %7s %6s";
+static const char head[] = "%-*s %5s %9s %9s  %-*s %9s %9s %8s %8s %7s %6s %7s";
 
 static void format_head(char *line, size_t size, int width)
 {
 	snprintf(line, size, head, width, "PATH", "PROGS", "TX bit/s",
 		 "RX bit/s", SPARK, "", "RATE", "RATE-IN", "WAITING", "p99",
-		 "DROP/s", "RETR");
+		 "DROP/s", "RETR", "INSN/s");
 }
 
 static const char *delay_text(uint64_t ns, char text[TEXT_FIGURE])
@@ -83,6 +83,7 @@ static void format_row(const struct top_row *r, bool tree, const char *spark,
 {
 	char tx[TEXT_FIGURE], rx[TEXT_FIGURE], waiting[TEXT_FIGURE];
 	char p99[TEXT_FIGURE], drops[TEXT_FIGURE], resent[TEXT_FIGURE];
+	char insns[TEXT_FIGURE];
 	const char *name = r->path;
 	char label[TOAMI_VIF_PATH * 2];
 
@@ -90,13 +91,16 @@ static void format_row(const struct top_row *r, bool tree, const char *spark,
 		name = strrchr(r->path, '/');
 	snprintf(label, sizeof(label), "%*s%s",
 		 tree && r->depth > 1 ? (int)(r->depth - 1) * 2 : 0, "", name);
-	snprintf(line, size, "%-*.*s %5u %9s %9s  %s %9s %9s %8s %8s %7s %6s",
-		 width, width, label, r->programs, text_figure(r->tx_bps, tx),
+	snprintf(line, size,
+		 "%-*.*s %5u %9s %9s  %s %9s %9s %8s %8s %7s %6s %7s", width,
+		 width, label, r->programs, text_figure(r->tx_bps, tx),
 		 text_figure(r->rx_bps, rx), spark, r->rate, r->rate_in,
 		 r->backlog_bytes ? text_figure(r->backlog_bytes, waiting) : "",
 		 delay_text(r->delay_ns, p99),
 		 r->drops_ps ? text_figure(r->drops_ps, drops) : "",
-		 r->retransmits ? text_figure(r->retransmits, resent) : "");
+		 r->retransmits ? text_figure(r->retransmits, resent) : "",
+		 r->instructions_ps ? text_figure(r->instructions_ps, insns)
+				    : "");
 }
 
 static bool shown(const struct screen *s, const struct top_row *r)

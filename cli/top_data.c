@@ -48,6 +48,12 @@ static void read_queue(const json_t *queue, struct top_row *r)
 	}
 }
 
+static void read_hooks(const json_t *hooks, struct top_row *r)
+{
+	r->instructions = number(json_object_get(hooks, "tx"), "instructions") +
+			  number(json_object_get(hooks, "rx"), "instructions");
+}
+
 static void read_row(const json_t *json, struct top_row *r)
 {
 	const json_t *set = json_object_get(json, "set");
@@ -66,6 +72,7 @@ static void read_row(const json_t *json, struct top_row *r)
 	read_word(set, PROP_ID_RATE, r->rate);
 	read_word(set, PROP_ID_RATE_IN, r->rate_in);
 	read_queue(json_object_get(json, "queue"), r);
+	read_hooks(json_object_get(json, "hooks"), r);
 }
 
 static int by_path(const void *a, const void *b)
@@ -90,6 +97,7 @@ static void compare(struct top_row *r, const struct top_row *old, uint64_t ns)
 	r->tx_bps = per_second(r->tx_bytes * 8, old->tx_bytes * 8, ns);
 	r->rx_bps = per_second(r->rx_bytes * 8, old->rx_bytes * 8, ns);
 	r->drops_ps = per_second(r->drops, old->drops, ns);
+	r->instructions_ps = per_second(r->instructions, old->instructions, ns);
 	memcpy(r->history, old->history + 1,
 	       sizeof(r->history) - sizeof(r->history[0]));
 	r->history[TOP_HISTORY - 1] = r->tx_bps + r->rx_bps;

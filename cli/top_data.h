@@ -19,8 +19,9 @@ struct top_row {
 	size_t place;		     /* in the tree, depth first */
 	uint64_t tx_bytes, rx_bytes; /* counters */
 	uint64_t drops, retransmits;
+	uint64_t instructions;	 /* of filter and program, both ways */
 	uint64_t tx_bps, rx_bps; /* since the last look */
-	uint64_t drops_ps;
+	uint64_t drops_ps, instructions_ps;
 	uint32_t programs;
 	uint64_t backlog_bytes, delay_ns; /* of the fuller way; p99 */
 	char rate[TOP_WORD], rate_in[TOP_WORD];

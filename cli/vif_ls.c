@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* toami vif ls */
 #include "cli/cli.h"
+#include "cli/indent.h"
 #include "cli/text.h"
 
 #include <stdio.h>
@@ -23,33 +24,39 @@ static const char help[] = "usage: toami vif ls [--json | -q] [PATH]\n"
 
 #define PROGRAMS_MOST 30
 
-/* The host that the last lane belonged to: the next lane's, mostly. */
-struct lane_host {
-	const char *path;
-	const char *address;
+/*
+ * The VIFs with addresses on the way to the one at hand, by depth: a listing
+ * goes depth first, and a lane shares the address of one of these.
+ */
+struct way {
+	struct {
+		char path[TOAMI_VIF_PATH];
+		char address[64];
+	} at[TOAMI_VIF_PATH / 2 + 1];
 };
 
-/* The address of the VIF at @path in @list; NULL: it is not in there. */
-static const char *address_of(const json_t *list, const char *path,
-			      struct lane_host *last)
+static size_t depth_of(const char *path)
 {
-	size_t i;
-	json_t *v;
+	size_t depth = 0;
 
-	if (last->path && !strcmp(last->path, path))
-		return last->address;
-	json_array_foreach(list, i, v)
-	{
-		const char *p = json_string_value(json_object_get(v, "path"));
+	for (; *path; path++)
+		depth += *path == '/' && path[1];
+	return depth;
+}
 
-		if (!p || strcmp(p, path))
-			continue;
-		last->path = p;
-		last->address =
-			json_string_value(json_object_get(v, "address"));
-		return last->address;
+static const char *address_of(struct way *way, const struct toami_vif *v)
+{
+	const char *host = *v->address ? v->path : v->lane_of;
+	size_t depth = depth_of(host);
+
+	if (*v->address) {
+		strcpy(way->at[depth].path, v->path);
+		strcpy(way->at[depth].address, v->address);
+		return v->address;
 	}
-	return NULL;
+	/* Not there: it lies above what is listed. */
+	return strcmp(way->at[depth].path, host) ? host
+						 : way->at[depth].address;
 }
 
 static void figures(char (*row)[TABLE_CELL], const struct toami_vif *v)
@@ -63,55 +70,72 @@ static void figures(char (*row)[TABLE_CELL], const struct toami_vif *v)
 			 text_figure(of[i], text));
 }
 
-static int print_table(const json_t *list)
+static void print_programs(const struct client_vif_more *more, char *cell)
+{
+	json_t *list;
+
+	if (*more->port) {
+		snprintf(cell, TABLE_CELL, "[%s]", more->port);
+	} else if (more->programs) {
+		list = json_loadb(more->programs, more->programs_bytes, 0,
+				  NULL);
+		text_programs(list, PROGRAMS_MOST, cell);
+		json_decref(list);
+	}
+}
+
+static int print_table(struct json_scan *list)
 {
 	static const char *const head[] = { "PATH",	"ADDRESS",  "PROGRAMS",
 					    "TX PKTS",	"TX BYTES", "RX PKTS",
 					    "RX BYTES", "DROPS" };
 	struct table t = { .columns = 8, .right = 0xf8 };
 	char(*row)[TABLE_CELL] = table_add(&t);
-	struct lane_host last = { 0 };
-	const char *address, *port;
+	struct client_vif_more more;
+	static struct way way;
+	const char *address;
 	struct toami_vif v;
-	size_t i;
-	json_t *item;
 
-	for (i = 0; row && i < 8; i++)
+	for (size_t i = 0; row && i < 8; i++)
 		snprintf(row[i], TABLE_CELL, "%s", head[i]);
-	json_array_foreach(list, i, item)
-	{
-		row = row ? table_add(&t) : NULL;
+	while (row && json_scan_next(list, NULL)) {
+		row = table_add(&t);
 		if (!row)
 			break;
-		client_vif(item, &v);
-		snprintf(row[0], TABLE_CELL, "%s", v.path);
-		address = *v.address ? v.address
-				     : address_of(list, v.lane_of, &last);
-		if (!*v.address && !*v.lane_of) /* an uplink's */
+		client_vif_scan(list, &v, &more);
+		strcpy(row[0], v.path);
+		address = address_of(&way, &v);
+		if (!*address) /* an uplink's */
 			strcpy(row[1], "-");
 		else
 			snprintf(row[1], TABLE_CELL, *v.address ? "%s" : "(%s)",
-				 address ? address : v.lane_of);
-		text_programs(json_object_get(item, "programs"), PROGRAMS_MOST,
-			      row[2]);
-		port = json_string_value(json_object_get(item, "port"));
-		if (port)
-			snprintf(row[2], TABLE_CELL, "[%s]", port);
+				 address);
+		print_programs(&more, row[2]);
 		figures(row, &v);
 	}
-	if (row)
+	if (row && !list->bad)
 		table_print(&t, stdout, isatty(STDOUT_FILENO));
 	table_fini(&t);
 	return row ? 0 : cli_complain(EX_OSERR, "out of memory");
 }
 
-static int print_paths(const json_t *list)
+static int print_paths(struct json_scan *list)
 {
-	size_t i;
-	json_t *v;
+	char path[TOAMI_VIF_PATH];
 
-	json_array_foreach(list, i, v) puts(json_string_value(v));
+	while (json_scan_next(list, NULL)) {
+		json_scan_string(list, path, sizeof(path));
+		puts(path);
+	}
 	return 0;
+}
+
+/* The result has one member, the list. False: it has not. */
+static bool enter(struct json_scan *s)
+{
+	struct json_key key;
+
+	return json_scan_open(s, '{') && json_scan_next(s, &key);
 }
 
 int cli_vif_ls(int argc, char **argv)
@@ -121,7 +145,8 @@ int cli_vif_ls(int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' },
 		CLI_OPTS_END
 	};
-	json_t *result, *list;
+	struct toami_control *control;
+	struct json_scan list;
 	int c, err, form = 0;
 
 	while ((c = getopt_long(argc, argv, "jqh", options, NULL)) != -1) {
@@ -135,18 +160,21 @@ int cli_vif_ls(int argc, char **argv)
 		cli_complain(EX_USAGE, "vif ls takes at most one PATH");
 		return cli_usage("vif ls");
 	}
-	err = cli_ask(false,
-		      json_pack("{s:s, s:s?, s:b, s:b}", "verb", "vif.ls",
-				"path", argv[optind], "brief", form == 'q',
-				"short", !form),
-		      &result);
+	err = cli_open(false, &control);
 	if (err)
 		return err;
-	list = json_object_get(result, form == 'q' ? "paths" : "vifs");
-	if (form == 'j')
-		cli_print_json(list);
-	else
-		err = form == 'q' ? print_paths(list) : print_table(list);
-	json_decref(result);
-	return err;
+	err = client_scan(control,
+			  json_pack("{s:s, s:s?, s:b, s:b}", "verb", "vif.ls",
+				    "path", argv[optind], "brief", form == 'q',
+				    "short", !form),
+			  &list);
+	if (!err && !enter(&list))
+		err = client_misread(control);
+	else if (!err && form == 'j')
+		indent_print(&list, stdout);
+	else if (!err && json_scan_open(&list, '['))
+		err = form == 'q' ? print_paths(&list) : print_table(&list);
+	if (!err && list.bad)
+		err = client_misread(control);
+	return cli_close(control, err);
 }

@@ -65,6 +65,31 @@ static void print_queue(const json_t *json, const char *label, const char *way)
 	}
 }
 
+/* What filter and program have done, @label: "hooks out". */
+static void print_hooks(const json_t *json, const char *label, const char *way)
+{
+	json_int_t runs, filtered, dropped, over_run, over_time, redirected,
+		sampled, instructions;
+
+	if (json_unpack(json_object_get(json, way),
+			"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "runs",
+			&runs, "filtered", &filtered, "dropped", &dropped,
+			"over_run", &over_run, "over_time", &over_time,
+			"redirected", &redirected, "sampled", &sampled,
+			"instructions", &instructions))
+		return;
+	printf("%-10s %lld runs, %lld instructions; %lld let go on, %lld "
+	       "redirected, %lld sampled\n",
+	       label, (long long)runs, (long long)instructions,
+	       (long long)(runs - filtered - dropped - over_run),
+	       (long long)redirected, (long long)sampled);
+	if (filtered + dropped + over_run + over_time)
+		printf("%-10s dropped: %lld by the filter, %lld by the "
+		       "program, %lld at its budget, %lld out of time\n",
+		       "", (long long)filtered, (long long)dropped,
+		       (long long)over_run, (long long)over_time);
+}
+
 static void print_text(const json_t *json)
 {
 	struct toami_vif v;
@@ -90,6 +115,8 @@ static void print_text(const json_t *json)
 	print_way(json, "received", "rx");
 	print_queue(json_object_get(json, "queue"), "queue out", "tx");
 	print_queue(json_object_get(json, "queue"), "queue in", "rx");
+	print_hooks(json_object_get(json, "hooks"), "hooks out", "tx");
+	print_hooks(json_object_get(json, "hooks"), "hooks in", "rx");
 	if (json_integer_value(json_object_get(json_object_get(json, "tx"),
 					       "retransmits")))
 		printf("%-10s %lld TCP segments sent again\n", "",

@@ -31,6 +31,7 @@ struct toami_control {
 	char *in; /* what has been read of the next reply */
 	size_t in_bytes;
 	size_t in_size;
+	size_t in_done; /* of that, a reply that has been taken */
 };
 
 extern char **environ;
@@ -319,6 +320,14 @@ static void send_all(struct toami_control *c, const char *text, size_t bytes)
 	}
 }
 
+/* Lets go of the reply that was taken last. */
+static void forget_reply(struct toami_control *c)
+{
+	c->in_bytes -= c->in_done;
+	memmove(c->in, c->in + c->in_done, c->in_bytes);
+	c->in_done = 0;
+}
+
 /* Reads more of a reply. Returns the bytes, 0 at the end. */
 static size_t read_more(struct toami_control *c)
 {
@@ -343,24 +352,35 @@ static size_t read_more(struct toami_control *c)
 	return (size_t)n;
 }
 
-/* Reads a line and parses it: null when it is not JSON; NULL: there is none. */
-static json_t *read_reply(struct toami_control *c)
+/* Reads a line, which stays until the next one is read. Its bytes, without the
+ * end; negative: there is none. */
+static ssize_t read_line(struct toami_control *c)
 {
-	size_t seen = 0, bytes;
-	json_t *reply;
+	size_t seen = 0;
 	char *end;
 
+	if (c->in_done)
+		forget_reply(c);
 	while (!(end = c->in_bytes > seen
 			       ? memchr(c->in + seen, '\n', c->in_bytes - seen)
 			       : NULL)) {
 		seen = c->in_bytes;
 		if (!read_more(c))
-			return NULL;
+			return -1;
 	}
-	bytes = (size_t)(end - c->in);
-	reply = json_loadb(c->in, bytes, 0, NULL);
-	c->in_bytes -= bytes + 1;
-	memmove(c->in, end + 1, c->in_bytes);
+	c->in_done = (size_t)(end - c->in) + 1;
+	return end - c->in;
+}
+
+/* Reads a line and parses it: null when it is not JSON; NULL: there is none. */
+static json_t *read_reply(struct toami_control *c)
+{
+	ssize_t bytes = read_line(c);
+	json_t *reply;
+
+	if (bytes < 0)
+		return NULL;
+	reply = json_loadb(c->in, (size_t)bytes, 0, NULL);
 	return reply ? reply : json_null();
 }
 
@@ -378,11 +398,7 @@ static int take_reply(struct toami_control *c, const json_t *reply,
 			"error", "code", &code, "exit", &exit_code, "text",
 			&text) ||
 	    exit_code <= 0)
-		return fail(
-			c, "version", EX_PROTOCOL,
-			"the daemon's answer is not understood: end it with "
-			"'toami down'; the next command starts the right "
-			"one");
+		return client_misread(c);
 	refuse(&c->why, "", exit_code, "%s", text);
 	/* Codes are static; the daemon's must outlive its reply. */
 	c->why.code = client_code(code);
@@ -394,18 +410,17 @@ int client_request(struct toami_control *c, json_t *request, json_t **result)
 	return client_request_with(c, request, -1, result);
 }
 
-int client_request_with(struct toami_control *c, json_t *request, int fd,
-			json_t **result)
+/* Sends a request, consumed, with descriptor @fd unless that is -1. */
+static int send_request(struct toami_control *c, json_t *request, int fd)
 {
-	json_t *reply = NULL;
 	size_t given = 0;
 	char *text;
-	int err;
 
-	*result = NULL;
 	c->why = (struct refusal){ .code = "", .text = "" };
-	if (c->fd < 0)
+	if (c->fd < 0) {
+		json_decref(request);
 		return fail_open(c, -ECONNREFUSED);
+	}
 	json_object_set_new(request, "protocol",
 			    json_integer(TOAMI_CONTROL_PROTOCOL));
 	text = json_dumps(request, JSON_COMPACT);
@@ -419,12 +434,59 @@ int client_request_with(struct toami_control *c, json_t *request, int fd,
 	send_all(c, text + given, strlen(text) - given);
 	send_all(c, "\n", 1);
 	free(text);
+	return 0;
+}
+
+int client_request_with(struct toami_control *c, json_t *request, int fd,
+			json_t **result)
+{
+	json_t *reply;
+	int err;
+
+	*result = NULL;
+	err = send_request(c, request, fd);
+	if (err)
+		return err;
 	reply = read_reply(c);
 	if (!reply)
 		return lost(c);
 	err = take_reply(c, reply, result);
 	json_decref(reply);
 	return err;
+}
+
+int client_scan(struct toami_control *c, json_t *request,
+		struct json_scan *result)
+{
+	int err = send_request(c, request, -1);
+	ssize_t bytes = err ? 0 : read_line(c);
+	struct json_key key;
+	json_t *reply, *other;
+	const char *text;
+
+	if (err)
+		return err;
+	if (bytes < 0)
+		return lost(c);
+	json_scan_init(result, c->in, (size_t)bytes);
+	if (json_scan_open(result, '{'))
+		while (json_scan_next(result, &key)) {
+			if (json_scan_is(&key, "result"))
+				return 0;
+			json_scan_skip(result, &text);
+		}
+	reply = json_loadb(c->in, (size_t)bytes, 0, NULL);
+	err = take_reply(c, reply, &other);
+	json_decref(reply);
+	json_decref(other);
+	return err ? err : client_misread(c);
+}
+
+int client_misread(struct toami_control *c)
+{
+	return fail(c, "version", EX_PROTOCOL,
+		    "the daemon's answer is not understood: end it with "
+		    "'toami down'; the next command starts the right one");
 }
 
 int client_event(struct toami_control *c, json_t **event)
@@ -482,6 +544,6 @@ int toami_control_request(struct toami_control *c, const char *request,
 int toami_control_wait_end(struct toami_control *c)
 {
 	while (read_more(c))
-		c->in_bytes = 0;
+		c->in_bytes = c->in_done = 0;
 	return 0;
 }

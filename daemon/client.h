@@ -4,6 +4,7 @@
 #ifndef TOAMI_DAEMON_CLIENT_H
 #define TOAMI_DAEMON_CLIENT_H
 
+#include "daemon/json_scan.h"
 #include "daemon/prop.h"
 #include "toami/vif.h"
 
@@ -20,6 +21,17 @@ int client_request(struct toami_control *control, json_t *request,
  * -1: none */
 int client_request_with(struct toami_control *control, json_t *request, int fd,
 			json_t **result);
+
+/*
+ * client_scan - likewise, for results of megabytes: @result stands before it,
+ * in memory of @control that stays until its next call
+ */
+int client_scan(struct toami_control *control, json_t *request,
+		struct json_scan *result);
+
+/* client_misread - the result was not what was expected; returns the exit code
+ */
+int client_misread(struct toami_control *control);
 
 /* client_code - the code that the daemon sent, as a static string */
 const char *client_code(const char *code);
@@ -42,5 +54,23 @@ void client_value(const json_t *set, enum prop_id id, struct prop_value *value);
 
 /* client_vif - reads what vif_json.c writes; missing members are 0 or "" */
 void client_vif(const json_t *json, struct toami_vif *vif);
+
+/* What a listing says of a VIF besides. */
+struct client_vif_more {
+	const char
+		*programs; /* a list, as JSON, borrowed; NULL: there is none */
+	size_t programs_bytes;
+	char port[64]; /* "": it has none */
+};
+
+/* client_vif_scan - likewise, one of a listing; @more may be NULL */
+void client_vif_scan(struct json_scan *s, struct toami_vif *vif,
+		     struct client_vif_more *more);
+
+/* client_list - asks for @path (NULL: the root) and all below it: VIFs for
+ * client_vif_scan() follow, as long as json_scan_next() says so; @brief: not
+ * address6, uid and what is set */
+int client_list(struct toami_control *control, const char *path, bool brief,
+		struct json_scan *list);
 
 #endif

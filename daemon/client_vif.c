@@ -43,6 +43,105 @@ void client_vif(const json_t *json, struct toami_vif *v)
 	v->rx = read_counts(json_object_get(json, "rx"));
 }
 
+/* --- a listing, read in place ------------------------------------------------
+ */
+
+static struct toami_vif_count scan_counts(struct json_scan *s)
+{
+	struct toami_vif_count n = { 0 };
+	struct json_key key;
+	const char *text;
+
+	if (!json_scan_open(s, '{'))
+		return n;
+	while (json_scan_next(s, &key)) {
+		if (json_scan_is(&key, "packets"))
+			n.packets = json_scan_number(s);
+		else if (json_scan_is(&key, "bytes"))
+			n.bytes = json_scan_number(s);
+		else if (json_scan_is(&key, "drops"))
+			n.drops = json_scan_number(s);
+		else
+			json_scan_skip(s, &text);
+	}
+	return n;
+}
+
+/* The list of programs ahead: how many, and where it lies. */
+static uint32_t scan_programs(struct json_scan *s, struct client_vif_more *more)
+{
+	const char *begin = s->at, *text;
+	uint32_t n = 0;
+
+	if (!json_scan_open(s, '['))
+		return 0;
+	for (; json_scan_next(s, NULL); n++)
+		json_scan_skip(s, &text);
+	if (more && n && !s->bad) {
+		more->programs = begin;
+		more->programs_bytes = (size_t)(s->at - begin);
+	}
+	return n;
+}
+
+/* A text among the members of a VIF: where it goes, and how much of it. */
+static char *place_of(const struct json_key *key, struct toami_vif *v,
+		      size_t *size)
+{
+	const struct {
+		const char *name;
+		char *place;
+		size_t size;
+	} of[] = {
+		{ "path", v->path, sizeof(v->path) },
+		{ "address", v->address, sizeof(v->address) },
+		{ "address6", v->address6, sizeof(v->address6) },
+		{ "lane_of", v->lane_of, sizeof(v->lane_of) },
+	};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if (json_scan_is(key, of[i].name)) {
+			*size = of[i].size;
+			return of[i].place;
+		}
+	return NULL;
+}
+
+void client_vif_scan(struct json_scan *s, struct toami_vif *v,
+		     struct client_vif_more *more)
+{
+	struct client_vif_more unused;
+	struct json_key key;
+	const char *text;
+	size_t size;
+	char *place;
+
+	more = more ? more : &unused;
+	v->path[0] = v->address[0] = v->address6[0] = v->lane_of[0] = 0;
+	v->uid = v->programs = 0;
+	v->tx = v->rx = (struct toami_vif_count){ 0 };
+	more->programs = NULL;
+	more->port[0] = 0;
+	if (!json_scan_open(s, '{'))
+		return;
+	while (json_scan_next(s, &key)) {
+		if (json_scan_is(&key, "tx"))
+			v->tx = scan_counts(s);
+		else if (json_scan_is(&key, "rx"))
+			v->rx = scan_counts(s);
+		else if (json_scan_is(&key, "programs"))
+			v->programs = scan_programs(s, more);
+		else if (json_scan_is(&key, "uid"))
+			v->uid = (uint32_t)json_scan_number(s);
+		else if (json_scan_is(&key, "port"))
+			json_scan_string(s, more->port, sizeof(more->port));
+		else if ((place = place_of(&key, v, &size)))
+			json_scan_string(s, place, size);
+		else
+			json_scan_skip(s, &text);
+	}
+}
+
 json_t *client_set(const char *const *words, size_t count)
 {
 	json_t *set = json_object();
@@ -201,29 +300,75 @@ int toami_vif_detach(struct toami_control *control, pid_t pid,
 			    attached);
 }
 
+static int out_of_memory(struct toami_control *control)
+{
+	struct refusal why;
+
+	refuse(&why, "internal", EX_OSERR, "out of memory");
+	return client_fail(control, &why);
+}
+
+int client_list(struct toami_control *control, const char *path, bool brief,
+		struct json_scan *list)
+{
+	struct json_key key;
+	const char *text;
+	int err = client_scan(control,
+			      json_pack("{s:s, s:s?, s:b}", "verb", "vif.ls",
+					"path", path, "short", brief),
+			      list);
+
+	if (err)
+		return err;
+	if (json_scan_open(list, '{'))
+		while (json_scan_next(list, &key)) {
+			if (json_scan_is(&key, "vifs"))
+				return json_scan_open(list, '[')
+					       ? 0
+					       : client_misread(control);
+			json_scan_skip(list, &text);
+		}
+	return client_misread(control);
+}
+
+/* Room for one more. False: there is none. */
+static bool list_grow(struct toami_vif **vifs, size_t count)
+{
+	struct toami_vif *more;
+
+	if (count & (count - 1))
+		return true;
+	more = realloc(*vifs, (count ? count * 2 : 1) * sizeof(**vifs));
+	if (!more)
+		return false;
+	*vifs = more;
+	return true;
+}
+
 int toami_vif_list(struct toami_control *control, const char *path,
 		   struct toami_vif **vifs, size_t *count)
 {
-	json_t *result, *list, *item;
-	int err = client_request(control,
-				 json_pack("{s:s, s:s?}", "verb", "vif.ls",
-					   "path", path),
-				 &result);
-	size_t i;
+	struct json_scan list;
+	int err;
 
 	*vifs = NULL;
 	*count = 0;
-	if (err)
-		return err;
-	list = json_object_get(result, "vifs");
-	*vifs = calloc(json_array_size(list) + 1, sizeof(**vifs));
-	if (*vifs) {
-		*count = json_array_size(list);
-		json_array_foreach(list, i, item) client_vif(item, &(*vifs)[i]);
-	} else {
-		err = EX_OSERR;
+	err = client_list(control, path, false, &list);
+	while (!err && json_scan_next(&list, NULL)) {
+		if (!list_grow(vifs, *count))
+			err = EX_OSERR;
+		else
+			client_vif_scan(&list, &(*vifs)[(*count)++], NULL);
 	}
-	json_decref(result);
+	if (!err && list.bad)
+		err = client_misread(control);
+	else if (err == EX_OSERR)
+		err = out_of_memory(control);
+	if (err) {
+		free(*vifs);
+		*vifs = NULL;
+		*count = 0;
+	}
 	return err;
 }
 
@@ -262,14 +407,6 @@ int toami_watch_next(struct toami_control *control, struct toami_event *event)
 
 /* --- files -------------------------------------------------------------------
  */
-
-static int out_of_memory(struct toami_control *control)
-{
-	struct refusal why;
-
-	refuse(&why, "internal", EX_OSERR, "out of memory");
-	return client_fail(control, &why);
-}
 
 int toami_vif_save(struct toami_control *control, const char *path, char **text)
 {

@@ -14,9 +14,10 @@
 
 static const struct {
 	const char *group, *name;
+	enum stack_counter at;
 } counters[STACK_COUNTER_MAX] = {
-#define X(group, name) { #group, #name },
-	STACK_COUNTERS(X)
+#define X(group, name) { #group, #name, COUNT_##group##_##name },
+	STACK_COUNTERS(X, X)
 #undef X
 };
 
@@ -33,7 +34,7 @@ static void put_counts(struct json_text *j, const uint64_t *count)
 			group = counters[i].group;
 			json_text_open(j, group, '{');
 		}
-		json_text_number(j, counters[i].name, count[i]);
+		json_text_number(j, counters[i].name, count[counters[i].at]);
 	}
 	json_text_close(j, '}');
 	json_text_close(j, '}');

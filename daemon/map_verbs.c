@@ -7,6 +7,7 @@
  */
 #include "daemon/call.h"
 #include "daemon/hosts.h"
+#include "daemon/json_text.h"
 #include "daemon/map_words.h"
 #include "daemon/settings.h"
 #include "vif/program.h"
@@ -18,7 +19,7 @@
 
 #include "toami/bpf.h"
 
-#define DUMP_MAX 65536
+#define DUMP_MOST 16384 /* entries an answer */
 
 /* A map under way, with room for a key and a value in words and in bytes. */
 struct at_map {
@@ -204,6 +205,16 @@ json_t *do_map_get(struct call *c)
 	return result;
 }
 
+/* "vif:/b", as toami_redirect() wants it. */
+static bool read_vif(struct call *c, const char *path, uint32_t bytes,
+		     uint8_t *to)
+{
+	uint64_t ix = hosts_find(c->daemon, path, c->why);
+
+	memcpy(to, &ix, bytes);
+	return ix;
+}
+
 static int set_value(struct call *c, struct at_map *a)
 {
 	bool bad = false;
@@ -211,15 +222,21 @@ static int set_value(struct call *c, struct at_map *a)
 	uint8_t *value = calloc(1, a->map->value_bytes);
 	long err;
 
-	if (!word || !value ||
-	    !map_words_read(word, a->map->value_bytes, value)) {
+	if (word && value && !strncmp(word, "vif:", 4) &&
+	    (a->map->value_bytes == 4 || a->map->value_bytes == 8)) {
+		if (!read_vif(c, word + 4, a->map->value_bytes, value)) {
+			free(value);
+			return -1;
+		}
+	} else if (!word || !value ||
+		   !map_words_read(word, a->map->value_bytes, value)) {
 		free(value);
 		if (bad)
 			return -1;
 		return refuse(c->why, "bad-value", EX_USAGE,
 			      "'%.100s' is no value of %.100s, which has %u "
 			      "bytes: write a number, an address, numbers with "
-			      "commas or hex:BYTES",
+			      "commas, vif:PATH or hex:BYTES",
 			      word ? word : "", a->name, a->map->value_bytes);
 	}
 	do {
@@ -265,32 +282,41 @@ json_t *do_map_rm(struct call *c)
 	return ok && !err ? json_object() : NULL;
 }
 
+/* Part of a map: so many entries from `cursor` on, and where the next part
+ * begins. */
 json_t *do_map_dump(struct call *c)
 {
-	json_t *list;
-	struct at_map a;
+	json_int_t from =
+		json_integer_value(json_object_get(c->request, "cursor"));
 	uint32_t cursor = 0, count = 0;
+	struct json_text j = { 0 };
+	const uint8_t *value = NULL;
 	const void *key;
-	const uint8_t *value;
+	struct at_map a;
 
 	if (!open_map(c, &a)) {
 		free(a.word);
 		return NULL;
 	}
-	list = json_array();
-	while (count++ < DUMP_MAX &&
+	if (from > 0)
+		cursor = from > UINT32_MAX ? UINT32_MAX : (uint32_t)from;
+	json_text_open(&j, NULL, '{');
+	json_text_open(&j, "entries", '[');
+	while (count++ < DUMP_MOST &&
 	       (value = bpf_map_next(&a.maps, a.map, &cursor, &key))) {
 		uint32_t index = cursor - 1;
-		json_t *entry = json_object();
 
-		json_object_set_new(
-			entry, "key",
-			json_string(print_key(
-				&a, key ? key : (const uint8_t *)&index)));
-		json_object_set_new(entry, "value",
-				    json_string(print_value(&a, value)));
-		json_array_append_new(list, entry);
+		json_text_open(&j, NULL, '{');
+		json_text_string(&j, "key",
+				 print_key(&a, key ? key
+						   : (const uint8_t *)&index));
+		json_text_string(&j, "value", print_value(&a, value));
+		json_text_close(&j, '}');
 	}
+	json_text_close(&j, ']');
+	if (value)
+		json_text_number(&j, "cursor", cursor);
+	json_text_close(&j, '}');
 	free(a.word);
-	return json_pack("{s:o}", "entries", list);
+	return call_text_result(c, json_text_take(&j));
 }

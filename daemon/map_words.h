@@ -7,6 +7,8 @@
  *	10.77.0.0/16		a key of a longest-prefix map
  *	1,2,3			numbers of 8 bytes each, or of 4
  *	hex:0a4d0002		bytes as they are
+ *
+ * What names a VIF, "vif:/web", is for who knows the tree: map_verbs.c.
  */
 #ifndef TOAMI_DAEMON_MAP_WORDS_H
 #define TOAMI_DAEMON_MAP_WORDS_H

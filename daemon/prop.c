@@ -122,6 +122,12 @@ const struct prop prop_table[PROPS] = {
 			   "'tcp port 443'",
 			   1,
 			   { TEXT_PART } },
+	[PROP_ID_MARK] = { "mark",
+			   "of what the VIF above sends, what its program has "
+			   "marked so, belongs here",
+			   "7",
+			   1,
+			   { { NULL, PROP_COUNT, 1, UINT32_MAX } } },
 	[PROP_ID_SAMPLE] = { "sample",
 			     "one frame of so many, for 'capture --sampled'",
 			     "1000",

@@ -9,6 +9,7 @@
  */
 #include "daemon/settings.h"
 #include "daemon/events.h"
+#include "daemon/flows.h"
 #include "daemon/programs.h"
 #include "vif/program.h"
 #include "vif/sched.h"
@@ -68,6 +69,7 @@ static const struct place {
 	[PROP_ID_LOSS] = { AT(loss_ppm) },
 	[PROP_ID_REORDER] = { AT(reorder_ppm) },
 	[PROP_ID_DUPLICATE] = { AT(duplicate_ppm) },
+	[PROP_ID_MARK] = { AT(mark) },
 	[PROP_ID_SAMPLE] = { AT(sample) },
 	[PROP_ID_QUOTA] = { AT(quota_children), AT(quota_depth),
 			    AT(quota_queue_bytes), AT(quota_program_ns) },
@@ -334,67 +336,6 @@ static struct program_texts texts_of(const struct prop_value of[PROPS])
 	};
 }
 
-/* --- flows: lanes that take over some of what the VIF above sends
- * -------------
- */
-
-/* The lanes below @parent that take flows, in the order they were made; not
- * @except. */
-static void link_flows(struct daemon *d, vif_ix parent, vif_ix except)
-{
-	struct fabric *f = daemon_fabric(d);
-	struct vif_control *c = vif_control_of(f, parent), *own = c;
-	_Atomic vif_ix *link = NULL;
-	vif_ix first = 0;
-
-	for (vif_ix ix = vif_at(f, parent)->first_child; ix;
-	     ix = vif_at(f, ix)->next) {
-		c = vif_control_of(f, ix);
-		if (ix == except || !c || !atomic_load(&c->flow))
-			continue;
-		if (link)
-			atomic_store(link, ix);
-		else
-			first = ix;
-		link = &c->flow_next;
-	}
-	if (link)
-		atomic_store(link, 0);
-	if (first && !own)
-		own = vif_control_make(f, parent);
-	if (own)
-		atomic_store(&own->flow_first, first);
-	vif_program_apply(f, parent);
-}
-
-/* May @ix take flows? It shares the address of the VIF above. */
-static int check_flow(struct daemon *d, vif_ix ix, struct refusal *why)
-{
-	const struct fabric *f = daemon_fabric(d);
-	vif_ix parent = vif_parent(vif_at(f, ix));
-	char path[VIF_PATH_MAX];
-	uint32_t flows = 0;
-
-	vif_path(f, ix, path);
-	if (!parent || atomic_load(&vif_at(f, ix)->host))
-		return refuse(
-			why, "bad-value", EX_USAGE,
-			"VIF %.200s has an address of its own, so it takes "
-			"no flow of the VIF above: make one without, with "
-			"'-a none'",
-			path);
-	for (vif_ix c = vif_at(f, parent)->first_child; c;
-	     c = vif_at(f, c)->next)
-		flows += c != ix && vif_control_of(f, c) &&
-			 atomic_load(&vif_control_of(f, c)->flow);
-	if (flows < VIF_FLOWS_MAX)
-		return 0;
-	return refuse(why, "table-full", EX_CANTCREAT,
-		      "VIF %.200s finds no room: no more than %d VIFs take "
-		      "flows of the one above",
-		      path, VIF_FLOWS_MAX);
-}
-
 static void free_copies(char *copy[TEXTS])
 {
 	for (int i = 0; i < TEXTS; i++)
@@ -410,16 +351,13 @@ static int put_texts(struct daemon *d, vif_ix ix,
 	struct note *n = note_of(d, ix);
 	struct program_plan plan;
 	char **copy;
-	bool same = true, full = true, flow;
+	bool same = true, full = true;
 
 	for (int i = 0; i < TEXTS; i++)
 		same = same && same_text(n->text ? n->text[i] : NULL,
 					 of[text_prop[i]].text);
 	if (same && !programs_stale(d, ix, &texts))
 		return 0;
-	flow = !same_text(n->text ? n->text[TEXT_FLOW] : NULL, texts.flow);
-	if (flow && texts.flow && *texts.flow && check_flow(d, ix, why))
-		return -1;
 	copy = calloc(TEXTS, sizeof(*copy));
 	for (int i = 0; copy && i < TEXTS; i++) {
 		const char *text = of[text_prop[i]].text;
@@ -439,8 +377,6 @@ static int put_texts(struct daemon *d, vif_ix ix,
 	programs_commit(d, ix, &plan);
 	free_texts(n);
 	n->text = copy;
-	if (flow)
-		link_flows(d, vif_parent(vif_at(daemon_fabric(d), ix)), 0);
 	return 0;
 }
 
@@ -485,6 +421,8 @@ int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
 		 bool later, struct refusal *why)
 {
 	struct note *n = note_of(d, ix);
+	bool had = flows_takes(d, ix), will = prop_is_set(&of[PROP_ID_FLOW]) ||
+					      prop_is_set(&of[PROP_ID_MARK]);
 	uint64_t min = n->min;
 	bool quota;
 
@@ -493,14 +431,19 @@ int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
 	    (check_one(d, ix, of, why) ||
 	     settings_check(d, vif_parent(vif_at(daemon_fabric(d), ix)), why)))
 		goto refused;
-	if (put_texts(d, ix, of, why))
+	if ((will && !had && flows_check(d, ix, why)) ||
+	    put_texts(d, ix, of, why))
 		goto refused;
 	if (put_owner(d, ix, (uint32_t)of[PROP_ID_OWNER].n[0])) {
 		refuse(why, "internal", EX_OSERR, "out of memory");
 		goto refused;
 	}
 	quota = of[PROP_ID_QUOTA].n[QUOTA_PROGRAM] != load_quota(d, ix);
+	if (had && !will)
+		flows_link(d, vif_parent(vif_at(daemon_fabric(d), ix)), ix);
 	write_numbers(d, ix, of);
+	if (will && !had)
+		flows_link(d, vif_parent(vif_at(daemon_fabric(d), ix)), 0);
 	if (quota)
 		vif_program_apply(daemon_fabric(d), ix);
 	return 0;
@@ -522,21 +465,14 @@ static void count_up(struct daemon *d, vif_ix ix, int sign)
 		note_of(d, up)->below += sign < 0 ? -vifs : vifs;
 }
 
-static bool takes_flow(struct daemon *d, vif_ix ix)
-{
-	const struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
-
-	return c && atomic_load(&c->flow);
-}
-
 void settings_leave(struct daemon *d, vif_ix ix)
 {
 	vif_ix parent = vif_parent(vif_at(daemon_fabric(d), ix));
 
 	claim_up(d, parent, claim_of(note_of(d, ix)), 0);
 	count_up(d, ix, -1);
-	if (takes_flow(d, ix))
-		link_flows(d, parent, ix);
+	if (flows_takes(d, ix))
+		flows_link(d, parent, ix);
 }
 
 void settings_arrive(struct daemon *d, vif_ix ix)
@@ -547,8 +483,8 @@ void settings_arrive(struct daemon *d, vif_ix ix)
 	count_up(d, ix, 1);
 	events_vif(d, EVENT_VIF_MOVE, ix);
 	vif_program_apply(daemon_fabric(d), ix);
-	if (takes_flow(d, ix))
-		link_flows(d, parent, 0);
+	if (flows_takes(d, ix))
+		flows_link(d, parent, 0);
 }
 
 void settings_born(struct daemon *d, vif_ix ix)

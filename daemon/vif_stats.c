@@ -66,6 +66,51 @@ static void put_queue(struct json_text *j, const struct fabric *f, vif_ix ix,
 	json_text_close(j, '}');
 }
 
+static const struct {
+	const char *name;
+	size_t offset;
+} program_counts[] = {
+#define AT(field) offsetof(struct vif_program_count, field)
+	{ "runs", AT(runs) },		{ "filtered", AT(filtered) },
+	{ "dropped", AT(dropped) },	{ "over_run", AT(over_run) },
+	{ "over_time", AT(over_rate) }, { "redirected", AT(redirected) },
+	{ "sampled", AT(sampled) },	{ "instructions", AT(cost) },
+#undef AT
+};
+
+static uint64_t program_count(const struct vif_program_count *n, size_t i)
+{
+	return atomic_load(
+		(const _Atomic uint64_t *)((const char *)n +
+					   program_counts[i].offset));
+}
+
+/* Has @c, or had it, something to run? */
+static bool has_programs(const struct vif_control *c, int way)
+{
+	return c &&
+	       (atomic_load(&c->filter[way]) || atomic_load(&c->program[way]) ||
+		atomic_load(&c->programs[way].runs));
+}
+
+/* What filter and program have done, each way that has some. */
+static void put_hooks(struct json_text *j, const struct fabric *f, vif_ix ix)
+{
+	const struct vif_control *c = vif_control_of(f, ix);
+
+	json_text_open(j, "hooks", '{');
+	for (int way = VIF_TX; way <= VIF_RX; way++) {
+		if (!has_programs(c, way))
+			continue;
+		json_text_open(j, way_names[way], '{');
+		for (size_t i = 0; i < ARRAY_SIZE(program_counts); i++)
+			json_text_number(j, program_counts[i].name,
+					 program_count(&c->programs[way], i));
+		json_text_close(j, '}');
+	}
+	json_text_close(j, '}');
+}
+
 void vif_stats_json(struct json_text *j, struct daemon *d, vif_ix ix,
 		    bool queue)
 {
@@ -75,6 +120,7 @@ void vif_stats_json(struct json_text *j, struct daemon *d, vif_ix ix,
 	put_count(j, f, ix, VIF_RX);
 	if (!queue)
 		return;
+	put_hooks(j, f, ix);
 	if (!vif_control_of(f, ix)) {
 		json_text_string(j, "queue", NULL);
 		return;
@@ -219,6 +265,47 @@ static void ceiling(const struct sample *s, const struct fabric *f, vif_ix ix)
 		put_sample(s, NULL, NULL, (double)bps);
 }
 
+/* The families that only a VIF with a filter or a program has. */
+static const struct vif_program_count *
+hooks_of(const struct sample *s, const struct fabric *f, vif_ix ix)
+{
+	const struct vif_control *c = vif_control_of(f, ix);
+
+	return has_programs(c, s->way) ? &c->programs[s->way] : NULL;
+}
+
+static void program_runs(const struct sample *s, const struct fabric *f,
+			 vif_ix ix)
+{
+	const struct vif_program_count *n = hooks_of(s, f, ix);
+
+	if (n)
+		put_sample(s, NULL, NULL, (double)atomic_load(&n->runs));
+}
+
+static void program_drops(const struct sample *s, const struct fabric *f,
+			  vif_ix ix)
+{
+	const struct vif_program_count *n = hooks_of(s, f, ix);
+
+	if (!n)
+		return;
+	put_sample(s, "reason", "filtered", (double)atomic_load(&n->filtered));
+	put_sample(s, "reason", "dropped", (double)atomic_load(&n->dropped));
+	put_sample(s, "reason", "over_run", (double)atomic_load(&n->over_run));
+	put_sample(s, "reason", "over_time",
+		   (double)atomic_load(&n->over_rate));
+}
+
+static void program_instructions(const struct sample *s, const struct fabric *f,
+				 vif_ix ix)
+{
+	const struct vif_program_count *n = hooks_of(s, f, ix);
+
+	if (n)
+		put_sample(s, NULL, NULL, (double)atomic_load(&n->cost));
+}
+
 static const struct family {
 	const char *name, *type, *unit, *help;
 	const char *suffix; /* of its samples */
@@ -244,6 +331,14 @@ static const struct family {
 	  throttled },
 	{ "borrowed_bytes", "counter", "bytes", "Sent beyond the guarantee.",
 	  "_total", borrowed },
+	{ "hook_runs", "counter", NULL, "Runs of the VIF's filter and program.",
+	  "_total", program_runs },
+	{ "hook_drops", "counter", NULL,
+	  "Frames that they dropped, or ran out of budget or time for.",
+	  "_total", program_drops },
+	{ "hook_instructions", "counter", NULL,
+	  "Instructions that they were charged.", "_total",
+	  program_instructions },
 	{ "ceiling_bps", "gauge", "bps", "The rate that is set, bits a second.",
 	  "", ceiling },
 };

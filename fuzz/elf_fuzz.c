@@ -2,7 +2,7 @@
 /*
  * Any file that somebody wants to start: the check whether it can be hooked
  * reads its headers before the kernel does. Whatever it holds, the answer is
- * one of two, and the sentence fits. HACKING.md has the commands.
+ * one of two, the words fit and the sentence does. HACKING.md has the commands.
  */
 #include "hook/elf_check.h"
 
@@ -20,7 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char path[32];
 	static int fd = -1;
+	const char *words[HOOK_WORDS_MAX + 1];
 	size_t room = size ? data[0] % 200u : 0;
+	struct hook_plan plan;
 	char *text = malloc(room + 1);
 	int ret;
 
@@ -36,7 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 1 && data[0] == '#' && memmem(data, size, "/dev/", 5))
 		goto out;
 	memset(text, 'x', room + 1);
-	ret = hook_exec_check(path, text, room);
+	ret = hook_exec_check(path, &plan, text, room);
+	if (!ret && plan.load) {
+		hook_exec_words(&plan, path, 0, NULL, words);
+		close(plan.fd);
+	}
 	if (ret && ret != -EPERM)
 		abort();
 	if (ret && room && !memchr(text, 0, room))

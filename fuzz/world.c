@@ -154,13 +154,15 @@ void world_input(const uint8_t *data, uint32_t bytes, uint32_t header,
 
 void world_advance(uint64_t ns)
 {
-	uint64_t next;
+	uint32_t rounds = 0;
 
 	world.now_ns += ns;
 	world_stack.now_ns = world.now_ns;
-	stack_timers(&world_stack);
-	next = stack_next_timer_ns(&world.host);
-	REQUIRE(next > world.now_ns);
+	/* What begins anew may be due at once, but not for ever. */
+	do {
+		stack_timers(&world_stack);
+		REQUIRE(++rounds < 8);
+	} while (stack_next_timer_ns(&world.host) <= world.now_ns);
 }
 
 /* --- what must be true

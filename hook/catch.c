@@ -67,7 +67,7 @@ void hook_sigsys(int sig, siginfo_t *info, void *context)
 			g[REG_RAX] = -ENOSYS;
 			return;
 		}
-		hook_thread.ret = (uint64_t)g[REG_RIP];
+		hook_self()->ret = (uint64_t)g[REG_RIP];
 		g[REG_RIP] = (greg_t)hook_int80;
 		return;
 	}

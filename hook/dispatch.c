@@ -11,6 +11,7 @@
 #include <linux/ptrace.h>
 
 #include "base/sys.h"
+#include "hook/exe.h"
 #include "hook/hook.h"
 #include "hook/sandbox.h"
 #include "hook/signal.h"
@@ -113,6 +114,8 @@ static const uint8_t classes[CALLS] = {
 	SPECIAL(openat2),
 	SPECIAL(seccomp),
 	SPECIAL(ptrace),
+	SPECIAL(readlink),
+	SPECIAL(readlinkat),
 #ifdef TOAMI_TEST
 	[500 ... 505] = CLASS_OFFER, /* tests/hook/socket_stub.c */
 #endif
@@ -217,14 +220,15 @@ static int trace_me(struct hook_frame *f)
 /* A thread that leaves the loader's thread storage leaves the hook's, too. */
 static int arch_prctl(struct hook_frame *f)
 {
-	uint64_t magic;
-
 	if ((int)f->args[0] == ARCH_SET_FS &&
-	    (hook_copy_user(&magic, hook_thread_at((unsigned long)f->args[1]),
-			    8) ||
-	     magic != HOOK_THREAD_MAGIC))
+	    hook_thread_leaves((uint64_t)f->args[1]))
 		hook_die("this program manages thread storage by itself; "
 			 "it cannot be hooked");
+#ifdef HOOK_OWN_THREADS
+	if ((int)f->args[0] == ARCH_SET_GS)
+		hook_die("this program uses %gs, which the hook needs in "
+			 "static programs: use --stack kernel");
+#endif
 	return HOOK_PASS;
 }
 
@@ -278,6 +282,9 @@ static __attribute__((noinline)) int special(struct hook_thread *t,
 	case SYS_openat:
 	case SYS_openat2:
 		return hook_open(t, f);
+	case SYS_readlink:
+	case SYS_readlinkat:
+		return hook_exe_readlink(t, f);
 	default:
 		return HOOK_PASS;
 	}
@@ -307,7 +314,7 @@ static __attribute__((noinline)) int null_call(struct hook_thread *t,
 
 int hook_dispatch(struct hook_frame *f)
 {
-	struct hook_thread *t = &hook_thread;
+	struct hook_thread *t = hook_self();
 	unsigned long nr = (unsigned long)f->rax;
 
 	if (f->via == VIA_PAGE0 && unlikely(!hook_site_known(f->ret)))

@@ -2,7 +2,8 @@
 /*
  * A preloaded object comes in through the program's loader (PT_INTERP), and
  * only if the kernel does not tell the loader to distrust its environment
- * (AT_SECURE).
+ * (AT_SECURE). Where there is no loader, or none that is asked for a C library,
+ * toami-load stands in for the kernel.
  */
 #include "hook/elf_check.h"
 
@@ -10,19 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/mem.h"
 #include "base/sys.h"
 
-#define HEAD	     256 /* BINPRM_BUF_SIZE: as much as the kernel reads */
-#define SCRIPT_DEPTH 5
-#define PHDRS_MAX    64
-
-union head {
-	char c[HEAD + 1];
-	Elf64_Ehdr elf;
-};
+#define PHDRS_MAX   64
+#define DYNAMIC_MAX 64
 
 static int refuse(char *text, size_t size, const char *path, const char *why)
 {
@@ -82,15 +77,33 @@ static bool is_loader(const char *path)
 	return false;
 }
 
-static int check_elf(long fd, const char *path, const Elf64_Ehdr *e, char *text,
-		     size_t size)
+/* Does the program ask for any library? */
+static bool has_libraries(long fd, const Elf64_Phdr *dynamic)
+{
+	const long bytes = (long)(DYNAMIC_MAX * sizeof(Elf64_Dyn));
+	Elf64_Dyn d[DYNAMIC_MAX];
+	long n = sys_call(SYS_pread64, fd, d, bytes, dynamic->p_offset);
+
+	for (long i = 0; i < n / (long)sizeof(d[0]); i++) {
+		if (d[i].d_tag == DT_NEEDED)
+			return true;
+		if (d[i].d_tag == DT_NULL)
+			return false;
+	}
+	return true;
+}
+
+static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
+		     struct hook_plan *plan, char *text, size_t size)
 {
 	Elf64_Phdr ph[PHDRS_MAX];
+	bool interpreter = false, libraries = false;
 	long want, n;
 
 	if (e->e_ident[EI_CLASS] != ELFCLASS64)
 		return refuse(text, size, path,
-			      "is a 32-bit program, which cannot be hooked");
+			      "is a 32-bit program, which cannot be hooked: "
+			      "try --stack kernel");
 	if (e->e_machine != EM_X86_64)
 		return refuse(text, size, path,
 			      "is for another processor and cannot be hooked");
@@ -102,58 +115,139 @@ static int check_elf(long fd, const char *path, const Elf64_Ehdr *e, char *text,
 		return 0;
 	for (long i = 0; i < n; i++) {
 		if (ph[i].p_type == PT_INTERP)
-			return 0;
+			interpreter = true;
+		if (ph[i].p_type == PT_DYNAMIC)
+			libraries = has_libraries(fd, &ph[i]);
 	}
-	if (e->e_type == ET_DYN && is_loader(path))
+	/* Without a C library a program cares for its threads' storage itself:
+	 * Go's, although there is a loader. */
+	plan->load = interpreter ? !libraries
+				 : e->e_type != ET_DYN || !is_loader(path);
+	return 0;
+}
+
+static char *skip(char *p, bool blank)
+{
+	while (*p && *p != '\n' && (*p == ' ' || *p == '\t') == blank)
+		p++;
+	return p;
+}
+
+/* "#! interpreter argument", cut into pieces in place. */
+static void read_line(char *line, const char **interpreter,
+		      const char **argument)
+{
+	char *p = skip(line + 2, true), *end;
+
+	*interpreter = p;
+	p = skip(p, false);
+	end = p;
+	p = skip(p, true);
+	*end = '\0';
+	*argument = p > end && *p && *p != '\n' ? p : NULL;
+	/* One argument, with the blanks inside it, not those behind it. */
+	for (end = p; *p && *p != '\n'; p++) {
+		if (*p != ' ' && *p != '\t')
+			end = p + 1;
+	}
+	if (*argument)
+		*end = '\0';
+}
+
+/* What the kernel may read and we may not would not be seen by anybody. */
+static int unreadable(const char *path, char *text, size_t size)
+{
+	if (sys_call(SYS_faccessat, AT_FDCWD, path, 1 /* X_OK */) < 0)
 		return 0;
 	return refuse(text, size, path,
-		      "is statically linked and cannot be hooked: "
-		      "use a dynamically linked build of it");
+		      "cannot be read and so not be hooked: check its "
+		      "permissions");
 }
 
-/* The interpreter named by "#!", cut out of the head in place. */
-static const char *interpreter(union head *h, long n)
+static int check(const char *path, struct hook_plan *plan, char *text,
+		 size_t size)
 {
-	char *p = h->c + 2, *end = h->c + n, *start;
-
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	start = p;
-	while (p < end && *p != ' ' && *p != '\t' && *p != '\n' && *p)
-		p++;
-	*p = '\0';
-	return start;
-}
-
-static int check(const char *path, int depth, char *text, size_t size)
-{
-	union head h;
+	char *line = plan->script[plan->scripts].text;
+	Elf64_Ehdr elf;
 	long fd, n;
 	int ret = 0;
 
 	fd = sys_call(SYS_openat, AT_FDCWD, path,
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd == -EACCES)
+		return unreadable(path, text, size);
 	if (fd < 0)
 		return 0;
-	n = sys_call(SYS_pread64, fd, h.c, HEAD, 0);
-	if (n >= (long)sizeof(h.elf) && h.c[0] == ELFMAG0 &&
-	    h.c[1] == ELFMAG1 && h.c[2] == ELFMAG2 && h.c[3] == ELFMAG3) {
+	n = sys_call(SYS_pread64, fd, line, HOOK_LINE_MAX, 0);
+	line[n > 0 ? n : 0] = '\0';
+	if (n >= (long)sizeof(elf) && line[0] == ELFMAG0 &&
+	    line[1] == ELFMAG1 && line[2] == ELFMAG2 && line[3] == ELFMAG3) {
+		mem_copy(&elf, line, sizeof(elf));
 		if (is_secure(fd))
 			ret = refuse(text, size, path,
 				     "has privileges of its own (set-user-ID, "
 				     "set-group-ID or capabilities) and cannot "
-				     "be hooked");
+				     "be hooked: try --stack kernel");
 		else
-			ret = check_elf(fd, path, &h.elf, text, size);
-	} else if (n > 2 && h.c[0] == '#' && h.c[1] == '!' &&
-		   depth < SCRIPT_DEPTH) {
-		ret = check(interpreter(&h, n), depth + 1, text, size);
+			ret = check_elf(fd, path, &elf, plan, text, size);
+		/* Else the kernel refuses the program. */
+		plan->load = plan->load && !ret &&
+			     !sys_call(SYS_faccessat, AT_FDCWD, path, 1);
+		if (plan->load) {
+			sys_call(SYS_fcntl, fd, F_SETFD, 0);
+			plan->fd = (int)fd;
+			return 0;
+		}
+	} else if (n > 2 && line[0] == '#' && line[1] == '!' &&
+		   plan->scripts < HOOK_SCRIPTS - 1) {
+		read_line(line, &plan->script[plan->scripts].interpreter,
+			  &plan->script[plan->scripts].argument);
+		plan->scripts++;
+		ret = check(plan->script[plan->scripts - 1].interpreter, plan,
+			    text, size);
 	}
 	sys_call(SYS_close, fd);
 	return ret;
 }
 
-int hook_exec_check(const char *path, char *text, size_t size)
+int hook_exec_check(const char *path, struct hook_plan *p, char *text,
+		    size_t size)
 {
-	return check(path, 0, text, size);
+	p->load = false;
+	p->fd = -1;
+	p->scripts = 0;
+	return check(path, p, text, size);
+}
+
+/* The kernel's order: each script's interpreter before its name. */
+void hook_exec_words(struct hook_plan *p, const char *path, long argc,
+		     char *const *argv, const char **out)
+{
+	const char *program = path;
+	char *digit = p->fd_text + sizeof(p->fd_text) - 1;
+	int fd = p->fd;
+
+	*digit = '\0';
+	do {
+		*--digit = (char)('0' + fd % 10);
+		fd /= 10;
+	} while (fd);
+	if (p->scripts)
+		program = p->script[p->scripts - 1].interpreter;
+	*out++ = p->scripts || !argc ? program : argv[0];
+	*out++ = digit;
+	*out++ = program;
+	*out++ = "-";
+	for (int i = p->scripts - 1; i >= 0; i--) {
+		*out++ = p->script[i].interpreter;
+		if (p->script[i].argument)
+			*out++ = p->script[i].argument;
+	}
+	if (p->scripts)
+		*out++ = path;
+	else
+		*out++ = argc ? argv[0] : "";
+	for (long i = 1; i < argc; i++)
+		*out++ = argv[i];
+	*out = NULL;
 }

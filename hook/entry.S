@@ -21,22 +21,32 @@
  */
 #include "hook/thread.h"
 
-	.text
+/* Where a thread's struct is found: see thread.h. Flags stay. */
+#ifdef HOOK_OWN_THREADS
+#define SEGMENT %gs
+	.macro	THREAD reg
+	mov	$0, \reg
+	.endm
+#else
+#define SEGMENT %fs
 	.macro	THREAD reg
 	mov	hook_thread@gottpoff(%rip), \reg
 	.endm
+#endif
+
+	.text
 
 	/* rcx: return address. Leaves the program's stack; rsp = struct hook_frame. */
 	.macro	SAVE via, end
 	THREAD	%r11
-	movb	$1, %fs:T_INSIDE(%r11)
+	movb	$1, SEGMENT:T_INSIDE(%r11)
 	.ifnb	\end
 LABEL \end
 	.endif
-	mov	%rsp, %fs:T_RSP(%r11)
-	mov	%fs:T_TOP(%r11), %rsp
+	mov	%rsp, SEGMENT:T_RSP(%r11)
+	mov	SEGMENT:T_TOP(%r11), %rsp
 	push	$\via
-	push	%fs:T_RSP(%r11)
+	push	SEGMENT:T_RSP(%r11)
 	pushfq
 	push	%rcx
 	push	%rax
@@ -52,7 +62,7 @@ LABEL \end
 	.macro	RESTORE
 	THREAD	%r11
 	mov	F_RET(%rsp), %rcx
-	mov	%rcx, %fs:T_RET(%r11)
+	mov	%rcx, SEGMENT:T_RET(%r11)
 	testb	$4, F_FLAGS+1(%rsp)	/* DF */
 	jnz	7f
 8:	movzwl	F_FLAGS(%rsp), %eax
@@ -68,7 +78,7 @@ LABEL \end
 	mov	F_ARGS+40(%rsp), %r9
 	mov	F_RAX(%rsp), %rax
 	mov	F_RSP(%rsp), %rsp
-	movb	$0, %fs:T_INSIDE(%r11)
+	movb	$0, SEGMENT:T_INSIDE(%r11)
 	.subsection 1
 7:	std
 	jmp	8b
@@ -77,13 +87,13 @@ LABEL \end
 
 	/* thread.alt into the registers of a system call. r11 = thread. */
 	.macro	LOAD_ALT
-	mov	%fs:T_ALT(%r11), %rdi
-	mov	%fs:T_ALT+8(%r11), %rsi
-	mov	%fs:T_ALT+16(%r11), %rdx
-	mov	%fs:T_ALT+24(%r11), %r10
-	mov	%fs:T_ALT+32(%r11), %r8
-	mov	%fs:T_ALT+40(%r11), %r9
-	mov	%fs:T_ALT_NR(%r11), %rax
+	mov	SEGMENT:T_ALT(%r11), %rdi
+	mov	SEGMENT:T_ALT+8(%r11), %rsi
+	mov	SEGMENT:T_ALT+16(%r11), %rdx
+	mov	SEGMENT:T_ALT+24(%r11), %r10
+	mov	SEGMENT:T_ALT+32(%r11), %r8
+	mov	SEGMENT:T_ALT+40(%r11), %r9
+	mov	SEGMENT:T_ALT_NR(%r11), %rax
 	.endm
 
 	.macro	FUNCTION name
@@ -120,19 +130,19 @@ leave:
 	jne	leave_page0
 	RESTORE
 LABEL hook_leave_begin
-	movzbl	%fs:T_DUE(%r11), %ecx
+	movzbl	SEGMENT:T_DUE(%r11), %ecx
 	jrcxz	1f
 	jmp	due
-1:	mov	%fs:T_RET(%r11), %rcx
+1:	mov	SEGMENT:T_RET(%r11), %rcx
 	jmp	*%rcx
 	.balign	16
 leave_page0:
 	RESTORE
 LABEL hook_leave_page0_begin
-	movzbl	%fs:T_DUE(%r11), %ecx
+	movzbl	SEGMENT:T_DUE(%r11), %ecx
 	jrcxz	1f
 	jmp	due
-1:	mov	%fs:T_RET(%r11), %rcx
+1:	mov	SEGMENT:T_RET(%r11), %rcx
 	push	%rcx
 LABEL hook_leave_page0_end
 	ret
@@ -146,25 +156,25 @@ other:
 	jne	pass_page0
 	RESTORE
 LABEL hook_pass_begin
-	movzbl	%fs:T_DUE(%r11), %ecx
+	movzbl	SEGMENT:T_DUE(%r11), %ecx
 	jrcxz	1f
 	jmp	due_before
 1:	syscall
 LABEL hook_pass_after
 	THREAD	%r11
-	mov	%fs:T_RET(%r11), %rcx
+	mov	SEGMENT:T_RET(%r11), %rcx
 	jmp	*%rcx
 	.balign	16
 pass_page0:
 	RESTORE
 LABEL hook_pass_page0_begin
-	movzbl	%fs:T_DUE(%r11), %ecx
+	movzbl	SEGMENT:T_DUE(%r11), %ecx
 	jrcxz	1f
 	jmp	due_before
 1:	syscall
 LABEL hook_pass_page0_after
 	THREAD	%r11
-	mov	%fs:T_RET(%r11), %rcx
+	mov	SEGMENT:T_RET(%r11), %rcx
 	push	%rcx
 LABEL hook_pass_page0_end
 	ret
@@ -174,11 +184,11 @@ LABEL hook_pass_page0_end
  * blocked. The registers are the program's.
  */
 due_before:
-	mov	%fs:T_RET(%r11), %rcx
+	mov	SEGMENT:T_RET(%r11), %rcx
 	lea	-2(%rcx), %rcx		/* the call is made again afterwards */
 	jmp	1f
 due:
-	mov	%fs:T_RET(%r11), %rcx
+	mov	SEGMENT:T_RET(%r11), %rcx
 1:	SAVE	VIA_JUMP
 LABEL hook_leave_end
 	cld
@@ -186,16 +196,16 @@ deliver:
 	mov	%rsp, %rdi
 	call	hook_signal_requeue
 	THREAD	%r11
-	mov	%rsp, %fs:T_FRAME(%r11)
+	mov	%rsp, SEGMENT:T_FRAME(%r11)
 	mov	F_RSP(%rsp), %rsp
 	LOAD_ALT			/* rt_sigprocmask */
-	movb	$0, %fs:T_INSIDE(%r11)
+	movb	$0, SEGMENT:T_INSIDE(%r11)
 LABEL hook_unmask_begin
 	syscall
 	THREAD	%r11
-	movb	$1, %fs:T_INSIDE(%r11)
+	movb	$1, SEGMENT:T_INSIDE(%r11)
 LABEL hook_unmask_end
-	mov	%fs:T_FRAME(%r11), %rsp
+	mov	SEGMENT:T_FRAME(%r11), %rsp
 	call	hook_signal_undelivered
 	jmp	leave
 
@@ -203,27 +213,27 @@ rare:
 	cmp	$HOOK_ALT, %eax
 	jne	rarer
 	THREAD	%r11
-	mov	%rsp, %fs:T_FRAME(%r11)
+	mov	%rsp, SEGMENT:T_FRAME(%r11)
 	mov	F_RSP(%rsp), %rsp
 	LOAD_ALT
-	movb	$0, %fs:T_INSIDE(%r11)
+	movb	$0, SEGMENT:T_INSIDE(%r11)
 LABEL hook_alt_begin
-	movzbl	%fs:T_DUE(%r11), %ecx
+	movzbl	SEGMENT:T_DUE(%r11), %ecx
 	jrcxz	1f
 	jmp	due_alt
 1:	syscall
 LABEL hook_alt_after
 	THREAD	%r11
-	movb	$1, %fs:T_INSIDE(%r11)
+	movb	$1, SEGMENT:T_INSIDE(%r11)
 LABEL hook_alt_end
-	mov	%fs:T_FRAME(%r11), %rsp
+	mov	SEGMENT:T_FRAME(%r11), %rsp
 	mov	%rax, F_RAX(%rsp)
 	mov	%rsp, %rdi
 	call	hook_alt_done
 	jmp	leave
 due_alt:
-	movb	$1, %fs:T_INSIDE(%r11)
-	mov	%fs:T_FRAME(%r11), %rsp
+	movb	$1, SEGMENT:T_INSIDE(%r11)
+	mov	SEGMENT:T_FRAME(%r11), %rsp
 	subq	$2, F_RET(%rsp)
 	jmp	deliver
 
@@ -268,10 +278,10 @@ rarer:
  */
 exit:
 	THREAD	%r11
-	mov	%fs:T_ALT(%r11), %rdi
-	mov	%fs:T_ALT+8(%r11), %rsi
-	mov	%fs:T_ALT+16(%r11), %rbx
-	mov	%fs:T_ALT+24(%r11), %rbp
+	mov	SEGMENT:T_ALT(%r11), %rdi
+	mov	SEGMENT:T_ALT+8(%r11), %rsi
+	mov	SEGMENT:T_ALT+16(%r11), %rbx
+	mov	SEGMENT:T_ALT+24(%r11), %rbp
 	test	%rsi, %rsi
 	jz	1f
 	mov	$11, %eax
@@ -287,7 +297,7 @@ FUNCTION hook_int80
 	int	$0x80
 LABEL hook_int80_after
 	THREAD	%r11			/* lost to such a call on older kernels, too */
-	jmp	*%fs:T_RET(%r11)
+	jmp	*SEGMENT:T_RET(%r11)
 LABEL hook_int80_end
 
 /* The kernel returns from our handlers here. Unwinders know these very bytes. */

@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "hook/elf_check.h"
+#include "hook/enter.h"
+#include "hook/exe.h"
 #include "hook/hook.h"
 #include "hook/maps.h"
 
@@ -25,7 +27,8 @@ enum { DIR, VIF, TIER, TRACE, VARIABLES };
 static const char *const names[VARIABLES] = { "TOAMI_DIR=", "TOAMI_VIF=",
 					      "TOAMI_HOOK=", "TOAMI_TRACE=" };
 static char kept[VARIABLES][512];
-static char self[PATH_BYTES]; /* our own file */
+static char self[PATH_BYTES];	/* the file to preload */
+static char loader[PATH_BYTES]; /* toami-load, beside it */
 
 /* The length of @prefix if @s starts with it, else 0. */
 static size_t prefix_of(const char *s, const char *prefix)
@@ -39,10 +42,50 @@ static size_t prefix_of(const char *s, const char *prefix)
 	return n;
 }
 
+/* @to is the file @name in the directory of @file. */
+static void beside(char to[PATH_BYTES], const char *file, const char *name)
+{
+	size_t slash = 0;
+
+	for (size_t n = 0; file[n]; n++) {
+		if (to != file)
+			to[n] = file[n];
+		if (file[n] == '/')
+			slash = n + 1;
+	}
+	for (; *name && slash < PATH_BYTES - 1; name++)
+		to[slash++] = *name;
+	to[slash] = '\0';
+}
+
+/* Where we are, from the kernel; without /proc, from @preload: exec() puts us
+ * first there. */
+static int find_self(const char *preload)
+{
+	struct hook_map m;
+
+	if (!hook_map_find((uint64_t)&hook_exec_start, &m, self,
+			   sizeof(self)) &&
+	    self[0] == '/') {
+#ifdef HOOK_OWN_THREADS
+		beside(self, self, HOOK_PRELOADED_FILE);
+#endif
+		return 0;
+	}
+	for (size_t n = 0; preload && n < sizeof(self) - 1; n++) {
+		self[n] = preload[n];
+		if (!self[n] || self[n] == ':' || self[n] == ' ') {
+			self[n] = '\0';
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 int hook_exec_start(char **env)
 {
 	const char *preload = NULL;
-	struct hook_map m;
+	int ret;
 
 	for (; env && *env; env++) {
 		if (prefix_of(*env, PRELOAD))
@@ -57,20 +100,41 @@ int hook_exec_start(char **env)
 			mem_copy(kept[i], *env, n);
 		}
 	}
-	if (!hook_map_find((uint64_t)&hook_exec_start, &m, self,
-			   sizeof(self)) &&
-	    self[0] == '/')
-		return 0;
-	/* No /proc: we are the first in the list, as exec() puts it. */
-	for (size_t n = 0; preload && n < sizeof(self) - 1; n++) {
-		self[n] = preload[n];
-		if (!self[n] || self[n] == ':' || self[n] == ' ') {
-			self[n] = '\0';
-			return 0;
-		}
-	}
-	return -ENOENT;
+	ret = find_self(preload);
+	if (!ret)
+		beside(loader, self, HOOK_LOADER_FILE);
+	return ret;
 }
+
+#ifdef HOOK_OWN_THREADS
+void hook_exec_hide(char **env)
+{
+	for (; *env; env++) {
+		char *from, *to;
+
+		if (!prefix_of(*env, PRELOAD))
+			continue;
+		from = to = *env + sizeof(PRELOAD) - 1;
+		while (*from) {
+			size_t n = 0, name = 0;
+			bool ours;
+
+			for (; from[n] && from[n] != ':' && from[n] != ' '; n++)
+				name = from[n] == '/' ? n + 1 : name;
+			/* Whichever way to it leads there. */
+			ours = n - name == sizeof(HOOK_PRELOADED_FILE) - 1 &&
+			       prefix_of(from + name, HOOK_PRELOADED_FILE);
+			for (; n; n--, from++) {
+				if (!ours)
+					*to++ = *from;
+			}
+			if (*from)
+				*to++ = *from++;
+		}
+		*to = '\0';
+	}
+}
+#endif
 
 static const char *value(int i)
 {
@@ -132,7 +196,7 @@ static long count_of(char *const *v)
 static int path_at(const struct hook_frame *f, char *path)
 {
 	int dir = (int)f->args[0];
-	char *p = path;
+	char *p;
 	long n;
 
 	n = get_string(path, (char *)f->args[1], PATH_BYTES);
@@ -140,18 +204,13 @@ static int path_at(const struct hook_frame *f, char *path)
 		return (int)n;
 	if (path[0] == '/' || dir == AT_FDCWD)
 		return 0;
-	if (n > PATH_BYTES - 40)
+	if (n > PATH_BYTES - HOOK_FD_PATH)
 		return -ENAMETOOLONG;
-	memmove(path + 32, path, (size_t)n + 1);
-	for (const char *s = "/proc/self/fd/"; *s; s++)
-		*p++ = *s;
-	for (int unit = 1000000000; unit; unit /= 10) {
-		if (dir >= unit || unit == 1)
-			*p++ = (char)('0' + dir / unit % 10);
-	}
+	memmove(path + HOOK_FD_PATH, path, (size_t)n + 1);
+	p = hook_fd_path(path, dir);
 	if (n)
 		*p++ = '/';
-	memmove(p, path + 32, (size_t)n + 1);
+	memmove(p, path + HOOK_FD_PATH, (size_t)n + 1);
 	return 0;
 }
 
@@ -195,11 +254,20 @@ static char *exec_memory(struct hook_thread *t, size_t size)
 	return t->exec_memory;
 }
 
+/* What the kernel reads while it executes a program, in the thread's memory. */
+struct room {
+	struct hook_plan plan;
+	char path[PATH_BYTES];
+	const char *words[]; /* toami-load's arguments, then the environment */
+};
+
 /*
- * The environment @env with ours. Returns NULL: out of memory; strings that
- * cannot be read are left to the kernel to refuse.
+ * The environment @env with ours, behind @words words for the caller to fill.
+ * Returns NULL: out of memory; strings that cannot be read are left to the
+ * kernel to refuse.
  */
-static char **environment(struct hook_thread *t, char *const *env, long count)
+static char **environment(struct hook_thread *t, char *const *env, long count,
+			  long words)
 {
 	bool found[VARIABLES] = { 0 };
 	const char *preload = NULL;
@@ -215,11 +283,13 @@ static char **environment(struct hook_thread *t, char *const *env, long count)
 	}
 	if (preload)
 		old = strlen(preload);
-	size = ((size_t)count + VARIABLES + 2) * sizeof(*v) + sizeof(PRELOAD) +
-	       sizeof(self) + old + 2;
-	v = (char **)exec_memory(t, (size + 4095) & ~(size_t)4095);
-	if (!v)
+	size = sizeof(struct room) +
+	       ((size_t)(count + words) + VARIABLES + 2) * sizeof(*v) +
+	       sizeof(PRELOAD) + sizeof(self) + old + 2;
+	p = exec_memory(t, (size + 4095) & ~(size_t)4095);
+	if (!p)
 		return NULL;
+	v = (char **)((struct room *)p)->words + words;
 	out = v + 1; /* v[0]: LD_PRELOAD */
 	for (long i = 0; i < count; i++) {
 		*out++ = env[i];
@@ -253,36 +323,55 @@ static char **environment(struct hook_thread *t, char *const *env, long count)
 	return v;
 }
 
+/* The program's path into @room. 0 or a negative errno. */
+static long path_read(const struct hook_frame *f, struct room *room)
+{
+	if (f->rax == SYS_execveat)
+		return path_at(f, room->path);
+	return get_string(room->path, hook_exe_means((char *)f->args[0]),
+			  sizeof(room->path));
+}
+
 int hook_exec(struct hook_thread *t, struct hook_frame *f)
 {
-	bool at = f->rax == SYS_execveat;
-	int env_at = at ? 3 : 2;
-	char path[PATH_BYTES], text[PATH_BYTES + 200];
-	char *const *env = (char *const *)f->args[env_at];
-	long count, ret;
+	int at = f->rax == SYS_execveat;
+	char *const *argv = (char *const *)f->args[1 + at];
+	char *const *env = (char *const *)f->args[2 + at];
+	long argc = count_of(argv), count = count_of(env);
+	char text[PATH_BYTES + 200];
+	struct room *room;
 	char **v;
 
-	if (at)
-		ret = path_at(f, path);
-	else
-		ret = get_string(path, (char *)f->args[0], sizeof(path));
-	count = count_of(env);
-	if (ret < 0 || count < 0)
+	if (count < 0 || argc < 0)
 		return HOOK_PASS; /* for its error */
-	ret = hook_exec_check(path, text, sizeof(text));
-	if (ret < 0) {
-		hook_say(text, NULL);
-		f->rax = ret;
-		return HOOK_RETURN;
-	}
-	v = environment(t, env, count);
+	v = environment(t, env, count, argc + HOOK_WORDS_MAX);
 	if (!v) {
 		f->rax = -ENOMEM;
 		return HOOK_RETURN;
 	}
+	room = (struct room *)t->exec_memory;
+	if (path_read(f, room) < 0)
+		return HOOK_PASS; /* for its error */
+	f->rax = hook_exec_check(room->path, &room->plan, text, sizeof(text))
+			 ?: f->rax;
+	if (f->rax < 0) {
+		hook_say(text, NULL);
+		return HOOK_RETURN;
+	}
 	t->alt_nr = f->rax;
 	mem_copy(t->alt, f->args, sizeof(t->alt));
-	t->alt[env_at] = (long)v;
+	t->alt[2 + at] = (long)v;
 	t->alt_oldset = NULL;
+	if (room->plan.load) {
+		hook_exec_words(&room->plan, room->path, argc, argv,
+				room->words);
+		t->exec_fd = room->plan.fd;
+		t->alt_nr = SYS_execve;
+		t->alt[0] = (long)loader;
+		t->alt[1] = (long)room->words;
+		t->alt[2] = (long)v;
+	} else if (!at) { /* /proc/self/exe may be the loader's */
+		t->alt[0] = (long)room->path;
+	}
 	return HOOK_ALT;
 }

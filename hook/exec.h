@@ -13,4 +13,10 @@ const char *hook_exec_vif(void);
 const char *hook_exec_tier(void);
 const char *hook_exec_trace(void); /* the file for `toami trace` */
 
+#ifdef HOOK_OWN_THREADS
+/* hook_exec_hide - the loader that reads @env would bring in the preloaded hook
+ */
+void hook_exec_hide(char **env);
+#endif
+
 #endif

@@ -12,6 +12,9 @@
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
 
+/* hook_start - attaches, and takes over; ends the process if it cannot */
+void hook_start(char **env);
+
 /* Chosen at start (start.c). */
 struct hook_config {
 	bool dispatch; /* the kernel brings us every call */
@@ -93,6 +96,13 @@ void hook_site_forked(void); /* the latter, in the child */
 /* hook_say - one line on standard error: "toami: " and up to four pieces, then
  * NULL */
 void hook_say(const char *piece, ...) __attribute__((sentinel));
+
+#define HOOK_FD_PATH 32
+
+/* hook_fd_path - "/proc/self/fd/@fd" to @to, HOOK_FD_PATH bytes; returns its
+ * end
+ */
+char *hook_fd_path(char *to, int fd);
 
 /* hook_die - says so and ends the process */
 noreturn void hook_die(const char *why);

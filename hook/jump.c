@@ -15,6 +15,8 @@
  *
  * read is number 0, hence `xor %eax, %eax; syscall`. Two bytes hold a short
  * jump, to the padding behind a `ret` nearby, which holds the jump to the stub.
+ * Where the number comes from elsewhere (Go's and musl's functions that make
+ * any call), the system call instruction itself becomes such a jump.
  *
  * Other threads may be running those bytes, and no processor promises to fetch
  * five of them at once. So they change one by one, and each state is an
@@ -118,6 +120,7 @@ enum form {
 	FORM_NONE,
 	FORM_MOVED, /* an instruction of five bytes, and what follows it */
 	FORM_ZERO,  /* 31 c0 */
+	FORM_CALL,  /* 0f 05, the system call itself */
 };
 
 /* What gives way, and how it is called. */
@@ -186,9 +189,11 @@ static struct plan plan_for(const struct hook_site *s)
 	if (is_syscall_function(s))
 		return plan;
 	plan.at = s->at - 2;
-	plan.form = !s->g[REG_RAX] && plan.at[0] == 0x31 && plan.at[1] == 0xc0
-			    ? FORM_ZERO
-			    : FORM_NONE;
+	plan.form = FORM_ZERO;
+	if (!s->g[REG_RAX] && plan.at[0] == 0x31 && plan.at[1] == 0xc0)
+		return plan;
+	plan.at = s->at;
+	plan.form = FORM_CALL;
 	return plan;
 }
 
@@ -208,8 +213,9 @@ static bool synchronize(void)
 }
 
 /*
- * The padding that assemblers put before an aligned address, five bytes or
- * more, behind an instruction that never goes on to it. NULL: none near.
+ * The padding that assemblers (or Go: int3) put before an aligned address, five
+ * bytes or more, behind an instruction that never goes on to it. NULL: none
+ * near.
  */
 static uint8_t *padding_near(const struct hook_site *s)
 {
@@ -232,6 +238,10 @@ static uint8_t *padding_near(const struct hook_site *s)
 			    !memcmp(p, nops[i], (size_t)n))
 				return p;
 		}
+		for (p = end; p > s->at + 2 && p[-1] == 0xcc; p--)
+			;
+		if (end - p >= 5 && end - p < 32 && p[-1] == 0xc3)
+			return p;
 	}
 	return NULL;
 }
@@ -239,7 +249,7 @@ static uint8_t *padding_near(const struct hook_site *s)
 /* Of the instruction that gives way. */
 static int length(const struct plan *plan)
 {
-	return plan->form == FORM_ZERO ? 2 : 5;
+	return plan->form == FORM_MOVED ? 5 : 2;
 }
 
 bool hook_jump_fits(const struct hook_site *s)
@@ -248,7 +258,7 @@ bool hook_jump_fits(const struct hook_site *s)
 
 	if (plan.form == FORM_NONE)
 		return false;
-	if (plan.form == FORM_ZERO && !padding_near(s))
+	if (length(&plan) == 2 && !padding_near(s))
 		return false;
 	if (s->alone || hook_site_whole(plan.at, length(&plan)))
 		return true;
@@ -381,11 +391,11 @@ bool hook_jump_write(const struct hook_site *s)
 
 	if (!stub)
 		return false;
-	if (plan.form == FORM_ZERO) {
+	if (length(&plan) == 2) {
 		pad = padding_near(s);
 		put_jump(pad, stub);
 		jump[0] = 0xeb;
-		jump[1] = (uint8_t)(pad - s->at);
+		jump[1] = (uint8_t)(pad - (plan.at + 2));
 		return overwrite(s, &plan, jump);
 	}
 	distance = (int32_t)(stub - (plan.at + 5));

@@ -14,7 +14,9 @@
 #include <fcntl.h>
 #include <linux/memfd.h>
 
+#include "base/mem.h"
 #include "base/sys.h"
+#include "hook/exe.h"
 #include "hook/hook.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -88,8 +90,15 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 	long flags = f->args[path + 1];
 
 	bool resolv = is_file(f->args[path], RESOLV_CONF, sizeof(RESOLV_CONF));
+	const char *name = (const char *)f->args[path];
 
-	(void)t;
+	if (hook_exe_means(name) != name) {
+		t->alt_nr = f->rax;
+		mem_copy(t->alt, f->args, sizeof(t->alt));
+		t->alt[path] = (long)hook_exe_means(name);
+		t->alt_oldset = NULL;
+		return HOOK_ALT;
+	}
 	if (!resolv && !is_file(f->args[path], GAI_CONF, sizeof(GAI_CONF)))
 		return HOOK_PASS;
 	if (f->rax == SYS_openat2 &&

@@ -62,17 +62,13 @@ static int request_read(struct hook_thread *t, const struct hook_frame *f,
 	}
 }
 
-/* A thread's storage, ready for hook_clone_child(). Returns NULL: not the
- * loader's. */
+/* A thread's storage, ready for hook_clone_child(). Returns NULL: none. */
 static struct hook_thread *thread_prepare(const struct hook_thread *t,
 					  uint64_t tls)
 {
-	struct hook_thread *new = hook_thread_at(tls);
-	uint64_t magic;
+	struct hook_thread *new = hook_thread_new(tls);
 
-	if (hook_copy_user(&magic, new, 8) || magic != HOOK_THREAD_MAGIC)
-		return NULL;
-	if (hook_thread_init(new))
+	if (!new)
 		return NULL;
 	new->inside = 1;
 	new->sys_blocked = t->sys_blocked;
@@ -86,7 +82,13 @@ static int kind_of(const struct clone_request *r)
 	if (r->flags & CLONE_SETTLS)
 		return CLONE_KIND_THREAD;
 	/* Two threads in one storage: only if one of them waits. */
-	return r->flags & CLONE_VFORK ? CLONE_KIND_VFORK : -EPERM;
+	if (r->flags & CLONE_VFORK)
+		return CLONE_KIND_VFORK;
+#ifdef HOOK_OWN_THREADS
+	return CLONE_KIND_THREAD;
+#else
+	return -EPERM;
+#endif
 }
 
 int hook_clone(struct hook_thread *t, struct hook_frame *f)
@@ -155,7 +157,7 @@ struct hook_frame *hook_clone_ready(struct hook_frame *f)
 
 void hook_clone_parent(struct hook_frame *f)
 {
-	struct hook_thread *t = &hook_thread;
+	struct hook_thread *t = hook_self();
 
 	if (f->clone_kind == CLONE_KIND_VFORK) {
 		/* The child has used them. */
@@ -178,8 +180,12 @@ void hook_clone_parent(struct hook_frame *f)
 
 void hook_clone_child(struct hook_frame *f)
 {
-	struct hook_thread *t = &hook_thread;
 	bool own_memory = f->clone_kind == CLONE_KIND_FORK;
+	struct hook_thread *t;
+
+	if (f->clone_thread)
+		hook_thread_enter(f->clone_thread);
+	t = f->clone_thread ? f->clone_thread : hook_self();
 
 	f->via = VIA_JUMP;
 	if (f->clone_stack)

@@ -211,7 +211,7 @@ static void put_off(struct hook_thread *t, int sig, const siginfo_t *info,
 
 void hook_signal_requeue(struct hook_frame *f)
 {
-	struct hook_thread *t = &hook_thread;
+	struct hook_thread *t = hook_self();
 	int sig = t->due_info.si_signo;
 	long pid = sys_call(SYS_getpid), tid = sys_call(SYS_gettid);
 	uint64_t bit = SIGBIT(sig);
@@ -237,8 +237,8 @@ void hook_signal_requeue(struct hook_frame *f)
 
 void hook_signal_undelivered(void)
 {
-	if (!hook_thread.socket.signal_due)
-		hook_mask_set(hook_thread.due_mask);
+	if (!hook_self()->socket.signal_due)
+		hook_mask_set(hook_self()->due_mask);
 }
 
 /* --- handlers ----------------------------------------------------------------
@@ -317,7 +317,7 @@ static void fault_inside(struct hook_thread *t, int sig, siginfo_t *info,
 
 void hook_signal(int sig, siginfo_t *info, void *context)
 {
-	struct hook_thread *t = &hook_thread;
+	struct hook_thread *t = hook_self();
 	ucontext_t *uc = context;
 	greg_t *g = uc->uc_mcontext.gregs;
 	const char *at = (const char *)g[REG_RIP];
@@ -352,7 +352,7 @@ void hook_signal(int sig, siginfo_t *info, void *context)
 
 void hook_signal_sys(int sig, siginfo_t *info, ucontext_t *uc)
 {
-	struct hook_thread *t = &hook_thread;
+	struct hook_thread *t = hook_self();
 	struct hook_sigaction a;
 
 	if (t->inside) { /* a seccomp filter trapped a call of ours */
@@ -464,7 +464,13 @@ int hook_sigprocmask(struct hook_thread *t, struct hook_frame *f)
 
 void hook_alt_done(struct hook_frame *f)
 {
-	long *set = hook_thread.alt_oldset, old;
+	struct hook_thread *t = hook_self();
+	long *set = t->alt_oldset, old;
+
+	if (t->exec_fd) {
+		sys_call(SYS_close, t->exec_fd);
+		t->exec_fd = 0;
+	}
 
 	if (set && f->rax >= 0 && !hook_copy_user(&old, set, 8)) {
 		old |= (long)SIGMASK_SYS;

@@ -103,20 +103,11 @@ static void arm(void)
 	hook_config.dispatch = true;
 }
 
-extern char **environ __attribute__((weak));
-
-__attribute__((constructor, used)) static void start(int argc, char **argv,
-						     char **env)
+void hook_start(char **env)
 {
 	const char *dir, *vif;
 	int ret;
 
-	(void)argc;
-	(void)argv;
-	/* musl passes no arguments, but has set environ; glibc has it the other
-	 * way round. */
-	if (&environ && environ)
-		env = environ;
 	ret = hook_exec_start(env);
 	dir = hook_exec_dir();
 	vif = hook_exec_vif();
@@ -127,10 +118,24 @@ __attribute__((constructor, used)) static void start(int argc, char **argv,
 		hook_die("cannot find out the hook's own file; LD_PRELOAD "
 			 "must name it first");
 	attach(dir, vif);
-	if (hook_thread_init(&hook_thread) < 0)
+	if (hook_thread_start() < 0)
 		hook_die("no memory");
 	if (hook_exec_trace() && hook_trace_start(hook_exec_trace()))
 		hook_say("cannot write the trace to ", hook_exec_trace(), NULL);
 	choose(hook_exec_tier());
 	arm();
 }
+
+#ifndef HOOK_OWN_THREADS
+extern char **environ __attribute__((weak));
+
+__attribute__((constructor, used)) static void start(int argc, char **argv,
+						     char **env)
+{
+	(void)argc;
+	(void)argv;
+	/* musl passes no arguments, but has set environ; glibc has it the other
+	 * way round. */
+	hook_start(&environ && environ ? environ : env);
+}
+#endif

@@ -34,6 +34,18 @@ void hook_die(const char *why)
 		sys_call(SYS_exit_group, EXIT_UNAVAILABLE);
 }
 
+char *hook_fd_path(char *to, int fd)
+{
+	for (const char *s = "/proc/self/fd/"; *s; s++)
+		*to++ = *s;
+	for (int unit = 1000000000; unit; unit /= 10) {
+		if (fd >= unit || unit == 1)
+			*to++ = (char)('0' + fd / unit % 10);
+	}
+	*to = '\0';
+	return to;
+}
+
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	mem_copy(dst, src, n);

@@ -2,11 +2,13 @@
 /* A thread's storage, and the pool of stacks. */
 #include "hook/thread.h"
 
+#include <asm/prctl.h>
 #include <errno.h>
 #include <linux/mman.h>
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "hook/hook.h"
 
 #define AT(type, field, value) \
 	static_assert(offsetof(struct type, field) == (value), "see thread.h")
@@ -28,7 +30,6 @@ AT(hook_thread, alt, T_ALT);
 AT(hook_thread, inside, T_INSIDE);
 AT(hook_thread, socket.signal_due, T_DUE);
 
-_Thread_local struct hook_thread hook_thread = { .magic = HOOK_THREAD_MAGIC };
 struct socket_process hook_process;
 
 static struct hook_stack *_Atomic stacks;
@@ -61,18 +62,102 @@ static struct hook_stack *stack_take(void)
 	return s;
 }
 
-int hook_thread_init(struct hook_thread *t)
+/* Frames end below @top, which is on @s. */
+static void init(struct hook_thread *t, struct hook_stack *s, uint64_t top)
+{
+	mem_zero((char *)t + sizeof(t->magic), sizeof(*t) - sizeof(t->magic));
+	t->stack = s;
+	t->top = top - F_SIZE + F_CALLEE;
+	socket_thread_init(&t->socket, &hook_process);
+}
+
+#ifdef HOOK_OWN_THREADS
+struct hook_thread *hook_thread_new(uint64_t tls)
+{
+	struct hook_stack *s = stack_take();
+	struct hook_thread *t;
+	uint64_t at;
+
+	(void)tls;
+	if (!s)
+		return NULL;
+	at = ((uint64_t)s + HOOK_STACK_SIZE - sizeof(*t)) & ~UINT64_C(63);
+	t = (struct hook_thread *)at;
+	t->self = t;
+	init(t, s, at);
+	return t;
+}
+
+void hook_thread_enter(struct hook_thread *t)
+{
+	sys_call(SYS_arch_prctl, ARCH_SET_GS, t);
+}
+
+int hook_thread_start(void)
+{
+	struct hook_thread *t = hook_thread_new(0);
+
+	if (!t)
+		return -ENOMEM;
+	hook_thread_enter(t);
+	return 0;
+}
+
+bool hook_thread_leaves(uint64_t fs)
+{
+	(void)fs;
+	return false;
+}
+#else
+_Thread_local struct hook_thread hook_thread = { .magic = HOOK_THREAD_MAGIC };
+
+/* The storage that a thread with %fs at @tls has, or NULL: not the loader's. */
+static struct hook_thread *storage_at(uint64_t tls)
+{
+	struct hook_thread *t;
+	uint64_t magic;
+	char *here;
+
+	__asm__("mov %%fs:0, %0" : "=r"(here));
+	t = (struct hook_thread *)(tls +
+				   (uint64_t)((char *)&hook_thread - here));
+	if (hook_copy_user(&magic, t, 8) || magic != HOOK_THREAD_MAGIC)
+		return NULL;
+	return t;
+}
+
+static int init_here(struct hook_thread *t)
 {
 	struct hook_stack *s = stack_take();
 
 	if (!s)
 		return -ENOMEM;
-	mem_zero((char *)t + sizeof(t->magic), sizeof(*t) - sizeof(t->magic));
-	t->stack = s;
-	t->top = (uint64_t)s + HOOK_STACK_SIZE - F_SIZE + F_CALLEE;
-	socket_thread_init(&t->socket, &hook_process);
+	init(t, s, (uint64_t)s + HOOK_STACK_SIZE);
 	return 0;
 }
+
+struct hook_thread *hook_thread_new(uint64_t tls)
+{
+	struct hook_thread *t = storage_at(tls);
+
+	return t && !init_here(t) ? t : NULL;
+}
+
+void hook_thread_enter(struct hook_thread *t)
+{
+	(void)t; /* the kernel has set %fs */
+}
+
+int hook_thread_start(void)
+{
+	return init_here(&hook_thread);
+}
+
+bool hook_thread_leaves(uint64_t fs)
+{
+	return !storage_at(fs);
+}
+#endif
 
 void hook_thread_fini(struct hook_thread *t)
 {

@@ -3,10 +3,14 @@
  * What the hook knows of a thread, and the frame that a hooked call leaves.
  *
  * The first half of both structs is known to entry.S by number; thread.c checks
- * the numbers. A thread's struct lives in its static thread-local storage,
- * where %fs finds it without a call. Its `magic` is initialised data, so
- * storage that was not made by the program's loader is told from ours before it
- * is written to.
+ * the numbers. Two builds find a thread's struct without a call:
+ *
+ *   preloaded  it lives in the thread's static thread-local storage, at %fs.
+ * Its `magic` is initialised data, so storage that was not made by the
+ *              program's loader is told from ours before it is written to
+ *   loaded     (HOOK_OWN_THREADS) for programs without such a loader: it lies
+ * at the top of the hook's own stack, and %gs, which programs on Linux leave
+ * alone, points to it
  *
  * Each thread has a stack of its own for the hook: a program's stack may be as
  * small as it likes, since a kernel uses none of it.
@@ -99,7 +103,10 @@ struct hook_stack {
 #define HOOK_STACK_SIZE (128 * 1024)
 
 struct hook_thread {
-	uint64_t magic;
+	union {
+		uint64_t magic;
+		struct hook_thread *self; /* HOOK_OWN_THREADS */
+	};
 	uint64_t top;		  /* frames begin here, downwards */
 	uint64_t user_rsp;	  /* while a frame is being made */
 	uint64_t ret;		  /* while a frame is being left */
@@ -123,34 +130,50 @@ struct hook_thread {
 			    */
 	char *exec_memory; /* environment of the last exec */
 	size_t exec_size;
+	int exec_fd; /* 0, or a file that it left open if it failed */
 };
 
-extern _Thread_local struct hook_thread hook_thread;
 extern struct socket_process hook_process;
 
+#ifdef HOOK_OWN_THREADS
+/* This thread's. */
+static inline struct hook_thread *hook_self(void)
+{
+	struct hook_thread *t;
+
+	__asm__("mov %%gs:0, %0" : "=r"(t));
+	return t;
+}
+#else
+extern _Thread_local struct hook_thread hook_thread;
+
+static inline struct hook_thread *hook_self(void)
+{
+	return &hook_thread;
+}
+#endif
+
+/* hook_thread_start - the program's first thread. 0 or -errno. */
+int hook_thread_start(void);
+
 /**
- * hook_thread_init - @t is a thread's storage with the magic in place
+ * hook_thread_new - for a thread to come, whose %fs will be @tls
  *
- * Takes a stack. Returns 0 or -ENOMEM.
+ * Returns NULL: no memory, or its storage is not the program's loader's.
  */
-int hook_thread_init(struct hook_thread *t);
+struct hook_thread *hook_thread_new(uint64_t tls);
+
+/* hook_thread_enter - the new thread @t itself, before anything else of ours */
+void hook_thread_enter(struct hook_thread *t);
+
+/* hook_thread_leaves - %fs set to @fs takes the thread away from its storage */
+bool hook_thread_leaves(uint64_t fs);
 
 /* hook_thread_fini - gives the stack back of a thread that never ran */
 void hook_thread_fini(struct hook_thread *t);
 
 /* hook_thread_forked - in a fork's child: the other threads' stacks are free */
 void hook_thread_forked(struct hook_thread *t);
-
-/* The storage that a new thread with %fs at @tls will have. */
-static inline struct hook_thread *hook_thread_at(unsigned long tls)
-{
-	char *here;
-
-	__asm__("mov %%fs:0, %0" : "=r"(here));
-	return (struct hook_thread *)(tls +
-				      (unsigned long)((char *)&hook_thread -
-						      here));
-}
 
 #endif
 #endif

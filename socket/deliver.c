@@ -127,25 +127,26 @@ static bool has_programs(const struct work *w, const struct frame *f,
  * slot may have become another connection's, on the same VIF, in this moment:
  * that one is then counted on the lane until it ends.
  */
-static void follow_flow(struct work *w, const struct frame *f, vif_ix from)
+static void follow_flow(struct work *w, const struct frame *f, vif_ix from,
+			vif_ix flow)
 {
 	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
 	struct conn *c = slot_at(conns, f->pace);
 
 	if (f->pace && c->state && c->proto == STACK_TCP && c->vif == from)
-		c->vif = f->tx_vif;
+		c->vif = flow;
 }
 
 /* Asks them. False: they drop @ix, which is freed. *to may be another host. */
 static bool ask_programs(struct work *w, frame_ix ix, host_ix *to)
 {
 	struct frame *f = frame_at(&w->in.arena, ix);
-	vif_ix from = f->tx_vif;
+	vif_ix from = f->tx_vif, flow;
 
 	if (vif_program_judge(w->fabric, &w->in.arena, &w->in.ctx->random,
-			      fabric_now(w->fabric), ix, to)) {
-		if (f->tx_vif != from)
-			follow_flow(w, f, from);
+			      fabric_now(w->fabric), ix, to, &flow)) {
+		if (flow != from)
+			follow_flow(w, f, from, flow);
 		return true;
 	}
 	hold_free(w, ix);

@@ -7,6 +7,7 @@
 #include "fabric/wake.h"
 #include "socket/deliver.h"
 #include "socket/errqueue.h"
+#include "socket/hold.h"
 #include "socket/pset.h"
 #include "socket/sigio.h"
 #include "stack/conn.h"
@@ -283,6 +284,9 @@ void work_serve(struct socket_thread *t)
 	if (work_enter(&w, t))
 		return;
 	w.now_ns = fabric_now(w.fabric);
+	/* Changed controls are read even where no frame comes by: whoever waits
+	 * for them would come back for ever. */
+	w.held_again = sched_work_waits(w.fabric);
 	work_end(&w);
 }
 

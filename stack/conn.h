@@ -72,7 +72,9 @@ enum conn_state {
 #define CONN_TIMEWAIT_Q 0x02000000u /* in the host's time-wait list */
 #define CONN_PUSH_ALL	0x04000000u /* held-back tail must go (CORK ended) */
 #define CONN_URG_SEND	0x08000000u /* snd_up is ahead of snd_una */
-#define CONN_URG_RCVD	0x10000000u /* rcv_up points to unread urgent data */
+#define CONN_URG_RCVD                                                          \
+	0x10000000u		    /* rcv_up is a mark that is not passed yet \
+				     */
 #define CONN_DSACK	0x20000000u /* dsack is to be reported */
 #define CONN_RESET	0x40000000u /* the peer reset it */
 #define CONN_ACCEPTABLE 0x80000000u /* in the listener's accept queue */
@@ -163,132 +165,125 @@ struct tcp_run {
 	uint32_t state;	   /* RUN_* */
 };
 
+/*
+ * The two sides of a connection on one machine are changed by two cores in
+ * turn, each of which fetches every line that the other has written. So the
+ * fields are in order of who writes them how often: what nobody does after the
+ * handshake, what is seldom changed, what every segment changes (side by side,
+ * in as few lines as possible), what only trouble needs.
+ */
 struct conn {
+	/* --- who */
 	uint32_t link; /* the slot table's while free */
 	uint8_t proto;
 	uint8_t state;	/* enum conn_state; 0: the slot is free */
 	uint16_t error; /* pending, a positive errno */
-	uint32_t flags;
-	conn_ix self; /* this slot's own index */
+	conn_ix self;	/* this slot's own index */
 	host_ix host;
 	sock_ix sock;
 	vif_ix vif;
-
-	/* Who talks to whom. */
 	uint32_t hash;
 	conn_ix hash_next;
 	struct ip_addr local, peer;
-	uint16_t lport, pport;
 
-	/* How to get there; valid while route_gen matches. */
-	uint8_t mac[6];
-	uint16_t ip_id;
+	/* --- seldom changed */
+	uint16_t lport, pport;
+	uint16_t mss;	   /* payload of a segment, options deducted */
+	uint16_t mss_peer; /* as the peer's option said */
 	uint64_t route_gen;
+	uint8_t mac[6]; /* how to get there; valid while route_gen matches */
+	uint16_t mtu;	/* of the path */
 	uint8_t ttl;
 	uint8_t tos;
 	uint8_t mcast_ttl;
 	uint8_t soft_error; /* what ICMP said, should we time out */
-
-	/* Send. */
-	uint32_t snd_una, snd_nxt, snd_end;
-	uint32_t snd_wnd;    /* bytes, scaled */
-	uint32_t snd_wl1;    /* seq of the last window update */
-	uint32_t snd_queued; /* bytes in the chunks */
-	uint32_t sndbuf;
-	chunk_ix snd_head, snd_tail;
-	chunk_ix cur;	   /* holds snd_nxt; 0: nothing unsent */
-	uint16_t cur_off;  /* of snd_nxt in it */
-	uint16_t mss;	   /* payload of a segment, options deducted */
-	uint16_t mss_peer; /* as the peer's option said */
-	uint16_t mtu;	   /* of the path */
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
-	/* PLPMTUD; mtu_low != 0: segments fit into that. tcp_mtu.c. */
-	uint16_t mtu_low, mtu_high;
-	uint16_t mtu_probe;	 /* size of one in flight; 0: none */
-	uint32_t mtu_probe_end;	 /* behind its payload */
-	uint64_t mtu_at_ns;	 /* no search before */
-	uint32_t cwnd, ssthresh; /* bytes */
-	uint32_t max_out;	 /* most in flight, this round trip */
-	uint32_t max_out_end;	 /* snd_nxt when it was */
-	uint32_t snd_push;	 /* end of what was written so far */
-	uint32_t snd_small;	 /* end of the last short segment (Minshall) */
-	uint32_t max_wnd;
+	uint8_t locked;	      /* BUFFER_*: of a size that was asked for */
+	uint8_t undo;	      /* enum tcp_undo */
+	uint8_t reno;	      /* NewReno's growth instead of CUBIC's */
+	uint8_t watch;	      /* enum tcp_watch */
+	uint8_t cc_phase;     /* enum cc_phase */
+	uint8_t group_strict; /* UDP: hears groups that it has joined only */
+	uint8_t keep_cnt;
+	/* Its frames are held up, see pace.h. A hint of who does it, written
+	 * without the lock; lost, it comes again with the next frame. */
+	_Atomic uint8_t paced;
+	uint32_t sndbuf, rcvbuf;
+	uint32_t ssthresh; /* bytes */
+	uint32_t rcvlowat;
+	uint32_t notsent_lowat; /* bytes unsent from which on no more fits */
+	uint32_t ts_offset;
 
-	/* Receive. */
+	/* --- with every segment: send */
+	uint32_t flags;
+	uint16_t ip_id;
+	uint16_t cur_off; /* of snd_nxt in `cur` */
+	chunk_ix cur;	  /* holds snd_nxt; 0: nothing unsent */
+	chunk_ix snd_head, snd_tail;
+	uint32_t snd_una, snd_nxt, snd_end;
+	uint32_t snd_wnd;     /* bytes, scaled */
+	uint32_t snd_wl1;     /* seq of the last window update */
+	uint32_t snd_queued;  /* bytes in the chunks */
+	uint32_t cwnd;	      /* bytes */
+	uint32_t max_out;     /* most in flight, this round trip */
+	uint32_t max_out_end; /* snd_nxt when it was */
+	uint32_t snd_push;    /* end of what was written so far */
+	uint32_t snd_small;   /* end of the last short segment (Minshall) */
+
+	/* --- receive: from here to `probes` undo_copy_part() copies */
 	uint32_t rcv_nxt;
 	uint32_t rcv_wup;    /* rcv_nxt when the last ack left */
 	uint32_t rcv_adv;    /* right edge of the window as told */
 	uint32_t rcv_queued; /* bytes readable */
-	uint32_t rcvbuf;
-	uint32_t rcv_most; /* window told at most so far: grows with data */
+	uint32_t rcv_most;   /* window told at most so far: grows with data */
 	frame_ix rcv_first, rcv_last;
-	frame_ix ooo_first, ooo_last;
-	uint32_t ooo_frames;
-	uint32_t ooo_bytes;
 	uint32_t ts_recent;
 	uint32_t ts_recent_ms; /* when it was set */
-	uint32_t ts_offset;
-	uint32_t ts_echo_min; /* tsval of the first retransmission */
-	uint16_t rcv_mss;     /* what the peer's segments look like */
-	uint8_t quick;	      /* acks to send at once */
-	uint8_t sacks;	      /* in sack[] */
-	uint8_t locked;	      /* BUFFER_*: of a size that was asked for */
-	uint8_t undo;	      /* enum tcp_undo */
-	uint8_t rtx_kind;     /* enum tcp_rtx */
-	uint8_t backoff;
-	uint8_t probes; /* keepalive and window probes unanswered */
-
+	uint32_t max_wnd;
 	/* Receive buffer: what the reader took since. */
 	uint64_t space_at_ns;
 	uint32_t space_seq, space_bytes;
+	uint16_t rcv_mss; /* what the peer's segments look like */
+	uint8_t quick;	  /* acks to send at once */
+	uint8_t sacks;	  /* in sack[] */
+	uint8_t rtx_kind; /* enum tcp_rtx */
+	uint8_t retries;
+	uint8_t backoff;
+	uint8_t probes; /* keepalive and window probes unanswered */
 
-	/* Round trip. */
+	/* --- dates; 0: not armed */
+	uint64_t rtx_at, delack_at;
+	uint64_t timer_at; /* where the wheel has it */
+	uint64_t last_recv_ns, last_send_ns;
+	uint64_t last_ack_ns; /* anything acceptable was heard */
+	conn_ix timer_next, timer_prev;
+	uint16_t timer_slot;
+	uint32_t drops; /* UDP: datagrams that found no room */
+
+	/* --- the flight: tcp_flight.h */
 	uint32_t srtt8_us;   /* << 3 */
 	uint32_t rttvar4_us; /* << 2 */
 	uint32_t rto_us;
 	uint32_t min_rtt_us;
-	uint64_t rtt_at_ns; /* the SYN left */
-
-	/* Dates; 0: not armed. */
-	uint64_t rtx_at, delack_at, keep_at;
-	uint64_t timer_at; /* where the wheel has it */
-	conn_ix timer_next, timer_prev;
-	uint16_t timer_slot;
-	uint8_t retries;
-	uint8_t keep_cnt;
-	uint8_t reno;	       /* NewReno's growth instead of CUBIC's */
-	uint8_t watch;	       /* enum tcp_watch */
-	uint8_t group_strict;  /* UDP: hears groups that it has joined only */
-	uint8_t urgent_inline; /* SO_OOBINLINE */
-	uint64_t last_recv_ns, last_send_ns;
-	uint64_t last_ack_ns; /* anything acceptable was heard */
-	uint64_t stalled_ns;  /* when the oldest unanswered resend or probe left
-			       */
-
-	/* Recovery. */
-	uint32_t recover; /* it ends when this is acknowledged */
 	struct run_block flight;
 	struct tcp_run run[TCP_RUNS_OWN]; /* of flight */
-	chunk_ix flight_last; /* the last block's; 0: the one above */
-	uint32_t sacked_bytes, lost_bytes;
-	uint32_t lost_low; /* nothing below waits to be sent again */
-	uint32_t fack;	   /* behind the highest byte reported */
+
 	/* RFC 8985: the youngest segment delivered. */
 	uint32_t rack_us, rack_end;
 	uint32_t rack_rtt_us;
 	uint32_t rack_round; /* a duplicate counts again when this is there */
-	uint8_t rack_seen;   /* RACK_REORDERED */
-	uint8_t rack_steps;  /* quarters of a round trip allowed, 0: one */
-	uint8_t rack_keep;   /* recoveries until they are one again */
-	uint8_t cc_phase;    /* enum cc_phase */
-	uint32_t undo_una;   /* snd_una when the window was cut */
-	uint32_t undo_end;   /* of what was resent first */
-	uint32_t undo_bytes; /* resent since, no duplicate reported */
-	uint32_t snd_up, rcv_up;
-	struct tcp_range dsack;
-	struct tcp_range sack[TCP_SACK_MAX];
+	/* Told by TCP_INFO. */
+	uint64_t bytes_acked, bytes_received;
+	uint32_t segs_out, segs_in;
+	uint32_t delivered; /* segments of ours that arrived, SYN included */
+
+	/* --- what trouble needs, and the options */
+	chunk_ix flight_last; /* the flight's last block; 0: the one above */
+	uint32_t sacked_bytes, lost_bytes;
+	uint32_t lost_low; /* nothing below waits to be sent again */
+	uint32_t fack;	   /* behind the highest byte reported */
 	union {
 		struct {
 			uint32_t w_max; /* CUBIC's, bytes */
@@ -325,40 +320,58 @@ struct conn {
 			bool header;	    /* IP_HDRINCL */
 		} raw;
 	};
+	uint32_t recover;   /* recovery ends when this is acknowledged */
+	uint8_t rack_seen;  /* RACK_REORDERED */
+	uint8_t rack_steps; /* quarters of a round trip allowed, 0: one */
+	uint8_t rack_keep;  /* recoveries until they are one again */
+	uint8_t syn_retries;
+	uint32_t undo_una;    /* snd_una when the window was cut */
+	uint32_t undo_end;    /* of what was resent first */
+	uint32_t undo_bytes;  /* resent since, no duplicate reported */
+	uint32_t ts_echo_min; /* tsval of the first retransmission */
+	uint32_t snd_up, rcv_up;
+	frame_ix ooo_first, ooo_last;
+	uint32_t ooo_frames;
+	uint32_t ooo_bytes;
+	struct tcp_range dsack;
+	struct tcp_range sack[TCP_SACK_MAX];
+	uint64_t rtt_at_ns;  /* the SYN left */
+	uint64_t keep_at;    /* a date as above */
+	uint64_t stalled_ns; /* when the oldest unanswered resend or probe left
+			      */
+	/* PLPMTUD; mtu_low != 0: segments fit into that. tcp_mtu.c. */
+	uint16_t mtu_low, mtu_high;
+	uint16_t mtu_probe; /* size of one in flight; 0: none */
+	uint16_t maxseg;
+	uint64_t mtu_at_ns;	/* no search before */
+	uint32_t mtu_probe_end; /* behind its payload */
 
 	conn_ix bound_next;
 	conn_ix listener;	/* that it waits on */
 	conn_ix q_next, q_prev; /* listener's queues, time-wait list */
 	uint32_t order;		/* among the listener's pending */
 
-	/* Options. */
 	uint32_t user_timeout_ms;
 	int32_t linger_s;
-	uint32_t rcvlowat;
-	uint32_t notsent_lowat; /* bytes unsent from which on no more fits */
 	uint32_t keep_idle_s, keep_intvl_s;
-	uint16_t maxseg;
-	uint8_t syn_retries;
-	uint8_t defer_accept_s;
 	uint16_t fastopen;     /* enum tcp_fastopen */
 	uint16_t syn_bytes;    /* of data that the SYN has, or may have */
 	conn_ix fastopen_of;   /* FO_CHILD: the listener it came by */
 	uint32_t fastopen_max; /* listener: not yet acknowledged ones at once */
-	/* Its frames are held up, see pace.h. A hint of who does it, written
-	 * without the lock; lost, it comes again with the next frame. */
-	_Atomic uint8_t paced;
-
-	/* Told by TCP_INFO. */
-	uint32_t segs_out, segs_in;
-	uint32_t delivered; /* segments of ours that arrived, SYN included */
 	uint32_t total_retrans;
-	uint32_t drops; /* UDP: datagrams that found no room */
-	uint64_t bytes_acked, bytes_received;
+	uint8_t defer_accept_s;
+	uint8_t urgent_inline; /* SO_OOBINLINE */
+	uint8_t urgent_taken;  /* MSG_OOB has fetched it */
 };
 
-#define CONN_BYTES 832
+#define CONN_BYTES 768
 static_assert(sizeof(struct conn) <= CONN_BYTES,
 	      "a connection exceeds its slot");
 static_assert(offsetof(struct conn, link) == 0, "the slot's link comes first");
+static_assert(offsetof(struct conn, flags) == 2 * CACHE_LINE &&
+		      offsetof(struct conn, rcv_nxt) == 3 * CACHE_LINE &&
+		      offsetof(struct conn, rtx_at) == 4 * CACHE_LINE &&
+		      offsetof(struct conn, srtt8_us) == 5 * CACHE_LINE,
+	      "what every segment changes begins and ends with a line");
 
 #endif

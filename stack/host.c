@@ -64,19 +64,11 @@ static bool plausible(const struct frame *f)
 					: f->payload <= FRAME_INLINE_MAX);
 }
 
-void stack_input(struct stack *st, frame_ix ix)
+void stack_input_other(struct stack *st, frame_ix ix)
 {
 	struct frame *f = frame_at(st->arena, ix);
 	const struct eth_header *e = (const struct eth_header *)f->header;
 
-	f->payload_off = 0;
-	if (unlikely(!plausible(f))) {
-		f->refs = 0;
-		count(st, Eth_InBad);
-		goto drop;
-	}
-	if (likely(tcp_input_usual(st, ix)))
-		return;
 	if (unlikely(f->header_bytes < ETH_BYTES &&
 		     frame_header_set(st->arena, ix, ETH_BYTES))) {
 		count(st, Eth_InBad);
@@ -102,4 +94,18 @@ void stack_input(struct stack *st, frame_ix ix)
 	}
 drop:
 	frame_free(st->arena, ix);
+}
+
+void stack_input(struct stack *st, frame_ix ix)
+{
+	struct frame *f = frame_at(st->arena, ix);
+
+	f->payload_off = 0;
+	if (unlikely(!plausible(f))) {
+		f->refs = 0;
+		count(st, Eth_InBad);
+		frame_free(st->arena, ix);
+		return;
+	}
+	tcp_input_usual(st, f, ix);
 }

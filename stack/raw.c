@@ -188,9 +188,8 @@ int raw_option(struct stack *st, conn_ix ix, enum raw_option opt, void *value,
 
 	switch (opt) {
 	case RAW_FILTER:
-		if (!is_raw(c) || c->lport != (c->proto == STACK_RAW
-						       ? IP_ICMP
-						       : IP_ICMPV6))
+		if (!is_raw(c) ||
+		    c->lport != (c->proto == STACK_RAW ? IP_ICMP : IP_ICMPV6))
 			return -EOPNOTSUPP;
 		for (uint32_t i = 0; i < words; i++) {
 			if (set)

@@ -177,6 +177,9 @@ void arp_request(struct stack *st, const struct ip_addr *target);
 /* --- ipv4.c, ipv6.c, reass.c
  * --------------------------------------------------- */
 
+/* stack_input_other - the long way of stack_input(), with a frame that can be
+ */
+void stack_input_other(struct stack *st, frame_ix ix);
 void ipv4_input(struct stack *st, frame_ix ix);
 void ipv6_input(struct stack *st, frame_ix ix);
 

@@ -127,12 +127,11 @@ static inline bool tcp_may_send(const struct conn *c)
 void tcp_init(struct conn *c);
 void tcp_input(struct stack *st, struct packet *p);
 /*
- * tcp_input_usual - @ix, just arrived, if it is as predicted from Ethernet up
- *
- * Returns true: consumed. False: nothing has happened, the long way is to be
- * gone.
+ * tcp_input_usual - frame @f, which is @ix, just arrived; the short way for
+ * what is as predicted from Ethernet up. All else goes on to
+ * stack_input_other().
  */
-bool tcp_input_usual(struct stack *st, frame_ix ix);
+void tcp_input_usual(struct stack *st, struct frame *f, frame_ix ix);
 
 /* tcp_option.c */
 bool tcp_options_parse(const uint8_t *opt, uint32_t bytes, struct tcp_in *in);
@@ -218,10 +217,9 @@ static inline uint32_t tcp_unread(const struct conn *c)
 /* The mark is behind what has been read: it is forgotten. */
 static inline void tcp_urgent_passed(struct conn *c)
 {
-	if (unlikely(c->rcv_up) && seq_ge(tcp_unread(c), c->rcv_up)) {
-		c->rcv_up = 0;
+	if (unlikely(c->flags & CONN_URG_RCVD) &&
+	    seq_ge(tcp_unread(c), c->rcv_up))
 		c->flags &= ~CONN_URG_RCVD;
-	}
 }
 
 /* tcp_recvq.c */

@@ -68,6 +68,8 @@ void tcp_ecn_input(struct stack *st, struct conn *c, const struct tcp_in *in,
 		c->recover = c->snd_nxt;
 		c->watch &= (uint8_t) ~(TLP_OUT | TLP_RESENT);
 		c->watch |= ECN_CUT | ECN_SAY_CWR;
+		/* A loss that turns out to be none takes back no mark's cut. */
+		c->undo = 0;
 	} else if ((c->watch & ECN_CUT) && c->recovery == TCP_OPEN &&
 		   seq_ge(in->ack, c->recover)) {
 		c->watch &= (uint8_t)~ECN_CUT;

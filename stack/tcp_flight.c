@@ -4,6 +4,7 @@
 #include "stack/tcp_flight.h"
 
 #define SPREAD_SHIFT 5 /* a 32nd of the least round trip */
+#define LONG_AGO_US  (30u * 60 * 1000000)
 #define PAGE_RUNS \
 	((CHUNK_BYTES - sizeof(struct run_block)) / sizeof(struct tcp_run))
 
@@ -504,6 +505,27 @@ void flight_lose_old(struct stack *st, struct conn *c, uint32_t allowance_us)
 		if (first ||
 		    now - run_at(p)->sent_us >= c->srtt8_us / 8 + allowance_us)
 			give_up(c, run_at(p), end_of(st, c, p));
+}
+
+/* Long ago is long ago. */
+static void bring_up(uint32_t now_us, uint32_t *date_us)
+{
+	if (now_us - *date_us > LONG_AGO_US)
+		*date_us = now_us - LONG_AGO_US;
+}
+
+void flight_age(struct stack *st, struct conn *c)
+{
+	uint32_t now = flight_us(st);
+
+	bring_up(now, &c->rack_us);
+	for (struct run_block *b = &c->flight; b; b = next_block(st, b)) {
+		bring_up(now, &b->oldest_us);
+		for (uint32_t i = b->first; i < b->end; i++) {
+			bring_up(now, &runs_of(b)[i].sent_us);
+			bring_up(now, &runs_of(b)[i].begun_us);
+		}
+	}
 }
 
 bool flight_lost(struct stack *st, struct conn *c, uint32_t *from, uint32_t *to)

@@ -78,6 +78,12 @@ uint32_t flight_overdue(struct stack *st, struct conn *c,
  */
 void flight_lose_old(struct stack *st, struct conn *c, uint32_t allowance_us);
 
+/*
+ * flight_age - brings up dates that are half an hour old, before the clock
+ * takes them for the future's; to be called once a timeout
+ */
+void flight_age(struct stack *st, struct conn *c);
+
 /* flight_lost - the first stretch that waits to be sent again; false: none */
 bool flight_lost(struct stack *st, struct conn *c, uint32_t *from,
 		 uint32_t *to);

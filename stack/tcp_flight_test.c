@@ -315,6 +315,29 @@ static void a_run_is_no_longer_than_a_round_trip(void **state)
 	assert_true(testnet_free(n));
 }
 
+/* Timeouts for longer than the clock of runs tells past from future. */
+static void an_old_flight_is_whole(void **state)
+{
+	struct testnet *n = testnet_new(1, 1);
+	struct stack *st = &n->st[0];
+	struct conn *c = conn_of(n);
+	uint32_t from, to;
+
+	(void)state;
+	flight_sent(st, c, 10);
+	c->snd_nxt += 10;
+	for (uint32_t i = 0; i < 100; i++) {
+		st->now_ns += 120 * NSEC_PER_SEC;
+		flight_age(st, c);
+		flight_lose_old(st, c, 1000);
+		assert_true(flight_lost(st, c, &from, &to));
+		flight_resent(st, c, from, to);
+		assert_true(flight_whole(st, c));
+	}
+	flight_free(st, c);
+	assert_true(testnet_free(n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +346,7 @@ int main(void)
 		cmocka_unit_test(overdue_is_what_left_before),
 		cmocka_unit_test(a_resend_left_last),
 		cmocka_unit_test(a_run_is_no_longer_than_a_round_trip),
+		cmocka_unit_test(an_old_flight_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,14 +67,18 @@ static bool read_header(struct stack *st, struct packet *p, struct tcp_in *in)
 	return tcp_options_parse(opt, bytes - TCP_BYTES, in);
 }
 
+static inline void ts_set(struct stack *st, struct conn *c, uint32_t tsval)
+{
+	c->ts_recent = tsval;
+	c->ts_recent_ms = tcp_ms(st);
+}
+
 static void ts_update(struct stack *st, struct conn *c, const struct tcp_in *in)
 {
 	/* RFC 7323, 4.3: what the last ack covered, and not older. */
 	if (in->has_ts && (c->flags & CONN_TS) && seq_le(in->seq, c->rcv_wup) &&
-	    seq_ge(in->tsval, c->ts_recent)) {
-		c->ts_recent = in->tsval;
-		c->ts_recent_ms = tcp_ms(st);
-	}
+	    seq_gt(in->tsval, c->ts_recent))
+		ts_set(st, c, in->tsval);
 }
 
 /* Acks and sends whatever the segment made possible. */
@@ -95,15 +99,20 @@ static void watch(struct stack *st, struct conn *c, const struct packet *p,
 	tcp_ecn_input(st, c, in, p->tos);
 }
 
+static inline bool in_place(const struct conn *c, const struct tcp_in *in)
+{
+	return in->seq == c->rcv_nxt && !c->ooo_first &&
+	       in->bytes <= c->rcv_adv - c->rcv_nxt &&
+	       in->ack - c->snd_una <= c->snd_nxt - c->snd_una;
+}
+
 static inline bool predicted(const struct conn *c, const struct tcp_in *in)
 {
 	/* After the peer's FIN only acks can come. */
 	return (c->state == CONN_ESTABLISHED ||
 		(c->state == CONN_CLOSE_WAIT && !in->bytes)) &&
 	       (in->flags & ~(TCP_PSH | TCP_ECE | TCP_CWR)) == TCP_ACK &&
-	       in->seq == c->rcv_nxt && !c->ooo_first &&
-	       in->bytes <= c->rcv_adv - c->rcv_nxt &&
-	       in->ack - c->snd_una <= c->snd_nxt - c->snd_una &&
+	       in_place(c, in) &&
 	       (!(c->flags & CONN_TS) ||
 		(in->has_ts && seq_ge(in->tsval, c->ts_recent)));
 }
@@ -527,14 +536,49 @@ struct usual_headers {
 
 static_assert(sizeof(struct usual_headers) == USUAL_BYTES, "they are packed");
 
+/*
+ * The headers in words, as x86 loads them, and which bits of a word must be
+ * what. From `type`: Ethernet's type, IP's version and header length. From
+ * `frag`: neither piece nor more of them (DF may be set), and the protocol.
+ */
+#define TYPE_MASK  UINT64_C(0xffffff)
+#define TYPE_USUAL (be16c(ETH_IPV4) | UINT64_C(0x45) << 16)
+#define FRAG_MASK  (UINT32_C(0xff000000) | (uint16_t)~be16c(IPV4_DF))
+#define FRAG_USUAL ((uint32_t)IP_TCP << 24)
+#define TCP_MASK   ((uint16_t) ~(TCP_PSH << 8))
+#define TCP_USUAL  (USUAL_TCP << 2 | TCP_ACK << 8)
+
+/*
+ * Whole, for us, neither piece nor padding, checksums known to be right.
+ * Nobody's own address is a peer's: 127/8 has its own rules.
+ */
+static inline bool is_usual(const struct frame *f,
+			    const struct usual_headers *h,
+			    const struct stack_config *g)
+{
+	uint64_t type = ((const struct mem_word *)&h->eth.type)->v;
+	uint32_t frag = ((const struct wire32 *)&h->ip.frag)->v;
+	uint16_t tcp = ((const struct wire16 *)&h->tcp.off)->v;
+
+	return f->header_bytes == USUAL_BYTES && (f->flags & FRAME_CSUM_OK) &&
+	       (type & TYPE_MASK) == TYPE_USUAL &&
+	       (frag & FRAG_MASK) == FRAG_USUAL &&
+	       (tcp & TCP_MASK) == TCP_USUAL && h->option == be32(TS_ALIGNED) &&
+	       be16((uint16_t)(type >> 32)) ==
+		       IPV4_BYTES + USUAL_TCP + f->payload &&
+	       h->ip.dst == g->addr4.w[3] && mac_equal(h->eth.dst, g->mac) &&
+	       (h->ip.src & 0xff) != 127 && (h->ip.dst & 0xff) != 127;
+}
+
 /* Established, and addressed as the headers say; NULL: look again. */
 static inline struct conn *usual_conn(const struct stack *st,
 				      const struct usual_headers *h)
 {
 	const struct ip_addr src = ip_from_v4(h->ip.src);
 	const struct ip_addr dst = ip_from_v4(h->ip.dst);
-	uint16_t lport = be16(h->tcp.dport), pport = be16(h->tcp.sport);
-	uint64_t x = hash_ends(st->host, dst.d[1], lport, src.d[1], pport);
+	uint32_t ports = be32(((const struct wire32 *)&h->tcp.sport)->v);
+	uint64_t x = hash_ends(st->host, dst.d[1], (uint16_t)ports, src.d[1],
+			       (uint16_t)(ports >> 16));
 	uint32_t hash = (uint32_t)(x ^ x >> 32);
 	conn_ix ix = st->host->hash[hash % HOST_HASH_BUCKETS];
 	struct conn *c;
@@ -543,16 +587,19 @@ static inline struct conn *usual_conn(const struct stack *st,
 		return NULL;
 	/* The first of its chain, or the long way finds it. */
 	c = conn_at(st, ix);
-	if (likely(c->hash == hash && c->lport == lport && c->pport == pport &&
+	static_assert(offsetof(struct conn, pport) ==
+			      offsetof(struct conn, lport) + 2,
+		      "both ports are one word");
+	if (likely(c->hash == hash &&
+		   ((const struct wire32 *)&c->lport)->v == ports &&
 		   ip_equal(&c->peer, &src) && ip_equal(&c->local, &dst) &&
 		   c->state == CONN_ESTABLISHED))
 		return c;
 	return NULL;
 }
 
-bool tcp_input_usual(struct stack *st, frame_ix ix)
+void tcp_input_usual(struct stack *st, struct frame *f, frame_ix ix)
 {
-	struct frame *f = frame_at(st->arena, ix);
 	const struct usual_headers *h =
 		(const struct usual_headers *)(const void *)f->header;
 	const struct stack_config *g = &st->host->config;
@@ -561,22 +608,11 @@ bool tcp_input_usual(struct stack *st, frame_ix ix)
 	conn_ix outer;
 	bool alone; /* nothing but data, nothing to send: undo_copy_part() */
 
-	/* Whole, for us, neither piece nor padding, checksums known to be
-	 * right. Nobody's own address is a peer's: 127/8 has its own rules. */
-	if (f->header_bytes != USUAL_BYTES || !(f->flags & FRAME_CSUM_OK) ||
-	    !mac_equal(h->eth.dst, g->mac) || h->eth.type != be16c(ETH_IPV4) ||
-	    h->ip.ver_ihl != 0x45 || h->ip.proto != IP_TCP ||
-	    (h->ip.frag & (uint16_t)~be16c(IPV4_DF)) ||
-	    h->ip.dst != g->addr4.w[3] || (h->ip.src & 0xff) == 127 ||
-	    (h->ip.dst & 0xff) == 127 ||
-	    be16(h->ip.total) != IPV4_BYTES + USUAL_TCP + f->payload ||
-	    h->tcp.off != USUAL_TCP << 2 ||
-	    (h->tcp.flags & (uint8_t)~TCP_PSH) != TCP_ACK ||
-	    h->option != be32(TS_ALIGNED))
-		return false;
+	if (!is_usual(f, h, g))
+		goto other;
 	c = usual_conn(st, h);
 	if (unlikely(!c))
-		return false;
+		goto other;
 	in.seq = be32(h->tcp.seq);
 	in.ack = be32(h->tcp.ack);
 	in.bytes = f->payload;
@@ -586,11 +622,12 @@ bool tcp_input_usual(struct stack *st, frame_ix ix)
 	in.has_ts = true;
 	in.tsval = be32(h->tsval);
 	in.tsecr = be32(h->tsecr);
-	if (unlikely(!(c->flags & CONN_TS) || c->watch || !predicted(c, &in)))
-		return false;
+	if (unlikely(!(c->flags & CONN_TS) || c->watch || !in_place(c, &in) ||
+		     seq_lt(in.tsval, c->ts_recent)))
+		goto other;
 	/* Somebody else's lane: what may enter it is asked on the long way. */
 	if (unlikely(c->vif != g->vif) && st->ops->admit)
-		return false;
+		goto other;
 	count(st, Ip_InReceives);
 	count(st, Ip_InDelivers);
 	count(st, Tcp_InSegs);
@@ -602,7 +639,8 @@ bool tcp_input_usual(struct stack *st, frame_ix ix)
 	outer = undo_begin_as(st, c, alone);
 	c->segs_in++;
 	c->last_ack_ns = st->now_ns;
-	ts_update(st, c, &in);
+	if (seq_gt(in.tsval, c->ts_recent) && seq_le(in.seq, c->rcv_wup))
+		ts_set(st, c, in.tsval);
 	if (alone) {
 		tcp_window_input(c, &in, in.window << c->snd_wscale);
 		count(st, TcpExt_TCPHPHits);
@@ -613,5 +651,7 @@ bool tcp_input_usual(struct stack *st, frame_ix ix)
 		fast(st, c, ix, &in);
 	}
 	undo_end(st, outer);
-	return true;
+	return;
+other:
+	stack_input_other(st, ix);
 }

@@ -66,6 +66,11 @@ void tcp_mtu_learned(struct stack *st, struct conn *c, uint32_t mtu)
 	if (mtu >= c->mtu)
 		return;
 	c->mtu = (uint16_t)mtu;
+	if (mtu >= c->mtu_low && c->mtu_low) {
+		/* No larger ones: that smaller ones get through is known. */
+		c->mtu_high = (uint16_t)min_u32(c->mtu_high, mtu);
+		return;
+	}
 	shrink(st, c, mtu);
 	if (c->mss < mss && tcp_synchronized(c))
 		tcp_resegment(st, c);
@@ -114,6 +119,9 @@ void tcp_mtu_acked(struct stack *st, struct conn *c)
 	c->mtu = (uint16_t)max_u32(c->mtu, c->mtu_low);
 	c->mtu_probe = 0;
 	tcp_mss_update(c);
+	/* A repair's window may be a single one of the smaller segments. */
+	c->cwnd = max_u32(c->cwnd, c->mss);
+	c->ssthresh = max_u32(c->ssthresh, 2u * c->mss);
 	pmtu_learn(st, &c->peer, c->mtu_low);
 	count(st, TcpExt_TCPMTUPSuccess);
 }

@@ -146,6 +146,51 @@ static void a_lost_probe_is_no_congestion(void **state)
 	finish(&t);
 }
 
+/* Larger segments get through while a repair's window is one small segment: it
+ * holds one of the larger then. */
+static void a_window_holds_a_segment(void **state)
+{
+	struct transfer t;
+	struct conn *c;
+
+	(void)state;
+	begin(&t, 80);
+	c = testnet_conn(t.n, t.a);
+	hole_bytes = 140;
+	move(&t, 20000, 60000);
+	assert_true(c->mtu_low && c->mss <= 100);
+	c->mtu_probe = 552;
+	c->mtu_probe_end = c->snd_una;
+	c->cwnd = c->mss;
+	c->ssthresh = 2u * c->mss;
+	tcp_mtu_acked(&t.n->st[0], c);
+	assert_int_equal(c->mss, 500);
+	assert_int_equal(c->cwnd, 500);
+	assert_int_equal(c->ssthresh, 1000);
+	finish(&t);
+}
+
+/* RFC 4821, 7.7: an error bounds the search, and is no proof of what it names.
+ */
+static void an_error_does_not_grow_segments(void **state)
+{
+	struct transfer t;
+	struct conn *c;
+	uint16_t mss;
+
+	(void)state;
+	begin(&t, 80);
+	c = testnet_conn(t.n, t.a);
+	hole_bytes = 600;
+	move(&t, 20000, 60000);
+	mss = c->mss;
+	assert_true(c->mtu_low && mss < 600);
+	tcp_mtu_learned(&t.n->st[0], c, 1347);
+	assert_int_equal(c->mss, mss);
+	assert_true(c->mtu_high <= 1347);
+	finish(&t);
+}
+
 /* RFC 1191: an error that quotes what is in flight is believed, one that does
  * not is not; the window stays; others learn of it; it is forgotten. */
 static void an_icmp_error_is_heeded_and_forgotten(void **state)
@@ -234,6 +279,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_black_hole_is_found_out),
 		cmocka_unit_test(a_lost_probe_is_no_congestion),
+		cmocka_unit_test(a_window_holds_a_segment),
+		cmocka_unit_test(an_error_does_not_grow_segments),
 		cmocka_unit_test(an_icmp_error_is_heeded_and_forgotten),
 		cmocka_unit_test(the_cache_forgets_the_oldest),
 	};

@@ -162,6 +162,7 @@ void tcp_enter_loss(struct stack *st, struct conn *c)
 		flight_disbelieve(st, c);
 	c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
 	c->dupacks = 0;
+	flight_age(st, c);
 	if (c->flags & CONN_SACK)
 		flight_lose_old(st, c, tcp_rack_allowance_us(c));
 	else

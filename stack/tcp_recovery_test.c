@@ -420,6 +420,39 @@ static void test_timeout_in_repair(void **state)
 	end(&s, c, l);
 }
 
+/* The loss was none, but since then a mark has cut the window: RFC 3168. */
+static void test_mark_after_needless(void **state)
+{
+	struct script s;
+	conn_ix c, l;
+	struct conn *k = flight(&s, &c, &l);
+	uint8_t dsack[12] = { 1, 1, 5, 10 };
+	uint32_t ssthresh;
+
+	(void)state;
+	k->watch |= ECN_OK;
+	for (uint32_t i = 2; i <= 4; i++)
+		sack(&s, 0, 1, i);
+	assert_int_equal(k->recovery, TCP_RECOVERY);
+	drain(&s);
+	sack(&s, N + 2, 0, 0);
+	assert_int_equal(k->recovery, TCP_OPEN);
+	drain(&s);
+	ssthresh = k->ssthresh;
+	script_send(&s, ACK | TCP_ECE, s.seq, s.ack + (N + 3) * MSS, 0, 65535,
+		    NULL, 0);
+	assert_true(k->ssthresh < ssthresh);
+	ssthresh = k->ssthresh;
+	drain(&s);
+	put32(dsack + 4, s.ack);
+	put32(dsack + 8, s.ack + MSS);
+	script_send(&s, ACK, s.seq, s.ack + (N + 4) * MSS, 0, 65535, dsack,
+		    sizeof(dsack));
+	assert_int_equal(k->ssthresh, ssthresh);
+	assert_true(k->cwnd <= ssthresh + MSS);
+	end(&s, c, l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_needless_timeout),
 		cmocka_unit_test(test_true_timeout),
 		cmocka_unit_test(test_timeout_in_repair),
+		cmocka_unit_test(test_mark_after_needless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,12 +94,10 @@ static bool coalesce(struct stack *st, struct conn *c, struct frame *f,
 	return true;
 }
 
-/* @bytes at rcv_nxt, at payload_off of @ix; consumes it. */
-static void append(struct stack *st, struct conn *c, uint32_t bytes,
-		   frame_ix ix)
+/* @bytes at rcv_nxt, at payload_off of @f, which is @ix; consumes it. */
+static inline void append(struct stack *st, struct conn *c, uint32_t bytes,
+			  frame_ix ix, struct frame *f)
 {
-	struct frame *f = frame_at(st->arena, ix);
-
 	if (c->vif != st->host->config.vif && st->ops->received)
 		st->ops->received(st, c->self, f);
 	if (coalesce(st, c, f, bytes)) {
@@ -134,10 +132,10 @@ static void tell_reader(struct stack *st, struct conn *c)
 void tcp_data_in_order(struct stack *st, struct conn *c, uint32_t bytes,
 		       frame_ix ix)
 {
-	const struct frame *f = frame_at(st->arena, ix);
+	struct frame *f = frame_at(st->arena, ix);
 
 	note_arrival(st, c, f->gso_bytes ? f->gso_bytes : bytes);
-	append(st, c, bytes, ix);
+	append(st, c, bytes, ix, f);
 	tell_reader(st, c);
 }
 
@@ -168,7 +166,7 @@ static bool merge(struct stack *st, struct conn *c)
 		}
 		skip = c->rcv_nxt - f->tcp.seq;
 		f->payload_off += skip;
-		append(st, c, f->tcp.end_seq - c->rcv_nxt, ix);
+		append(st, c, f->tcp.end_seq - c->rcv_nxt, ix, f);
 	}
 	tcp_sack_clean(c);
 	return fin;
@@ -331,7 +329,7 @@ void tcp_data(struct stack *st, struct conn *c, const struct tcp_in *in,
 	}
 	if (end != seq) {
 		note_arrival(st, c, f->gso_bytes ? f->gso_bytes : in->bytes);
-		append(st, c, end - seq, ix);
+		append(st, c, end - seq, ix, f);
 	} else {
 		frame_free(st->arena, ix);
 	}

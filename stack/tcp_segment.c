@@ -88,7 +88,7 @@ static inline int transmit(struct stack *st, struct conn *c, frame_ix ix)
 }
 
 /* An empty frame for @c; its TCP header begins at the returned l4_off. */
-static frame_ix start(struct stack *st, const struct conn *c)
+static inline frame_ix start(struct stack *st, const struct conn *c)
 {
 	frame_ix ix = frame_alloc(st->arena);
 	struct frame *f;

@@ -41,10 +41,10 @@ static inline void undo_copy_part(struct conn *to, const struct conn *from)
 	to->flags = from->flags;
 	to->snd_wnd = from->snd_wnd;
 	to->snd_wl1 = from->snd_wl1;
-	/* From max_wnd to probes: conn.h has them side by side. */
-	mem_copy(&to->max_wnd, &from->max_wnd,
+	/* conn.h has them side by side. */
+	mem_copy(&to->rcv_nxt, &from->rcv_nxt,
 		 offsetof(struct conn, probes) + 1 -
-			 offsetof(struct conn, max_wnd));
+			 offsetof(struct conn, rcv_nxt));
 	to->delack_at = from->delack_at;
 	to->last_recv_ns = from->last_recv_ns;
 	to->last_ack_ns = from->last_ack_ns;

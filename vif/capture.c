@@ -106,16 +106,46 @@ static int passes(const struct fabric *f, const struct capture *c, vif_ix from,
 	return VIF_TX;
 }
 
-/* Is it this frame's turn, of those on @vif? */
+/* Is it this frame's turn, of those on @vif? The nearest `sample` says, from it
+ * up to the VIF that is captured. */
 static bool picked(const struct fabric *f, struct capture *c, vif_ix vif)
 {
-	const struct vif_control *control = vif_control_of(f, vif);
-	uint32_t one_of = control ? atomic_load(&control->sample) : 0;
+	vif_ix top = atomic_load(&c->vif);
+	uint32_t one_of = 0;
 
+	for (int n = 0; vif && !one_of && n <= VIF_DEPTH_MAX; n++) {
+		const struct vif_control *control = vif_control_of(f, vif);
+
+		one_of = control ? atomic_load(&control->sample) : 0;
+		vif = vif == top ? 0 : vif_parent(vif_at(f, vif));
+	}
 	return one_of &&
 	       atomic_fetch_add_explicit(&c->turn, 1, memory_order_relaxed) %
 			       one_of ==
 		       0;
+}
+
+static void copy(const struct fabric *f, const struct arena *a,
+		 struct capture *c, const struct frame *frame, vif_ix vif,
+		 int way)
+{
+	struct capture_record r = {
+		.time_ns = fabric_now(f),
+		.wire_bytes = frame->header_bytes + frame->payload,
+		.vif = vif,
+		.way = (uint8_t)way,
+		.flags = frame->flags & FRAME_NEEDS_CSUM,
+	};
+
+	r.bytes = min_u32(r.wire_bytes, atomic_load(&c->snap_bytes));
+	put(c, a, frame, &r);
+}
+
+static bool wants(const struct capture *c, int way)
+{
+	return atomic_load_explicit(&c->state, memory_order_acquire) ==
+		       CAPTURE_ON &&
+	       atomic_load(&c->ways) & 1u << way;
 }
 
 void capture_frame(const struct fabric *f, const struct arena *a,
@@ -126,22 +156,29 @@ void capture_frame(const struct fabric *f, const struct arena *a,
 
 	for (uint32_t ix = 1; ix < end; ix++) {
 		struct capture *c = capture_at(f, ix);
-		struct capture_record r = { 0 };
-		int way;
+		vif_ix vif = 0;
+		int way = passes(f, c, from, to, again, &vif);
 
-		if (atomic_load_explicit(&c->state, memory_order_acquire) !=
-		    CAPTURE_ON)
+		if (way < 0 || !wants(c, way) ||
+		    (atomic_load(&c->sampled) && !picked(f, c, vif)))
 			continue;
-		way = passes(f, c, from, to, again, &r.vif);
-		if (way < 0 || !(atomic_load(&c->ways) & 1u << way) ||
-		    (atomic_load(&c->sampled) && !picked(f, c, r.vif)))
-			continue;
-		r.time_ns = fabric_now(f);
-		r.wire_bytes = frame->header_bytes + frame->payload;
-		r.bytes = min_u32(r.wire_bytes, atomic_load(&c->snap_bytes));
-		r.way = (uint8_t)way;
-		r.flags = frame->flags & FRAME_NEEDS_CSUM;
-		put(c, a, frame, &r);
+		copy(f, a, c, frame, vif, way);
+	}
+}
+
+void capture_sample(const struct fabric *f, const struct arena *a,
+		    const struct frame *frame, vif_ix vif, enum vif_way way)
+{
+	uint32_t end = slot_end(&f->table[FABRIC_TABLE_CAPTURE]);
+
+	for (uint32_t ix = 1; ix < end; ix++) {
+		struct capture *c = capture_at(f, ix);
+		vif_ix top = atomic_load(&c->vif);
+
+		if (wants(c, way) && atomic_load(&c->sampled) &&
+		    (vif == top ||
+		     (atomic_load(&c->below) && vif_below(f, vif, top))))
+			copy(f, a, c, frame, vif, way);
 	}
 }
 

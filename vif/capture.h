@@ -54,7 +54,7 @@ struct capture {
 	_Atomic uint32_t ways;	/* bit 1 << enum vif_way */
 	_Atomic uint32_t below; /* what passes VIFs below it, too */
 	_Atomic uint32_t snap_bytes;
-	_Atomic uint32_t sampled; /* only what the VIF's `sample` picks */
+	_Atomic uint32_t sampled; /* only what `sample` or a program picks */
 	_Atomic uint32_t turn;	  /* counts what it picks from */
 	_Alignas(CACHE_LINE) _Atomic uint64_t head;
 	_Atomic uint64_t lost; /* frames without room */
@@ -81,6 +81,11 @@ static inline bool capture_any(const struct fabric *f)
 void capture_frame(const struct fabric *f, const struct arena *a,
 		   const struct frame *frame, vif_ix from, vif_ix to,
 		   bool again);
+
+/* capture_sample - a program of @vif wants a copy of @frame, dropped or not:
+ * for every capture there of what is sampled */
+void capture_sample(const struct fabric *f, const struct arena *a,
+		    const struct frame *frame, vif_ix vif, enum vif_way way);
 
 /* --- for the daemon ----------------------------------------------------------
  */

@@ -21,16 +21,21 @@ enum vif_way { VIF_TX, VIF_RX }; /* leaving, entering the VIF */
 #define VIF_WEIGHT_MAX 10000	/* 1 where not set */
 #define VIF_PPM	       1000000u /* of probabilities: always */
 
-/* What filter and program of one direction came to, in packets. */
+/* What filter and program of one direction came to: packets, but for the last.
+ */
 struct vif_program_count {
-	_Alignas(CACHE_LINE) _Atomic uint64_t runs;
-	_Atomic uint64_t filtered; /* dropped by the filter */
-	_Atomic uint64_t dropped;  /* by the program */
+	_Alignas(CACHE_LINE) _Atomic uint64_t runs; /* of either */
+	_Atomic uint64_t filtered;		    /* dropped by the filter */
+	_Atomic uint64_t dropped;		    /* by the program */
 	_Atomic uint64_t redirected;
 	_Atomic uint64_t sampled;
 	_Atomic uint64_t over_run;  /* ended by the budget of a run: dropped */
 	_Atomic uint64_t over_rate; /* the owner's time is used up: dropped */
+	_Atomic uint64_t cost;	    /* instructions that were charged */
 };
+
+static_assert(sizeof(struct vif_program_count) == CACHE_LINE,
+	      "a line a direction");
 
 struct vif_control {
 	uint32_t slot_link; /* base/slot.h, while free */
@@ -61,10 +66,12 @@ struct vif_control {
 	_Atomic uint32_t program[2];
 	/*
 	 * Flows. A lane with `flow`, a filter's slot, takes over what the VIF
-	 * above it sends and the filter takes. That VIF has the first such lane
-	 * in flow_first, a lane the next one in flow_next.
+	 * above it sends and the filter takes; one with `mark` what that VIF's
+	 * program has given that mark. That VIF has the first such lane in
+	 * flow_first, a lane the next one in flow_next.
 	 */
 	_Atomic uint32_t flow;
+	_Atomic uint32_t mark;
 	_Atomic vif_ix flow_first;
 	_Atomic vif_ix flow_next;
 	_Atomic uint32_t program_payer; /* controls above that pay as well */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "bpf/cost.h"
 #include "fabric/address.h"
+#include "vif/capture.h"
 
 /* How often programs may send a frame elsewhere: they might do so in a circle.
  */
@@ -31,9 +32,14 @@ struct judge {
 	bool turned; /* `to` has changed */
 };
 
+static void add(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+}
+
 static void count(_Atomic uint64_t *c)
 {
-	atomic_fetch_add_explicit(c, 1, memory_order_relaxed);
+	add(c, 1);
 }
 
 /* --- time --------------------------------------------------------------------
@@ -145,8 +151,13 @@ static bool run(struct judge *j, struct vif_control *c, uint32_t slot,
 	bpf_program_run(vif_program_at(j->f, slot), &j->view, job);
 	charge(j->f, c, job->now_ns, job->cost);
 	count(&n->runs);
-	if (job->sample)
+	add(&n->cost, job->cost);
+	if (job->sample) {
 		count(&n->sampled);
+		if (capture_any(j->f))
+			capture_sample(j->f, j->view.arena, j->frame, job->vif,
+				       (enum vif_way)job->direction);
+	}
 	if (job->over) {
 		count(&n->over_run);
 		return false;
@@ -210,6 +221,41 @@ static vif_ix next_down(const struct fabric *f, vif_ix at, vif_ix to)
 	return 0;
 }
 
+/* The lane of @ix that takes what is marked so; 0: none does. */
+static vif_ix lane_of_mark(const struct judge *j, vif_ix ix)
+{
+	const struct vif_control *c = vif_control_of(j->f, ix);
+	vif_ix lane = c ? atomic_load(&c->flow_first) : 0;
+
+	for (int n = 0; lane && n < VIF_FLOWS_MAX; n++) {
+		c = vif_control_of(j->f, lane);
+		if (!c)
+			return 0;
+		if (atomic_load_explicit(&c->mark, memory_order_relaxed) ==
+		    j->job.mark)
+			return lane;
+		lane = atomic_load(&c->flow_next);
+	}
+	return 0;
+}
+
+/* The frame's own VIF has let it out, marked: it leaves by the lane of that
+ * mark, and by that one's, and so on. False: dropped there. */
+static bool follow_mark(struct judge *j)
+{
+	for (int n = 0; n < VIF_DEPTH_MAX && j->job.mark; n++) {
+		vif_ix lane = lane_of_mark(j, j->frame->tx_vif);
+
+		if (!lane)
+			return true;
+		j->frame->tx_vif = lane;
+		j->job.tx_vif = lane;
+		if (!pass(j, lane, VIF_TX))
+			return false;
+	}
+	return true;
+}
+
 static bool walk(struct judge *j, vif_ix at)
 {
 	int turns = 0;
@@ -218,7 +264,8 @@ static bool walk(struct judge *j, vif_ix at)
 		vif_ix down = next_down(j->f, at, j->to);
 		bool went = down ? pass(j, down, VIF_RX) : pass(j, at, VIF_TX);
 
-		if (!went)
+		if (!went || (!down && at == j->frame->tx_vif &&
+			      unlikely(j->job.mark) && !follow_mark(j)))
 			return false;
 		at = down ? down : vif_parent(vif_at(j->f, at));
 		if (j->turned && ++turns > TURNS_MAX)
@@ -301,17 +348,19 @@ static void judge_init(struct judge *j, const struct fabric *f,
 
 bool vif_program_judge(const struct fabric *f, const struct arena *arena,
 		       uint64_t *random, uint64_t now_ns, frame_ix ix,
-		       host_ix *to)
+		       host_ix *to, vif_ix *flow)
 {
 	struct judge j;
 	bool goes_on;
 
 	judge_init(&j, f, arena, random, now_ns, ix);
+	*flow = j.frame->tx_vif;
 	if (!j.frame->tx_vif)
 		return true;
 	j.host = *to;
 	j.to = f->hosts[*to].vif;
 	sort(&j);
+	*flow = j.frame->tx_vif;
 	goes_on = walk(&j, j.frame->tx_vif);
 	*to = j.host;
 	return goes_on;

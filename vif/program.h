@@ -19,6 +19,10 @@
  * a program that is too slow stops its own traffic, never somebody else's, and
  * a firewall is not opened by flooding it.
  *
+ * Marks. What the program of a VIF has given a mark as it left goes on by the
+ * lane below that VIF whose `mark` that is: it is charged, and held up, there,
+ * too. It is the packet's, not its connection's: nothing else moves.
+ *
  * The daemon alone sets programs, by one store of a slot's number each. A
  * replaced slot is used anew only after everybody was outside the fabric once.
  */
@@ -78,14 +82,16 @@ static inline bool vif_program_wants(const struct fabric *f, vif_ix from,
  * @arena:  the caller's, who holds the frame
  * @random: state for toami_random()
  * @to:	    the host it is for; updated with its MAC when programs say so
+ * @flow:   gets the lane whose flow it belongs to, or its tx_vif as it was
  *
- * First the frame's tx_vif becomes the lane whose flow it belongs to, if any.
+ * First the frame's tx_vif becomes that lane; then, where a program marks it,
+ * the lane of that mark.
  *
  * Returns true: it goes on to @to. False: it is to be dropped, and was counted.
  */
 bool vif_program_judge(const struct fabric *f, const struct arena *arena,
 		       uint64_t *random, uint64_t now_ns, frame_ix ix,
-		       host_ix *to);
+		       host_ix *to, vif_ix *flow);
 
 /*
  * vif_program_admit - for a frame that has reached its host: may it enter the

@@ -40,7 +40,12 @@
  * Checksums are the run-time's business: after a program has written to the
  * headers, those of IPv4, TCP, UDP and ICMPv6 are brought up to date from what
  * has changed (RFC 1624). A packet whose destination address was changed goes
- *to whoever has the new address.
+ * to whoever has the new address.
+ *
+ * Marks. A program may set `mark`; programs further on see it. What leaves a
+ *VIF with a mark that one of the VIFs directly below has as its property `mark`
+ * is charged to that one, and held up in it, as if it had been sent there: the
+ * way to sort traffic into classes by what a program knows.
  *
  * The type names u8 to u64 are defined only where the target is BPF. In other
  * programs this header gives the constants and structs alone.
@@ -52,7 +57,7 @@
 #define TOAMI_DROP     0
 #define TOAMI_PASS     1
 #define TOAMI_REDIRECT 2     /* to the VIF that toami_redirect() was told */
-#define TOAMI_SAMPLE   0x100 /* or'ed to these: keep a copy of the headers */
+#define TOAMI_SAMPLE   0x100 /* or'ed to these: 'capture --sampled' gets it */
 
 #define TOAMI_TX 0 /* leaving the VIF */
 #define TOAMI_RX 1 /* entering it */
@@ -83,7 +88,7 @@ struct toami_packet {
 	unsigned int tx_vif;	 /* where the packet comes from */
 	unsigned int rx_vif;	 /* where it goes, as far as is known */
 	unsigned int direction;	 /* TOAMI_TX, TOAMI_RX */
-	unsigned int mark;	 /* may be set; programs further on see it */
+	unsigned int mark;	 /* may be set: see above */
 };
 
 /* How a map is described in section "maps". */

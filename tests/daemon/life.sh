@@ -63,6 +63,19 @@ while [ $i -lt 20 ]; do
 done
 echo "ok: down and up, 20 times"
 
+# What is set where nothing is sent is read all the same, and then the daemon sleeps.
+"$toami" vif add /shaped rate=1mbit >/dev/null
+"$toami" vif set /shaped rate=2mbit
+busy() {
+	cut -d' ' -f1 "/proc/$(pid_of)/schedstat"
+}
+t0=$(busy)
+sleep 1
+t1=$(busy)
+[ $((t1 - t0)) -lt 20000000 ] || { echo "FAIL: idle, and $((t1 - t0)) ns in a second"; exit 1; }
+"$toami" vif rm /shaped
+echo "ok: idle after a change"
+
 # A crash leaves sockets behind, which the next daemon replaces.
 pid=$(pid_of)
 kill -9 "$pid"

@@ -85,8 +85,8 @@ static bool file_of(const char *name, char *path, size_t bytes)
 void tuning_report(struct world *w)
 {
 	static const char *const names[] = {
-#define X(group, name) #group #name,
-		STACK_COUNTERS(X)
+#define X(group, name) [COUNT_##group##_##name] = #group #name,
+		STACK_COUNTERS(X, X)
 #undef X
 	};
 	const struct stack_host *h =

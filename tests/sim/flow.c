@@ -165,6 +165,17 @@ static bool rst_due(const struct end *e)
 	       e->tx_done >= e->tx_total / 4;
 }
 
+/*
+ * As Linux has it, a connection that is not open yet fails when three questions
+ * for the peer's address go unanswered; one that is open never does.
+ */
+static bool is_unreachable(struct testnet *n, const struct end *e, int err)
+{
+	return err == -EHOSTUNREACH && n->use_arp && !e->rx_done &&
+	       !e->tx_done && testnet_count(n, e->host, Arp_Failed) &&
+	       testnet_conn(n, e->c)->state == CONN_CLOSED;
+}
+
 /* A stream's end does all it can. */
 static void act(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
 {
@@ -187,7 +198,10 @@ static void act(struct testnet *n, struct flow *f, struct end *e, uint64_t *r)
 	}
 	if (err < 0) {
 		e->broken = true;
-		if (f->kind != FLOW_ABORT && !f->may_fail)
+		if (is_unreachable(n, e, err))
+			f->unreachable = true;
+		else if (f->kind != FLOW_ABORT && !f->may_fail &&
+			 !f->unreachable)
 			fprintf(stderr, "%s %s: error %d after %u of %u\n",
 				flow_name(f->kind),
 				e->client ? "client" : "server", err,
@@ -240,6 +254,10 @@ static void send_datagram(struct testnet *n, struct end *e)
 	/* Frames of many flows on slow links fill the arena: once more, later.
 	 */
 	if (err == -ENOBUFS)
+		return;
+	/* Told once, of what waited for an address that nobody has. */
+	if (err == -EHOSTUNREACH && n->use_arp &&
+	    testnet_count(n, e->host, Arp_Failed))
 		return;
 	must(err, "udp_send");
 	e->tx_done++;
@@ -368,8 +386,8 @@ void flow_run(struct testnet *n, struct flow *f, uint64_t *r)
 		n->events[e->c] = 0;
 		turn(n, f, e, r);
 	}
-	if (f->pending && f->may_fail && f->end[0].closed) {
-		/* The fault has hit a client whom nobody had accepted yet. */
+	if (f->pending && (f->may_fail || f->unreachable) && f->end[0].closed) {
+		/* It has hit a client whom nobody had accepted yet. */
 		conn_close(stack_of(n, s), f->listener);
 		f->pending = false;
 		s->closed = true;
@@ -411,7 +429,7 @@ bool flow_over(const struct flow *f)
 	return f->end[0].closed && f->end[1].closed;
 }
 
-const char *flow_verdict(const struct flow *f, bool lossy)
+const char *flow_verdict(const struct flow *f, bool lossy, bool deaf)
 {
 	const struct end *c = &f->end[0], *s = &f->end[1];
 
@@ -422,6 +440,8 @@ const char *flow_verdict(const struct flow *f, bool lossy)
 			return "datagrams are missing on a perfect link";
 		return NULL;
 	}
+	if (f->unreachable)
+		return deaf ? NULL : "no neighbour on a perfect link";
 	if (f->may_fail || f->kind == FLOW_ABORT)
 		return NULL;
 	if (c->broken || s->broken)

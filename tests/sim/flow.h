@@ -46,7 +46,8 @@ struct flow {
 	uint64_t accept_ns; /* FLOW_CROWD: not before */
 	uint16_t port;
 	bool v6;
-	bool may_fail; /* a fault has hit it */
+	bool may_fail;	  /* a fault has hit it */
+	bool unreachable; /* nobody answered for the peer's address */
 	bool unsure; /* FLOW_DATAGRAM: two flipped bits may cancel in the sum */
 	bool pending; /* FLOW_CROWD: the server end is still to be accepted */
 	uint8_t seen[256]; /* FLOW_DATAGRAM */
@@ -75,8 +76,11 @@ uint64_t flow_wake(const struct flow *f);
 /* flow_over - both ends are closed */
 bool flow_over(const struct flow *f);
 
-/* flow_verdict - NULL, or what went wrong; @lossy: datagrams may be missing */
-const char *flow_verdict(const struct flow *f, bool lossy);
+/*
+ * flow_verdict - NULL, or what went wrong; @lossy: datagrams may be missing;
+ * @deaf: questions for a neighbour's address, too
+ */
+const char *flow_verdict(const struct flow *f, bool lossy, bool deaf);
 
 const char *flow_name(enum flow_kind kind);
 

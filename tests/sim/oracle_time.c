@@ -166,8 +166,11 @@ static void burst(struct oracle *o, struct half *h, const struct half *p,
 	if (!h->first_ns)
 		h->first_ns = s->now;
 	if (!p->delivered) {
-		/* A probe may be one more, later. */
-		most = (INITIAL_SEGS + (s->now > h->first_ns)) * mss;
+		/* A probe may be one more, later; while ARP asks, the others
+		 * may never be seen. */
+		bool probe = s->now > h->first_ns || o->excused[ORACLE_GAP];
+
+		most = (INITIAL_SEGS + probe) * mss;
 		if (sent > most)
 			oracle_complain(o, ORACLE_INITIAL, s, h,
 					"%u bytes of %u", sent, mss);

@@ -265,8 +265,8 @@ static void dump(struct testnet *n)
 	}
 	for (uint32_t h = 0; h < n->hosts; h++) {
 		static const char *const names[] = {
-#define X(group, name) #group "." #name,
-			STACK_COUNTERS(X)
+#define X(group, name) [COUNT_##group##_##name] = #group "." #name,
+			STACK_COUNTERS(X, X)
 #undef X
 		};
 
@@ -279,6 +279,18 @@ static void dump(struct testnet *n)
 	}
 }
 
+/* May three questions in a row be lost? */
+static bool deaf(const struct sim *s)
+{
+	for (uint32_t i = 0; s->n->use_arp && i < s->n->hosts; i++) {
+		const struct link_config *k = &s->w.config[i];
+
+		if (k->loss || k->corrupt || k->rate_Bps)
+			return true;
+	}
+	return false;
+}
+
 static const char *finish(struct sim *s)
 {
 	struct testnet *n = s->n;
@@ -289,8 +301,10 @@ static const char *finish(struct sim *s)
 		const struct link_config *k = &s->w.config[f->end[0].host];
 
 		/* While ARP asks, only a few frames wait. */
-		bad = flow_verdict(f, k->loss || k->corrupt || k->rate_Bps ||
-					      s->n->use_arp || s->faults);
+		bad = flow_verdict(f,
+				   k->loss || k->corrupt || k->rate_Bps ||
+					   s->n->use_arp || s->faults,
+				   deaf(s));
 		if (bad) {
 			printf("  %s flow %u: %u of %u, %u of %u bytes\n",
 			       flow_name(f->kind), i, f->end[1].rx_done,

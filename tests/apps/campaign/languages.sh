@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Usage: languages.sh node|perl|ruby|php|java|go: a server and a client in each
+# Usage: languages.sh node|perl|ruby|php|java|go|go-static|go-pie: a server and a client in each
 . "$(dirname "$0")/../lib.sh"
 language=$1
 
@@ -100,8 +100,11 @@ JAVA
 		on /cli java "$work/C.java"
 	}
 	;;
-go)
+go*)
 	need go
+	cgo=0 mode=exe
+	[ "$language" = go ] && cgo=1
+	[ "$language" = go-pie ] && mode=pie
 	cat >"$work/main.go" <<'GO'
 package main
 
@@ -128,7 +131,7 @@ func main() {
 	http.ListenAndServe(":80", nil)
 }
 GO
-	(cd "$work" && HOME=$work GO111MODULE=off CGO_ENABLED=1 go build -o prog main.go)
+	(cd "$work" && HOME=$work GO111MODULE=off CGO_ENABLED=$cgo go build -buildmode=$mode -o prog main.go)
 	start /l "$work/prog"
 	client() {
 		on /cli "$work/prog" get
@@ -136,7 +139,7 @@ GO
 	;;
 esac
 until_ok client
-expect "hello from $language" "$(client)" "$language to $language"
+expect "hello from ${language%-*}" "$(client)" "$language to $language"
 if command -v ab >/dev/null; then
 	on /cli ab -q -n 300 -c 10 http://l/ >"$work/ab.log" 2>&1
 	expect 0 "$(sed -n 's/Failed requests: *//p' "$work/ab.log")" "ab"

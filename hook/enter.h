@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the loader into the hook, and from the hook into the program. */
+#ifndef TOAMI_HOOK_ENTER_H
+#define TOAMI_HOOK_ENTER_H
+
+#include <stdint.h>
+#include <stdnoreturn.h>
+
+/*
+ * The words before the program's arguments: a name, the number of its open
+ * file, its path, and "-". An even number, so that the stack stays aligned
+ * without them.
+ */
+#define LOAD_WORDS	4
+#define EXIT_NOT_LOADED 126
+
+/* The files of an installation, in one directory. */
+#ifdef TOAMI_TEST
+#define HOOK_PRELOADED_FILE "libtoami-hook-stub.so"
+#define HOOK_LOADED_FILE    "libtoami-hook-stub-static.so"
+#define HOOK_LOADER_FILE    "toami-load-stub"
+#else
+#define HOOK_PRELOADED_FILE "libtoami-hook.so"
+#define HOOK_LOADED_FILE    "libtoami-hook-static.so"
+#define HOOK_LOADER_FILE    "toami-load"
+#endif
+
+/**
+ * hook_enter - starts the hook and then the program
+ * @stack: as the kernel made it for toami-load
+ * @loader, @loader_end: toami-load's image, which is unmapped
+ */
+noreturn void hook_enter(uint64_t *stack, const char *loader,
+			 const char *loader_end);
+
+/* The same, as toami-load finds it. */
+typedef void hook_enter_fn(uint64_t *stack, const char *loader,
+			   const char *loader_end);
+
+#endif
