@@ -3,6 +3,7 @@
 #include "socket/open.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "socket/descriptor.h"
 #include "socket/move.h"
 #include "socket/name.h"
@@ -520,6 +521,7 @@ long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 {
 	struct ip_addr addr = { .d = { 0, 0 } };
 	uint16_t port = 0;
+	socklen_t room;
 	bool inet6;
 	struct work w;
 	struct sock *s;
@@ -533,5 +535,10 @@ long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 	else
 		err = conn_names(&w.stack, s->conn, &addr, &port, NULL, NULL);
 	work_end(&w);
-	return err ? err : name_out(sa, len, inet6, &addr, port);
+	if (err)
+		return err;
+	/* Unlike accept(), this has nothing else to say. */
+	if (!len || (!sa && (user_copy(&room, len, sizeof(room)) || room)))
+		return -EFAULT;
+	return name_out(sa, len, inet6, &addr, port);
 }
