@@ -107,6 +107,9 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 		return -EPERM;
 	if (domain == AF_NETLINK && protocol == NETLINK_ROUTE)
 		return netlink_open(t, type);
+	/* ss reads /proc/net then, which is the fabric's: procnet.h. */
+	if (domain == AF_NETLINK && protocol == NETLINK_SOCK_DIAG)
+		return -EPROTONOSUPPORT;
 	if (domain != AF_INET && domain != AF_INET6)
 		return SOCKET_PASS;
 	if (type & ~(long)(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK))

@@ -13,8 +13,8 @@ static void errors(void)
 {
 	struct epoll_event ev = { .events = EPOLLOUT };
 	struct timespec bad = { -1, 0 }, late = { 0, 1000000000 };
-	void *constant = mmap(NULL, 4096, PROT_READ,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *constant =
+		mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	static void *volatile nowhere = (void *)8;
 	int p[2], e = epoll_create1(0);
 

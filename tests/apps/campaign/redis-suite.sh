@@ -12,7 +12,7 @@ need redis-server tclsh
 cp -r "$TOAMI_REDIS/tests" "$TOAMI_REDIS/redis.conf" "$TOAMI_REDIS/sentinel.conf" "$work"
 mkdir -p "$work/src" "$work/utils"
 cp -r "$TOAMI_REDIS/utils/." "$work/utils"
-for p in server cli benchmark check-aof check-rdb sentinel; do
+for p in server cli benchmark check-aof check-rdb; do
 	ln -s "$(command -v redis-$p)" "$work/src/redis-$p"
 done
 units=
