@@ -19,11 +19,16 @@ static const struct file {
 	uint8_t proto;
 	bool inet6;
 } files[] = {
-	{ "tcp", STACK_TCP, false },	      { "tcp6", STACK_TCP, true },
-	{ "udp", STACK_UDP, false },	      { "udp6", STACK_UDP, true },
-	{ "udplite", STACK_UDPLITE, false },  { "udplite6", STACK_UDPLITE, true },
-	{ "raw", STACK_RAW, false },	      { "raw6", STACK_RAW6, true },
-	{ "icmp", STACK_ICMP, false },	      { "icmp6", STACK_ICMP6, true },
+	{ "tcp", STACK_TCP, false },
+	{ "tcp6", STACK_TCP, true },
+	{ "udp", STACK_UDP, false },
+	{ "udp6", STACK_UDP, true },
+	{ "udplite", STACK_UDPLITE, false },
+	{ "udplite6", STACK_UDPLITE, true },
+	{ "raw", STACK_RAW, false },
+	{ "raw6", STACK_RAW6, true },
+	{ "icmp", STACK_ICMP, false },
+	{ "icmp6", STACK_ICMP6, true },
 };
 
 /* Text on its way into a file. */

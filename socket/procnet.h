@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /proc/net/tcp and its like, as a program on the fabric finds them: the sockets
- * of its VIF's host, in the kernel's format, so that netstat and ss show what
- * is there. The file is a picture of the moment it was opened in.
+ * /proc/net/tcp and its like, as a program on the fabric finds them: the
+ * sockets of its VIF's host, in the kernel's format, so that netstat and ss
+ * show what is there. The file is a picture of the moment it was opened in.
  */
 #ifndef TOAMI_SOCKET_PROCNET_H
 #define TOAMI_SOCKET_PROCNET_H

@@ -358,6 +358,9 @@ int tcp_recv_error(struct stack *st, conn_ix ix)
 
 	if (c->rcv_queued)
 		return 0;
+	/* The end was reached in order: what came later is the writer's. */
+	if (c->flags & CONN_FIN_RCVD)
+		return 1;
 	if (err) {
 		c->error = 0;
 		return -err;
