@@ -11,6 +11,8 @@
 
 void ip_deliver(struct stack *st, struct packet *p)
 {
+	bool seen = unlikely(st->host->raws) && raw_input(st, p);
+
 	switch (p->proto) {
 	case IP_TCP:
 		count(st, Ip_InDelivers);
@@ -41,6 +43,11 @@ void ip_deliver(struct stack *st, struct packet *p)
 		return;
 	default:
 		break;
+	}
+	if (seen) {
+		count(st, Ip_InDelivers);
+		frame_free(st->arena, p->ix);
+		return;
 	}
 	count(st, Ip_InUnknownProtos);
 	if (p->unicast)
