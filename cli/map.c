@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char help_words[] =
 	"A map is named VIF:NAME, or :NAME where programs share it. Keys and "
@@ -11,6 +12,9 @@ static const char help_words[] =
 	"with\n"
 	"commas (1,2,3) or bytes (hex:0a4d0002); a value may name a VIF "
 	"(vif:/web).\n";
+static const char help_ip[] =
+	"\n  -i, --ip    what has the size of an address is one\n";
+static const char help_json[] = "  -j, --json  as JSON\n";
 
 struct verb {
 	const char *name;    /* as typed after "toami" */
@@ -75,7 +79,10 @@ static int run(const struct verb *v, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "jih", options, NULL)) != -1) {
 		if (c == CLI_HELP) {
-			printf("usage: toami %s\n\n%s", v->usage, help_words);
+			printf("usage: toami %s\n\n%s%s%s", v->usage,
+			       help_words,
+			       strstr(v->usage, "--ip") ? help_ip : "\n",
+			       v->print ? help_json : "");
 			return 0;
 		}
 		if (c == '?')

@@ -226,10 +226,17 @@ bool sched_pass(struct fabric *f, const struct frame *fr, uint64_t now_ns,
 void sched_enter(struct sched_view *v, frame_ix ix, class_ix class,
 		 class_ix top)
 {
-	node_ix inner = node_get(v, class, top), leaf;
 	struct sched_node *n;
 	enum vif_drop why;
+	node_ix inner, leaf;
 
+	v->full = false;
+	inner = node_get(v, class, top);
+	/* What is controlled does not go on uncontrolled for want of room. */
+	if (unlikely(!inner && v->full)) {
+		sched_drop(v, class, ix, VIF_DROP_MEMORY);
+		return;
+	}
 	/* Without a node, its tree has changed while it was on its way. */
 	if (is_open(v, inner)) {
 		charge(v, inner, frame_wire_bytes(frame_at(v->arena, ix)));

@@ -73,8 +73,10 @@ bool band_make(struct sched_view *v, node_ix parent, uint32_t prio)
 	if (p->band[prio])
 		return true;
 	ix = slot_alloc(&v->fabric->table[FABRIC_TABLE_NODE]);
-	if (!ix)
+	if (!ix) {
+		v->full = true;
 		return false;
+	}
 	b = band_at(v, ix);
 	*b = (struct sched_band){ .link = b->link, .kind = NODE_BAND };
 	p->band[prio] = ix;

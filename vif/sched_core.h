@@ -44,6 +44,7 @@ struct sched_view {
 	struct arena *arena;
 	uint64_t now_ns;
 	uint32_t generation; /* of the controls */
+	bool full;	     /* a node was wanted, and there was none */
 	/* Cuts a frame that has become too long for its rate; NULL: nobody can.
 	 * Consumes it, adds the pieces to @list. May be set after sched_open().
 	 */

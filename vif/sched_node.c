@@ -25,8 +25,10 @@ static node_ix alloc(struct sched_view *v, enum sched_kind kind, class_ix class,
 	node_ix ix = slot_alloc(&v->fabric->table[FABRIC_TABLE_NODE]);
 	struct sched_node *n;
 
-	if (!ix)
+	if (!ix) {
+		v->full = true;
 		return 0;
+	}
 	n = node_at(v, ix);
 	*n = (struct sched_node){ .link = n->link,
 				  .kind = (uint8_t)kind,

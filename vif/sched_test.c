@@ -492,6 +492,40 @@ static void a_queue_has_an_end(void **state)
 	world_free(w);
 }
 
+/* Where no node is left, what is controlled is dropped: it never passes by. */
+static void without_room_nothing_passes(void **state)
+{
+	struct world *w = world_new();
+	struct slot_table *nodes = &w->f.table[FABRIC_TABLE_NODE];
+	vif_ix p = add(w, VIF_ROOT, "p"), a = add(w, p, "a");
+	struct vif_class_stats st;
+	struct sched_view v;
+	uint32_t last, n = 0;
+	struct source *s;
+
+	(void)state;
+	rate(w, p, 1 * MBIT);
+	share(w, a, 0, 0, 3);
+	s = from(w, a, 1000);
+	last = slot_alloc(nodes);
+	while ((n = slot_alloc(nodes)))
+		last = n;
+	/* None at all, and then fewer than it takes. */
+	for (int i = 0; i < 2; i++) {
+		sched_open(&v, &w->f, &w->arena, w->now);
+		sched_run(&v, 1);
+		push(w, &v, s);
+		take_out(w, &v);
+		sched_close(&v);
+		assert_int_equal(s->sent, 0);
+		assert_int_equal(w->dropped, i + 1);
+		slot_free(nodes, last);
+	}
+	vif_sched_stats(&w->f, a, VIF_TX, &st);
+	assert_int_equal(st.drops[VIF_DROP_MEMORY], 2);
+	world_free(w);
+}
+
 /* Each of two children has room, both together have not. */
 static void a_parent_bounds_what_waits_below(void **state)
 {
@@ -757,6 +791,7 @@ int main(void)
 		cmocka_unit_test(flows_share_a_queue),
 		cmocka_unit_test(a_standing_queue_is_cut),
 		cmocka_unit_test(a_queue_has_an_end),
+		cmocka_unit_test(without_room_nothing_passes),
 		cmocka_unit_test(a_parent_bounds_what_waits_below),
 		cmocka_unit_test(a_change_drops_nothing),
 		cmocka_unit_test(long_frames_are_cut_when_it_gets_slow),

@@ -104,7 +104,8 @@ _toami_vif() {
 		return
 	fi
 	case ${COMP_WORDS[2]} in
-	set | mv | attach | detach) _toami_words "-h --help" "$cur" ;;
+	set | mv) _toami_words "-h --help" "$cur" ;;
+	attach | detach) _toami_words "-f --flow -h --help" "$cur" ;;
 	ls) _toami_words "-j --json -q --quiet -h --help" "$cur" ;;
 	show) _toami_words "-j --json -h --help" "$cur" ;;
 	add) _toami_words "-a --address -h --help" "$cur" ;;
@@ -156,7 +157,17 @@ _toami() {
 	fi
 	case ${COMP_WORDS[1]} in
 	run | trace) _toami_run "$cur" "$prev" ;;
-	map) [[ $COMP_CWORD == 2 ]] && _toami_words "ls get set rm dump" "$cur" ;;
+	map)
+		if ((COMP_CWORD == 2)); then
+			_toami_words "ls get set rm dump --help" "$cur"
+		elif [[ $cur == -* ]]; then
+			case ${COMP_WORDS[2]} in
+			ls) _toami_words "-j --json -h --help" "$cur" ;;
+			get | dump) _toami_words "-i --ip -j --json -h --help" "$cur" ;;
+			set | rm) _toami_words "-h --help" "$cur" ;;
+			esac
+		fi
+		;;
 	vif) _toami_vif "$cur" "$prev" ;;
 	port) _toami_port "$cur" "$prev" ;;
 	up) _toami_words "-s --subnet --subnet6 -h --help" "$cur" ;;

@@ -6,6 +6,9 @@ Two survivors, a server and a client, exchange messages the whole time. Beside t
 redis and its benchmark run at full load, and either end is killed again and again. The
 survivors must not stop, toamid must not end, and when everything has ended nothing may be
 left in the fabric. A failure prints the seed and the command that repeats it.
+
+With --objects DIR, every VIF has a filter and a packet program (counter.o, which changes maps;
+marker.o) that whoever dies was likely to run; they are exchanged meanwhile.
 """
 import argparse
 import json
@@ -128,8 +131,51 @@ def start_load(rng):
                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def campaign(kills, rng, work):
+class Hooks:
+    """Packet programs on the VIFs; nothing where there are no objects."""
+
+    def __init__(self, objects, work):
+        self.files = []
+        if not objects:
+            return
+        for i in range(2):
+            self.files.append(os.path.join(work, "counter%d.o" % i))
+            shutil.copy(os.path.join(objects, "counter.o"), self.files[i])
+        for vif in ("/survivor-server", "/survivor-client", "/db", "/cli"):
+            self.toami("vif", "add", vif, "filter=tcp or udp or arp or icmp6",
+                       "program=" + os.path.join(objects, "marker.o"),
+                       "program-in=" + self.files[0])
+
+    @staticmethod
+    def toami(*words):
+        r = subprocess.run([TOAMI, *words], capture_output=True, text=True, timeout=10)
+        if r.returncode:
+            raise Failure("toami %s: %s" % (" ".join(words), r.stderr.strip()))
+        return r.stdout
+
+    def exchange(self, rng):
+        if self.files:
+            self.toami("vif", "set", rng.choice(("/db", "/cli", "/survivor-server")),
+                       "program-in=" + rng.choice(self.files))
+
+    def check(self):
+        """The programs have run, nothing went over its budget, maps are whole."""
+        for vif in ("/db", "/cli") if self.files else ():
+            hooks = json.loads(self.toami("vif", "show", "--json", vif))["hooks"]
+            for way in ("tx", "rx"):
+                n = hooks[way]
+                if not n["runs"] or n["over_run"] or n["dropped"]:
+                    raise Failure("%s of %s: %s" % (way, vif, n))
+            lines = self.toami("map", "dump", "--ip", vif + ":clients").splitlines()
+            clients = {line.split()[0]: int(line.split()[1].split(",")[0]) for line in lines}
+            # The other end, and the gateway for names: each once.
+            if len(clients) != len(lines) or len(lines) > 2 or max(clients.values()) < 100:
+                raise Failure("clients of %s: %s" % (vif, lines))
+
+
+def campaign(kills, rng, work, objects):
     daemon = status()["pid"]
+    hooks = Hooks(objects, work)
     survivors = Survivors(work)
     survivors.expect_progress("at the start")
     redis = load = None
@@ -148,6 +194,8 @@ def campaign(kills, rng, work):
         load.wait()
         load = None
         survivors.expect_progress("death %d" % (i + 1))
+        if rng.random() < 0.3:
+            hooks.exchange(rng)
         if (i + 1) % 100 == 0:
             if status()["pid"] != daemon:
                 raise Failure("toamid has been started anew")
@@ -156,6 +204,7 @@ def campaign(kills, rng, work):
     if redis:
         redis.kill()
         redis.wait()
+    hooks.check()
     survivors.stop()
 
     end = time.monotonic() + 10
@@ -175,6 +224,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--kills", type=int, default=1000)
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--objects", help="where counter.o and marker.o are")
     args = p.parse_args()
     if not shutil.which("redis-server") or not shutil.which("redis-benchmark"):
         print("skipped: redis is not installed")
@@ -183,12 +233,13 @@ def main():
     work = tempfile.mkdtemp(prefix="toami-faults-")
     try:
         subprocess.run([TOAMI, "up"], check=True, stdout=subprocess.DEVNULL)
-        campaign(args.kills, random.Random(args.seed), work)
+        campaign(args.kills, random.Random(args.seed), work, args.objects)
         print("passed: %d deaths, seed %d" % (args.kills, args.seed))
         return 0
     except Failure as e:
         print("FAIL: %s\nrepeat with: tests/faults/programs.py --kills %d --seed %d"
-              % (e, args.kills, args.seed))
+              % (e, args.kills, args.seed) +
+              (" --objects " + args.objects if args.objects else ""))
         with open(os.path.join(os.environ["TOAMI_DIR"], "log")) as f:
             print(f.read()[-2000:])
         return 1
