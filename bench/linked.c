@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An unmodified program as if it had been linked to libtoami: its calls of the C
- * library's socket functions become calls of libtoami's, without a hook. For
+ * An unmodified program as if it had been linked to libtoami: its calls of the
+ * C library's socket functions become calls of libtoami's, without a hook. For
  * bench/hook, which runs redis both ways. TOAMI_DIR and TOAMI_VIF say where.
  */
 #include <errno.h>
@@ -32,10 +32,10 @@ static long answer(long ret)
 	return -1;
 }
 
-#define AS(type, name, declared, ...)                     \
-	type name declared;                               \
-	type name declared                                \
-	{                                                 \
+#define AS(type, name, declared, ...)                           \
+	type name declared;                                     \
+	type name declared                                      \
+	{                                                       \
 		return (type)answer(toami_##name(__VA_ARGS__)); \
 	}
 
@@ -57,7 +57,7 @@ AS(int, setsockopt, (int fd, int level, int name, const void *v, socklen_t n),
    fd, level, name, v, n)
 AS(int, getsockname, (int fd, struct sockaddr *a, socklen_t *n), fd, a, n)
 AS(int, getpeername, (int fd, struct sockaddr *a, socklen_t *n), fd, a, n)
-AS(int, poll, (struct pollfd *p, nfds_t n, int ms), p, n, ms)
+AS(int, poll, (struct pollfd * p, nfds_t n, int ms), p, n, ms)
 AS(int, epoll_create1, (int flags), flags)
 AS(int, epoll_ctl, (int e, int op, int fd, struct epoll_event *ev), e, op, fd,
    ev)

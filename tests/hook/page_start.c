@@ -21,7 +21,7 @@ int main(void)
 		CHECK(behind(i) == i + 1);
 	for (long i = 0; i < 3; i++)
 		CHECK(at_start(i) == i + 1);
-	CHECK((code[0] == 0xe9) == (!tier || !strcmp(tier, "auto") ||
-				    !strcmp(tier, "jump")));
+	CHECK((code[0] == 0xe9) ==
+	      (!tier || !strcmp(tier, "auto") || !strcmp(tier, "jump")));
 	return 0;
 }
