@@ -71,10 +71,10 @@ static void check(long nr, long a, uint32_t components, long want)
 	ret = round_trip(nr, a, components);
 	__asm__ volatile("ldmxcsr %0" : : "m"(usual));
 	CHECK(nr == NR_SPIN ? ret == 0 || ret == 1 : ret == want);
-	CHECK(!memcmp(before, after, 6));		 /* control words */
-	CHECK(!memcmp(before + 24, after + 24, 4));	 /* MXCSR */
-	CHECK(!memcmp(before + 160, after + 160, 256));	 /* xmm */
-	CHECK(!memcmp(before + 576, after + 576, 256));	 /* ymm's upper halves */
+	CHECK(!memcmp(before, after, 6));		/* control words */
+	CHECK(!memcmp(before + 24, after + 24, 4));	/* MXCSR */
+	CHECK(!memcmp(before + 160, after + 160, 256)); /* xmm */
+	CHECK(!memcmp(before + 576, after + 576, 256)); /* ymm's upper halves */
 	if (!(components & 0xe0))
 		return;
 	for (int i = 5; i <= 7; i++) { /* k0-7, zmm0-15's upper, zmm16-31 */
@@ -104,10 +104,10 @@ int main(void)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &it, NULL);
 	for (int i = 0; i < 3000; i++) {
-		check(NR_PLUS, 41, components, 42);	  /* returns */
-		check(39, 0, components, getpid());	  /* is passed on */
-		check(100000, 0, components, -ENOSYS);	  /* unknown */
-		check(NR_SPIN, 50, components, 0);	  /* signals wait */
+		check(NR_PLUS, 41, components, 42);    /* returns */
+		check(39, 0, components, getpid());    /* is passed on */
+		check(100000, 0, components, -ENOSYS); /* unknown */
+		check(NR_SPIN, 50, components, 0);     /* signals wait */
 	}
 	CHECK(signals > 10);
 	return 0;
