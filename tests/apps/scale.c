@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Many times what a program does seldom, for scale.sh: nothing may be lost, hang
- * or be left behind.
+ * Many times what a program does seldom, for scale.sh: nothing may be lost,
+ * hang or be left behind.
  *
  *   scale signals N   N queued signals while bytes go to a child and come back
  *   scale forks N     N times fork, exec of this program, exit, among sockets
@@ -78,7 +78,8 @@ static void connect_pair(int fd[2])
 	close(l);
 }
 
-/* --- signals ---------------------------------------------------------------- */
+/* --- signals ----------------------------------------------------------------
+ */
 
 static volatile sig_atomic_t got_restart, got_interrupt, disorder;
 static _Atomic long *handled; /* shared with the sender */
@@ -196,7 +197,8 @@ static int run_signals(long n)
 	return 0;
 }
 
-/* --- forks ------------------------------------------------------------------ */
+/* --- forks ------------------------------------------------------------------
+ */
 
 /* The program that is executed: a socket of its own, and its parent's. */
 static int child(const char *number)
@@ -252,7 +254,8 @@ static int run_forks(char *self, long n)
 	return 0;
 }
 
-/* --- threads ---------------------------------------------------------------- */
+/* --- threads ----------------------------------------------------------------
+ */
 
 static void *thread(void *arg)
 {
