@@ -8,7 +8,8 @@
  * glibc, musl and c-ares. /etc/gai.conf prefers IPv4 there: every name has an
  * address of either kind, many servers listen on IPv4 alone, and many clients
  * try the first address only. The caches that would answer from the host's
- * network are not found.
+ * network are not found. /proc/net/tcp and its like list the fabric's sockets
+ * (socket/procnet.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include "base/sys.h"
 #include "hook/exe.h"
 #include "hook/hook.h"
+#include "socket/procnet.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define GAI_CONF    "/etc/gai.conf"
@@ -84,12 +86,35 @@ static long open_resolv_conf(int flags)
 	return open_text("resolv.conf", flags, text, p - text);
 }
 
+/* The @name of a file in /proc/net. */
+static bool proc_net(long path, char name[PROCNET_NAME_MAX])
+{
+	static const char *const places[] = { "/proc/net/", "/proc/self/net/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		size_t n = __builtin_strlen(places[i]);
+
+		if (!is_file(path, places[i], n))
+			continue;
+		for (size_t k = 0; k < PROCNET_NAME_MAX; k++) {
+			if (hook_copy_user(name + k, (char *)path + n + k, 1))
+				return false;
+			if (!name[k])
+				return k > 0;
+		}
+	}
+	return false;
+}
+
 int hook_open(struct hook_thread *t, struct hook_frame *f)
 {
 	int path = f->rax == SYS_open ? 0 : 1;
 	long flags = f->args[path + 1];
 
 	bool resolv = is_file(f->args[path], RESOLV_CONF, sizeof(RESOLV_CONF));
+	bool gai = is_file(f->args[path], GAI_CONF, sizeof(GAI_CONF));
+	char sockets[PROCNET_NAME_MAX];
+	bool listed = proc_net(f->args[path], sockets);
 	const char *name = (const char *)f->args[path];
 
 	if (hook_exe_means(name) != name) {
@@ -99,13 +124,21 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 		t->alt_oldset = NULL;
 		return HOOK_ALT;
 	}
-	if (!resolv && !is_file(f->args[path], GAI_CONF, sizeof(GAI_CONF)))
+	if (!resolv && !gai && !listed)
 		return HOOK_PASS;
 	if (f->rax == SYS_openat2 &&
 	    hook_copy_user(&flags, (void *)f->args[2], 8))
 		return HOOK_PASS;
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_PATH | O_CREAT)))
 		return HOOK_PASS;
+	if (listed) {
+		long fd = procnet_open(&t->socket, sockets, flags & O_CLOEXEC);
+
+		if (fd == SOCKET_PASS)
+			return HOOK_PASS;
+		f->rax = fd;
+		return HOOK_RETURN;
+	}
 	f->rax = resolv ? open_resolv_conf((int)flags)
 			: open_gai_conf((int)flags);
 	return HOOK_RETURN;

@@ -125,8 +125,10 @@ static long call_recvfrom(struct socket_thread *t, const long a[6])
 				.namelen = a[4] ? (void *)a[5] : NULL };
 	struct iovec iov;
 	struct cursor c = cursor_one(&iov, (void *)a[1], (size_t)a[2]);
+	long n;
 
-	return io_recv(t, a[0], &c, a[3], &note);
+	n = io_recv(t, a[0], &c, a[3], &note);
+	return a[4] && !a[5] && n >= 0 ? -EFAULT : n;
 }
 
 static long call_sendto(struct socket_thread *t, const long a[6])
@@ -251,8 +253,11 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 			t, a[0], (void *)a[1], (int)a[2], date_ms(t, (int)a[3]),
 			nr == SYS_epoll_pwait ? (void *)a[4] : NULL, a[5]);
 	case SYS_epoll_pwait2:
-		if (a[3] && user_touch((void *)a[3]))
+		if (a[3] && user_span((void *)a[3], sizeof(struct timespec),
+				      false) < sizeof(struct timespec))
 			return -EFAULT;
+		if (!is_timespec((void *)a[3]))
+			return -EINVAL;
 		return epoll_wait_until(t, a[0], (void *)a[1], a[2],
 					date_ts(t, (void *)a[3]), (void *)a[4],
 					a[5]);

@@ -21,6 +21,10 @@
 /* While spinning, nothing else is to be done: more often. */
 #define KERNEL_SPIN_NS 10000
 
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
 /* Told at a time: no more of the program's memory is looked at. */
 #define EVENTS_MAX 1024
 
@@ -107,15 +111,14 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 	}
 }
 
-/* What the kernel has, without waiting; our wake socket is taken out. */
-static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
-			  struct epoll_event *ev, int max)
+/* Of @n events of the kernel's, those that the program asked for: our wake
+ * socket is taken out. */
+static int sort_kernel(struct socket_thread *t, struct pset *p,
+		       struct epoll_event *ev, long n)
 {
 	uint64_t magic = t->process->magic;
-	long n = sys_call(SYS_epoll_wait, epfd, ev, max, 0);
 	int kept = 0;
 
-	p->kernel_checked_ns = fabric_now(&t->process->fabric);
 	for (long i = 0; i < n; i++) {
 		if (ev[i].data.u64 == magic) {
 			/* Made by another process after a fork, it is not ours.
@@ -128,6 +131,16 @@ static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
 		ev[kept++] = ev[i];
 	}
 	return kept;
+}
+
+/* What the kernel has, without waiting; or -EFAULT. */
+static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
+			  struct epoll_event *ev, int max)
+{
+	long n = sys_call(SYS_epoll_wait, epfd, ev, max, 0);
+
+	p->kernel_checked_ns = fabric_now(&t->process->fabric);
+	return n < 0 ? (n == -EFAULT ? -EFAULT : 0) : sort_kernel(t, p, ev, n);
 }
 
 /* Everything that is ready now. */
@@ -146,8 +159,11 @@ static int look(struct socket_thread *t, pset_ix ix, long epfd,
 		return -EFAULT;
 	n = pset_harvest(t, ix, epfd, ev, max);
 	if (n >= 0 && n < max && (atomic_load(&p->kernel_fds) || nested) &&
-	    (!n || fabric_now(f) - p->kernel_checked_ns >= every_ns))
-		n += look_in_kernel(t, p, epfd, ev + n, max - n);
+	    (!n || fabric_now(f) - p->kernel_checked_ns >= every_ns)) {
+		int more = look_in_kernel(t, p, epfd, ev + n, max - n);
+
+		n = more < 0 && !n ? more : n + (more > 0 ? more : 0);
+	}
 	/* What is left must show in the kernel's instance: others poll that. */
 	if (nested && pset_pending(p))
 		pset_kick(t, ix);
@@ -189,13 +205,17 @@ static bool spin_ready(void *arg)
 	return kernel_pending(es);
 }
 
-/* Sleeps once, by whatever wakes it. 0, -EINTR or -ETIMEDOUT. */
+/*
+ * Sleeps once, by whatever wakes it. How many events of the kernel's have come,
+ * 0, -EINTR or -ETIMEDOUT.
+ */
 static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
-		      uint64_t until, const void *mask, long masksize)
+		      struct epoll_event *ev, int max, uint64_t until,
+		      const void *mask, long masksize)
 {
 	struct pset *p = pset_at(&t->process->fabric, ix);
 	uint32_t generation = p->generation;
-	struct timespec ts, *tsp;
+	struct timespec ts;
 	long args[6], n;
 
 	if (!atomic_load(&p->kernel_fds) && !mask) {
@@ -216,22 +236,21 @@ static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
 		pset_sleep_end(p, PSET_SOCKET_ONE, generation);
 		return 0;
 	}
-	/* ppoll on the instance: it takes no event out of it. */
-	struct {
-		int fd;
-		short events, revents;
-	} pfd = { (int)epfd, 1 /* POLLIN */, 0 };
-	tsp = wait_timespec(t, until, &ts);
-	args[0] = (long)&pfd;
-	args[1] = 1;
-	args[2] = (long)tsp;
-	args[3] = (long)mask;
-	args[4] = masksize;
-	args[5] = 0;
-	n = sys_sleep(&t->signal_due, SYS_ppoll, args);
+	/* In epoll_wait itself: a poll of the instance would not count as
+	 * somebody who waits, and EPOLLEXCLUSIVE go on to wake the next. */
+	args[0] = epfd;
+	args[1] = (long)ev;
+	args[2] = max < EVENTS_MAX ? max : EVENTS_MAX;
+	args[3] = (long)wait_timespec(t, until, &ts);
+	args[4] = (long)mask;
+	args[5] = masksize;
+	n = sys_sleep(&t->signal_due, SYS_epoll_pwait2, args);
 	pset_sleep_end(p, PSET_SOCKET_ONE, generation);
 	p->kernel_checked_ns = 0;
-	return n == 0 ? -ETIMEDOUT : n == -EINTR ? -EINTR : 0;
+	return n == 0	     ? -ETIMEDOUT
+	       : n == -EINTR ? -EINTR
+	       : n < 0	     ? 0
+			     : sort_kernel(t, p, ev, n);
 }
 
 long epoll_wait_until(struct socket_thread *t, long epfd,
@@ -247,6 +266,10 @@ long epoll_wait_until(struct socket_thread *t, long epfd,
 		return SOCKET_PASS;
 	if (max <= 0 || max > INT32_MAX / (long)sizeof(*ev))
 		return -EINVAL;
+	if (mask && masksize != sizeof(uint64_t))
+		return -EINVAL;
+	if (mask && user_span(mask, sizeof(uint64_t), false) < sizeof(uint64_t))
+		return -EFAULT;
 	for (;;) {
 		n = look(t, ix, epfd, ev, (int)max, KERNEL_CHECK_NS);
 		if (n || !until)
@@ -255,7 +278,10 @@ long epoll_wait_until(struct socket_thread *t, long epfd,
 			p->kernel_checked_ns = 0;
 			continue;
 		}
-		err = sleep_once(t, ix, epfd, until, mask, masksize);
+		err = sleep_once(t, ix, epfd, ev, (int)max, until, mask,
+				 masksize);
+		if (err > 0)
+			return err;
 		if (!err)
 			continue;
 		/* What came with the signal or at the last moment counts. */

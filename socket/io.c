@@ -63,7 +63,8 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	     struct io_note *note)
 {
 	struct sock *s = sock_peek(t, fd);
-	socklen_t none = 0;
+	socklen_t room, none = 0;
+	long n;
 
 	if (!s)
 		return SOCKET_PASS;
@@ -76,10 +77,17 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			       : udp_io_recv(t, fd, c, flags, note);
 	if (flags & MSG_ERRQUEUE)
 		return errqueue_recv(t, fd, note);
+	n = tcp_io_recv(t, fd, c, flags);
 	/* A stream's peer is known: no address comes with the data. */
-	if (note->namelen && user_copy(note->namelen, &none, sizeof(none)))
-		return -EFAULT;
-	return tcp_io_recv(t, fd, c, flags);
+	if (n >= 0 && note->namelen) {
+		if (user_copy(&room, note->namelen, sizeof(room)))
+			return -EFAULT;
+		if ((int)room < 0)
+			return -EINVAL;
+		if (user_copy(note->namelen, &none, sizeof(none)))
+			return -EFAULT;
+	}
+	return n;
 }
 
 long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,

@@ -3,6 +3,7 @@
 #include "socket/open.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "socket/descriptor.h"
 #include "socket/move.h"
 #include "socket/name.h"
@@ -12,6 +13,7 @@
 #include "stack/conn.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 
@@ -60,6 +62,17 @@ static int datagrams(long domain, long protocol)
 	}
 }
 
+/* CAP_NET_RAW: the kernel's own rule. */
+static bool may_raw(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+						 0 };
+	struct __user_cap_data_struct data[2] = { { 0, 0, 0 } };
+
+	return !sys_call(SYS_capget, &head, data) &&
+	       (data[0].effective >> CAP_NET_RAW & 1);
+}
+
 /* Which transport, or a negative errno as Linux has it. */
 static int transport(long domain, long type, long protocol)
 {
@@ -71,7 +84,11 @@ static int transport(long domain, long type, long protocol)
 	case SOCK_DGRAM:
 		return datagrams(domain, protocol);
 	case SOCK_RAW:
-		return -EPERM;
+		if (!protocol)
+			return -EPROTONOSUPPORT;
+		if (!may_raw() || protocol > UINT8_MAX)
+			return -EPERM;
+		return domain == AF_INET ? STACK_RAW : STACK_RAW6;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}
@@ -90,6 +107,9 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 		return -EPERM;
 	if (domain == AF_NETLINK && protocol == NETLINK_ROUTE)
 		return netlink_open(t, type);
+	/* ss reads /proc/net then, which is the fabric's: procnet.h. */
+	if (domain == AF_NETLINK && protocol == NETLINK_SOCK_DIAG)
+		return -EPROTONOSUPPORT;
 	if (domain != AF_INET && domain != AF_INET6)
 		return SOCKET_PASS;
 	if (type & ~(long)(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK))
@@ -117,6 +137,8 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 		sock_drop(&w, ix);
 		goto fail_work;
 	}
+	if ((type & 0xf) == SOCK_RAW)
+		conn_raw(&w.stack, s->conn, (uint8_t)protocol);
 	work_refresh(&w, s);
 	descriptor_set(t, fd, ix);
 	work_end(&w);
@@ -502,6 +524,7 @@ long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 {
 	struct ip_addr addr = { .d = { 0, 0 } };
 	uint16_t port = 0;
+	socklen_t room;
 	bool inet6;
 	struct work w;
 	struct sock *s;
@@ -515,5 +538,10 @@ long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 	else
 		err = conn_names(&w.stack, s->conn, &addr, &port, NULL, NULL);
 	work_end(&w);
-	return err ? err : name_out(sa, len, inet6, &addr, port);
+	if (err)
+		return err;
+	/* Unlike accept(), this has nothing else to say. */
+	if (!len || (!sa && (user_copy(&room, len, sizeof(room)) || room)))
+		return -EFAULT;
+	return name_out(sa, len, inet6, &addr, port);
 }

@@ -18,11 +18,14 @@
 #include "vif/vif.h"
 
 #include <errno.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <sys/time.h>
 
+/* linux/icmp.h, which quarrels with the C library's headers. */
+#define ICMP_FILTER 1
 #ifndef IPV6_MULTICAST_ALL
 #define IPV6_MULTICAST_ALL 29
 #endif
@@ -218,10 +221,44 @@ static int set_note(struct work *w, struct sock *s, uint32_t note, int on)
 	return 0;
 }
 
+/* Options of raw sockets, by what the stack calls them. */
+static bool raw_name(const struct sock *s, long level, long name,
+		     enum raw_option *raw)
+{
+	bool v6 = s->proto == STACK_RAW6;
+
+	if (s->proto != STACK_RAW && !v6)
+		return false;
+	*raw = RAW_FILTER;
+	if (v6 ? level == IPPROTO_ICMPV6 && name == ICMP6_FILTER
+	       : level == SOL_RAW && name == ICMP_FILTER)
+		return true;
+	*raw = RAW_HEADER;
+	return level == IPPROTO_IP && name == IP_HDRINCL;
+}
+
+static int set_raw(struct work *w, struct sock *s, enum raw_option raw, int v,
+		   const void *val, socklen_t len)
+{
+	uint32_t filter[8]; /* IPv4's is the first of them */
+	int n;
+
+	if (raw == RAW_HEADER) {
+		n = raw_option(&w->stack, s->conn, raw, &v, true);
+	} else if (len < (s->inet6 ? sizeof(filter) : sizeof(filter[0]))) {
+		return -EINVAL;
+	} else {
+		mem_copy(filter, val, sizeof(filter));
+		n = raw_option(&w->stack, s->conn, raw, filter, true);
+	}
+	return n < 0 ? n : 0;
+}
+
 /* Options kept in the sock. Returns 1: not one of these. */
 static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		   const void *val, socklen_t len)
 {
+	enum raw_option raw;
 	struct linger li;
 	struct timeval tv;
 
@@ -244,6 +281,12 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		return set_fastopen_key(w, s, val, len);
 	if (level == IPPROTO_UDP && s->proto != STACK_UDP)
 		return -ENOPROTOOPT;
+	if (raw_name(s, level, name, &raw))
+		return set_raw(w, s, raw, v, val, len);
+	/* At the place where ICMPv6 has its checksum anyway. */
+	if ((level == SOL_RAW || level == IPPROTO_IPV6) &&
+	    name == IPV6_CHECKSUM && s->proto == STACK_RAW6)
+		return v == 2 ? 0 : -EINVAL;
 	if (level == IPPROTO_UDP && name == UDP_CORK) {
 		s->cork = v;
 		return v ? 0 : udp_io_uncork(w, s);
@@ -393,6 +436,16 @@ static long get_meminfo(struct work *w, struct sock *s, union value *u)
 	return sizeof(u->meminfo);
 }
 
+static int protocol_of(const struct work *w, const struct sock *s)
+{
+	uint16_t port = 0;
+
+	if (s->proto != STACK_RAW && s->proto != STACK_RAW6)
+		return s->proto;
+	conn_names(&w->stack, s->conn, NULL, &port, NULL, NULL);
+	return port;
+}
+
 /* Fills @u; returns its size, 0: no such option, or a negative errno. */
 static long get_socket(struct work *w, struct sock *s, long name,
 		       union value *u)
@@ -402,13 +455,16 @@ static long get_socket(struct work *w, struct sock *s, long name,
 	u->v = 0;
 	switch (name) {
 	case SO_TYPE:
-		u->v = s->proto == STACK_TCP ? SOCK_STREAM : SOCK_DGRAM;
+		u->v = s->proto == STACK_TCP ? SOCK_STREAM
+		       : s->proto == STACK_RAW || s->proto == STACK_RAW6
+			       ? SOCK_RAW
+			       : SOCK_DGRAM;
 		return sizeof(int);
 	case SO_DOMAIN:
 		u->v = s->inet6 ? AF_INET6 : AF_INET;
 		return sizeof(int);
 	case SO_PROTOCOL:
-		u->v = s->proto;
+		u->v = protocol_of(w, s);
 		return sizeof(int);
 	case SO_ERROR:
 		u->v = conn_error(&w->stack, s->conn);
@@ -471,9 +527,12 @@ static long get_mtu(struct work *w, const struct sock *s, union value *u)
 static long get_other(struct work *w, struct sock *s, long level, long name,
 		      union value *u)
 {
+	enum raw_option raw;
 	int which = 0;
 
 	u->v = 0;
+	if (raw_name(s, level, name, &raw))
+		return raw_option(&w->stack, s->conn, raw, u->info, false);
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
 		u->v = s->v6only;
 		return sizeof(int);

@@ -181,7 +181,7 @@ static bool worth_a_look(const struct socket_thread *t, const struct sock *s,
 		return true;
 	/* The urgent byte that is next leaves the queue, if nothing else does.
 	 */
-	if (unlikely(conn->rcv_up) && !(flags & MSG_PEEK)) {
+	if (unlikely(conn->flags & CONN_URG_RCVD) && !(flags & MSG_PEEK)) {
 		bool at;
 
 		tcp_before_mark(conn, &at);
@@ -239,7 +239,7 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			work_end(&w);
 			return (long)done;
 		}
-		if (unlikely(conn_of(t, s)->rcv_up))
+		if (unlikely(conn_of(t, s)->flags & CONN_URG_RCVD))
 			pass_mark(&w, s, flags);
 		if (tcp_before_mark(conn_of(t, s), &at)) {
 			size_t n = receive(&w, s, c, (size_t)most,

@@ -72,7 +72,9 @@ enum conn_state {
 #define CONN_TIMEWAIT_Q 0x02000000u /* in the host's time-wait list */
 #define CONN_PUSH_ALL	0x04000000u /* held-back tail must go (CORK ended) */
 #define CONN_URG_SEND	0x08000000u /* snd_up is ahead of snd_una */
-#define CONN_URG_RCVD	0x10000000u /* rcv_up points to unread urgent data */
+#define CONN_URG_RCVD                                                          \
+	0x10000000u		    /* rcv_up is a mark that is not passed yet \
+				     */
 #define CONN_DSACK	0x20000000u /* dsack is to be reported */
 #define CONN_RESET	0x40000000u /* the peer reset it */
 #define CONN_ACCEPTABLE 0x80000000u /* in the listener's accept queue */
@@ -313,6 +315,10 @@ struct conn {
 			uint32_t fastopens; /* not yet acknowledged */
 			uint64_t fastopen_key[2]; /* FO_KEY */
 		};
+		struct {		    /* a raw socket: raw.c */
+			uint32_t filter[8]; /* ICMP types that are not wanted */
+			bool header;	    /* IP_HDRINCL */
+		} raw;
 	};
 	uint32_t recover;   /* recovery ends when this is acknowledged */
 	uint8_t rack_seen;  /* RACK_REORDERED */
@@ -355,6 +361,7 @@ struct conn {
 	uint32_t total_retrans;
 	uint8_t defer_accept_s;
 	uint8_t urgent_inline; /* SO_OOBINLINE */
+	uint8_t urgent_taken;  /* MSG_OOB has fetched it */
 };
 
 #define CONN_BYTES 768

@@ -239,6 +239,7 @@ struct stack_host {
 	uint64_t aux_timer_ns; /* earliest date of neigh[], reass[], group[],
 				  auto.h */
 	struct neigh neigh[NEIGH_MAX];
+	bool raws;  /* there has been a raw socket */
 	bool pmtus; /* pmtu[] has ever held something */
 	struct pmtu pmtu[PMTU_MAX];
 	struct reass reass[REASS_MAX];

@@ -11,6 +11,8 @@
 
 void ip_deliver(struct stack *st, struct packet *p)
 {
+	bool seen = unlikely(st->host->raws) && raw_input(st, p);
+
 	switch (p->proto) {
 	case IP_TCP:
 		count(st, Ip_InDelivers);
@@ -42,6 +44,11 @@ void ip_deliver(struct stack *st, struct packet *p)
 	default:
 		break;
 	}
+	if (seen) {
+		count(st, Ip_InDelivers);
+		frame_free(st->arena, p->ix);
+		return;
+	}
 	count(st, Ip_InUnknownProtos);
 	if (p->unicast)
 		icmp_unreachable(st, p, ICMP_UNREACH_PROTOCOL, UINT8_MAX);
@@ -64,6 +71,8 @@ frame_ix l4_frame(struct stack *st, bool v4, uint32_t l4_header)
 
 		l4_prepare(f, v4, l4_header);
 		f->tx_vif = st->host->config.vif;
+	} else {
+		count(st, Ip_OutDiscards);
 	}
 	return ix;
 }

@@ -90,6 +90,8 @@ int conn_bind(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 	conn_ix outer;
 	int err;
 
+	if (is_raw(c))
+		return raw_bind(st, c, addr);
 	if ((c->flags & CONN_BOUND) || c->state != CONN_CLOSED || c->lport)
 		return -EINVAL;
 	if (!ip_is_any(addr) && !host_has(st->host, addr) &&

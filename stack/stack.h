@@ -48,6 +48,8 @@ enum {
 	STACK_UDP = 17,
 	STACK_ICMP6 = 58,
 	STACK_UDPLITE = 136,
+	STACK_RAW = 253, /* raw sockets, whatever their protocol */
+	STACK_RAW6 = 254,
 };
 
 /* Readiness, the values of EPOLL* on Linux. */
@@ -503,6 +505,19 @@ frame_ix udp_take_error(struct stack *st, conn_ix c, struct udp_error *e,
 
 /* udp_readable - bytes of the first datagram that waits (FIONREAD), or 0 */
 int udp_readable(const struct stack *st, conn_ix c);
+
+/* conn_raw - @c, of STACK_RAW or STACK_RAW6, is for this IP protocol: its port
+ */
+void conn_raw(struct stack *st, conn_ix c, uint8_t protocol);
+
+enum raw_option {
+	RAW_FILTER, /* ICMP_FILTER: uint32_t; ICMP6_FILTER: eight of them */
+	RAW_HEADER, /* IP_HDRINCL: int */
+};
+
+/* raw_option - the bytes of the value; -ENOPROTOOPT, -EOPNOTSUPP */
+int raw_option(struct stack *st, conn_ix c, enum raw_option opt, void *value,
+	       bool set);
 
 /* --- multicast groups --------------------------------------------------------
  */

@@ -355,6 +355,22 @@ static inline bool is_ping(const struct conn *c)
 	return c->proto == STACK_ICMP || c->proto == STACK_ICMP6;
 }
 
+/* --- raw.c: raw sockets
+ * ------------------------------------------------------- */
+
+/* raw_input - copies @p to those that fit; were there any? */
+bool raw_input(struct stack *st, const struct packet *p);
+int raw_bind(struct stack *st, struct conn *c, const struct ip_addr *addr);
+
+/* raw_send - @frame's payload to o->dst; consumes it */
+int raw_send(struct stack *st, struct conn *c, frame_ix frame,
+	     const struct ip_out *o);
+
+static inline bool is_raw(const struct conn *c)
+{
+	return c->proto == STACK_RAW || c->proto == STACK_RAW6;
+}
+
 /* --- udp.c
  * --------------------------------------------------------------------- */
 

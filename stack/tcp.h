@@ -217,10 +217,9 @@ static inline uint32_t tcp_unread(const struct conn *c)
 /* The mark is behind what has been read: it is forgotten. */
 static inline void tcp_urgent_passed(struct conn *c)
 {
-	if (unlikely(c->rcv_up) && seq_ge(tcp_unread(c), c->rcv_up)) {
-		c->rcv_up = 0;
+	if (unlikely(c->flags & CONN_URG_RCVD) &&
+	    seq_ge(tcp_unread(c), c->rcv_up))
 		c->flags &= ~CONN_URG_RCVD;
-	}
 }
 
 /* tcp_recvq.c */

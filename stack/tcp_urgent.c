@@ -5,8 +5,7 @@
  *
  * As on Linux, that byte is left out of what is read unless SO_OOBINLINE is
  * set, and a read never crosses the mark, so that its place is seen. The mark
- * (rcv_up, 0: none) lasts until it has been read over; CONN_URG_RCVD only until
- * MSG_OOB has fetched the byte.
+ * (rcv_up, CONN_URG_RCVD) lasts until it has been read over.
  */
 #include "stack/tcp.h"
 
@@ -29,7 +28,8 @@ void tcp_urgent_input(struct stack *st, struct conn *c, const struct tcp_in *in)
 		return;
 	if ((c->flags & CONN_URG_RCVD) && seq_le(up, c->rcv_up))
 		return;
-	c->rcv_up = up ? up : 1; /* 0 is none: one byte in 2^32 */
+	c->rcv_up = up;
+	c->urgent_taken = false;
 	c->flags |= CONN_URG_RCVD;
 	conn_event(st, c, STACK_PRI);
 }
@@ -39,14 +39,14 @@ int tcp_urgent(struct stack *st, conn_ix ix, uint8_t *byte, bool peek)
 	struct conn *c = conn_at(st, ix);
 	uint32_t at = c->rcv_up - 1;
 
-	if (!(c->flags & CONN_URG_RCVD) || c->urgent_inline ||
-	    seq_lt(at, tcp_unread(c)))
+	if (!(c->flags & CONN_URG_RCVD) || c->urgent_taken ||
+	    c->urgent_inline || seq_lt(at, tcp_unread(c)))
 		return -EINVAL;
 	if (seq_ge(at, tcp_unread(c) + c->rcv_queued))
 		return -EAGAIN;
 	tcp_copy(st, ix, at - tcp_unread(c), byte, 1, true);
 	if (!peek)
-		c->flags &= ~CONN_URG_RCVD;
+		c->urgent_taken = true;
 	return 0;
 }
 
@@ -55,7 +55,7 @@ uint32_t tcp_before_mark(const struct conn *c, bool *at)
 	uint32_t queued = load_u32(&c->rcv_queued), ahead;
 
 	*at = false;
-	if (likely(!c->rcv_up))
+	if (likely(!(c->flags & CONN_URG_RCVD)))
 		return queued;
 	ahead = c->rcv_up - 1 - tcp_unread(c);
 	if (ahead && ahead < queued)
@@ -76,5 +76,5 @@ bool tcp_at_mark(const struct stack *st, conn_ix ix)
 {
 	const struct conn *c = conn_at(st, ix);
 
-	return c->rcv_up && c->rcv_up - 1 == tcp_unread(c);
+	return (c->flags & CONN_URG_RCVD) && c->rcv_up - 1 == tcp_unread(c);
 }

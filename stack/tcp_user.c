@@ -162,11 +162,12 @@ uint32_t tcp_ready(const struct conn *c)
 
 		/* The urgent byte alone is nothing to read. */
 		if (c->rcv_queued >= c->rcvlowat &&
-		    (likely(!c->rcv_up) || tcp_before_mark(c, &at)))
+		    (likely(!(c->flags & CONN_URG_RCVD)) ||
+		     tcp_before_mark(c, &at)))
 			ready |= STACK_IN;
 		if ((c->flags & CONN_SND_SHUT) || tcp_writeable(c))
 			ready |= STACK_OUT;
-		if ((c->flags & CONN_URG_RCVD) &&
+		if ((c->flags & CONN_URG_RCVD) && !c->urgent_taken &&
 		    seq_gt(c->rcv_up, tcp_unread(c)))
 			ready |= STACK_PRI;
 	}
@@ -357,6 +358,9 @@ int tcp_recv_error(struct stack *st, conn_ix ix)
 
 	if (c->rcv_queued)
 		return 0;
+	/* The end was reached in order: what came later is the writer's. */
+	if (c->flags & CONN_FIN_RCVD)
+		return 1;
 	if (err) {
 		c->error = 0;
 		return -err;

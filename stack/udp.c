@@ -217,7 +217,7 @@ static int address(struct stack *st, struct conn *c, const struct ip_addr **to,
 		*to = &c->peer;
 		*port = c->pport;
 	}
-	if (!*port && !is_ping(c))
+	if (!*port && !is_ping(c) && !is_raw(c))
 		return -EINVAL;
 	err = path_find(st, *to, &p);
 	if (err)
@@ -246,7 +246,7 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 	struct ip_addr from, dst;
 	struct ip_out o;
 	struct udp_header *u;
-	uint32_t bytes = f->payload + (is_ping(c) ? 0 : UDP_BYTES);
+	uint32_t bytes = f->payload + (is_ping(c) || is_raw(c) ? 0 : UDP_BYTES);
 	bool group;
 	int err;
 
@@ -294,6 +294,10 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 		o.ttl = (uint8_t)how->ttl;
 	if (how && how->tos >= 0)
 		o.tos = (uint8_t)how->tos;
+	if (is_raw(c)) {
+		o.proto = (uint8_t)c->lport;
+		return raw_send(st, c, frame, &o);
+	}
 	if (is_ping(c)) {
 		ping_close(st, f, &o);
 	} else {
@@ -311,7 +315,6 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 	f->pace = c->self;
 	f->gso_type = FRAME_GSO_NONE;
 	f->gso_bytes = 0;
-	count(st, Udp_OutDatagrams);
 	if (group && (c->flags & CONN_F_MLOOP)) {
 		frame_ix copy = frame_clone(st->arena, frame);
 		struct path self = { .kind = PATH_SELF };
@@ -322,7 +325,12 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 		else if (copy)
 			ipv6_output(st, copy, &o, &self);
 	}
-	return ip_output(st, frame, &o);
+	err = ip_output(st, frame, &o);
+	if (likely(!err))
+		count(st, Udp_OutDatagrams);
+	else if (err == -ENOBUFS)
+		count(st, Udp_SndbufErrors);
+	return err;
 }
 
 void udp_note_of(const struct frame *f, struct udp_note *note)
@@ -362,7 +370,7 @@ frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
 		return 0;
 	f = frame_at(st->arena, frame);
 	udp_note_of(f, note);
-	if (!is_ping(c))
+	if (!is_ping(c) && !is_raw(c))
 		note->port = be16(
 			((const struct udp_header *)(f->header + f->l4_off))
 				->sport);
@@ -394,7 +402,7 @@ int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 		c->flags |= CONN_PINGPONG;
 	}
 	c->peer = *to;
-	c->pport = is_ping(c) ? PING_PORT : port;
+	c->pport = is_ping(c) || is_raw(c) ? PING_PORT : port;
 	c->state = CONN_ESTABLISHED;
 	return 0;
 }

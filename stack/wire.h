@@ -51,6 +51,7 @@ struct arp_header {
 #define IP_TCP	    6
 #define IP_UDP	    17
 #define IP_ICMPV6   58
+#define IP_RAW	    255 /* of sockets that send only */
 #define IP6_HOP	    0
 #define IP6_ROUTING 43
 #define IP6_FRAG    44

@@ -31,5 +31,8 @@ expect " 1  $ns4" "$(on /cli traceroute -I -n -q 1 ns | sed -n 's/  [0-9.]* ms//
 expect "$ns4" "$(on /ns hostname -I | cut -d ' ' -f 1)" "the address that getifaddrs() names"
 expect "lo eth0" "$(on /ns ip -o link | awk -F ': ' '{ print $2 }' | paste -s -d ' ')" "ip link"
 expect "dev eth0" "$(on /ns ip route get 10.77.0.1 | grep -o 'dev eth0')" "ip route get"
+expect "0.0.0.0:53" "$(on /ns ss -Huln 2>/dev/null | awk '{ print $4 }' | grep '0:53$')" \
+	"ss lists the fabric's sockets"
+expect 1 "$(on /ns grep -c ' 00000000:0035 00000000:0000 0A ' /proc/net/tcp)" "so does /proc/net"
 expect 1 "$(on /ns ip link set eth0 down 2>&1 | grep -c 'not permitted')" "nothing can be changed"
 expect_nothing_left

@@ -16,6 +16,7 @@
 
 #include "base/sys.h"
 #include "socket/descriptor.h"
+#include "socket/procnet.h"
 #include "socket/socket.h"
 
 static struct fabric_proc procs[2];
@@ -111,4 +112,12 @@ int descriptor_hide(struct socket_thread *t, int fd)
 {
 	(void)t;
 	return fd;
+}
+
+long procnet_open(struct socket_thread *t, const char *name, bool cloexec)
+{
+	(void)t;
+	(void)name;
+	(void)cloexec;
+	return SOCKET_PASS;
 }

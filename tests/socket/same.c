@@ -61,6 +61,7 @@ static const struct {
 	{ "datagram", same_datagram }, { "stamps", same_stamps },
 	{ "raw", same_raw },	       { "parcels", same_parcels },
 	{ "pointers", same_pointers }, { "urgent", same_urgent },
+	{ "epoll", same_epoll },       { "ends", same_ends },
 };
 
 int main(int argc, char **argv)

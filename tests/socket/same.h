@@ -56,6 +56,8 @@ void same_stamps(void);	  /* same_stamp.c */
 void same_raw(void);	  /* same_raw.c */
 void same_parcels(void);  /* same_parcel.c */
 void same_pointers(void); /* same_pointer.c */
+void same_epoll(void);	  /* same_epoll.c */
+void same_ends(void);	  /* same_end.c */
 void same_urgent(void);	  /* same_urgent.c */
 
 #endif

@@ -705,8 +705,6 @@ static void what_is_not_on_a_fabric_is_refused(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(SF(&a, SYS_socket, AF_INET, SOCK_RAW, 1, 0, 0, 0),
-			 -EPERM);
 	assert_int_equal(SF(&a, SYS_socket, AF_PACKET, SOCK_RAW, 0, 0, 0, 0),
 			 -EPERM);
 	assert_int_equal(SF(&a, SYS_io_uring_setup, 8, 0, 0, 0, 0, 0), -ENOSYS);
