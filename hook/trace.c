@@ -23,18 +23,13 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "hook/hook.h"
+#include "hook/trace_text.h"
 #include "socket/descriptor.h"
 
-#define LINE_MAX  640
 #define DATA_MAX  32 /* bytes of data that are shown */
 #define ITEMS_MAX 4  /* entries of an array */
 
 int hook_trace_fd = -1;
-
-struct line {
-	size_t n;
-	char text[LINE_MAX];
-};
 
 int hook_trace_start(const char *path)
 {
@@ -54,115 +49,29 @@ int hook_trace_start(const char *path)
 /* --- words -------------------------------------------------------------------
  */
 
-static void put_char(struct line *l, char c)
-{
-	/* Room for the end of the line is kept. */
-	if (l->n < sizeof(l->text) - 64)
-		l->text[l->n++] = c;
-}
-
-static void put(struct line *l, const char *s)
-{
-	while (*s)
-		put_char(l, *s++);
-}
-
-static void put_number(struct line *l, uint64_t v, unsigned base)
-{
-	char digits[24];
-	int n = 0;
-
-	do {
-		digits[n++] = "0123456789abcdef"[v % base];
-		v /= base;
-	} while (v);
-	while (n)
-		put_char(l, digits[--n]);
-}
-
-static void put_int(struct line *l, long v)
-{
-	if (v < 0)
-		put_char(l, '-');
-	put_number(l, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10);
-}
-
-static void put_hex(struct line *l, uint64_t v)
-{
-	put(l, "0x");
-	put_number(l, v, 16);
-}
-
-static void put_pointer(struct line *l, long p)
-{
-	if (p)
-		put_hex(l, (uint64_t)p);
-	else
-		put(l, "NULL");
-}
-
-struct word {
-	uint32_t value;
-	const char *name;
-};
-
 #define W(name)             \
 	{                   \
 		name, #name \
 	}
 
-/* Bits by their names, what is left as a number. */
-static void put_bits(struct line *l, uint32_t v, const struct word *w, size_t n)
-{
-	bool first = true;
-
-	if (!v)
-		put_char(l, '0');
-	for (size_t i = 0; i < n; i++) {
-		if (!(v & w[i].value))
-			continue;
-		if (!first)
-			put_char(l, '|');
-		put(l, w[i].name);
-		v &= ~w[i].value;
-		first = false;
-	}
-	if (v) {
-		if (!first)
-			put_char(l, '|');
-		put_hex(l, v);
-	}
-}
-
-static bool put_word(struct line *l, uint32_t v, const struct word *w, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (w[i].value == v) {
-			put(l, w[i].name);
-			return true;
-		}
-	}
-	put_int(l, (int)v);
-	return false;
-}
-
 #define PUT_BITS(l, v, table) \
-	put_bits(l, (uint32_t)(v), table, ARRAY_SIZE(table))
+	trace_put_bits(l, (uint32_t)(v), table, ARRAY_SIZE(table))
 #define PUT_WORD(l, v, table) \
-	put_word(l, (uint32_t)(v), table, ARRAY_SIZE(table))
+	trace_put_word(l, (uint32_t)(v), table, ARRAY_SIZE(table))
 
-static const struct word families[] = { W(AF_INET), W(AF_INET6),
-					W(AF_NETLINK) };
-static const struct word types[] = { W(SOCK_STREAM), W(SOCK_DGRAM),
-				     W(SOCK_RAW) };
-static const struct word type_flags[] = { W(SOCK_NONBLOCK), W(SOCK_CLOEXEC) };
-static const struct word message_flags[] = {
+static const struct trace_word families[] = { W(AF_INET), W(AF_INET6),
+					      W(AF_NETLINK) };
+static const struct trace_word types[] = { W(SOCK_STREAM), W(SOCK_DGRAM),
+					   W(SOCK_RAW) };
+static const struct trace_word type_flags[] = { W(SOCK_NONBLOCK),
+						W(SOCK_CLOEXEC) };
+static const struct trace_word message_flags[] = {
 	W(MSG_OOB),	   W(MSG_PEEK),		W(MSG_DONTROUTE),
 	W(MSG_TRUNC),	   W(MSG_DONTWAIT),	W(MSG_WAITALL),
 	W(MSG_ERRQUEUE),   W(MSG_NOSIGNAL),	W(MSG_MORE),
 	W(MSG_WAITFORONE), W(MSG_CMSG_CLOEXEC),
 };
-static const struct word events[] = {
+static const struct trace_word events[] = {
 	W(EPOLLIN),
 	W(EPOLLPRI),
 	W(EPOLLOUT),
@@ -175,23 +84,25 @@ static const struct word events[] = {
 	W(EPOLLEXCLUSIVE),
 	{ 1u << 31, "EPOLLET" },
 };
-static const struct word polls[] = {
+static const struct trace_word polls[] = {
 	W(POLLIN),     W(POLLPRI),    W(POLLOUT),    W(POLLERR),
 	W(POLLHUP),    W(POLLNVAL),   W(POLLRDHUP),  W(POLLRDNORM),
 	W(POLLWRNORM), W(POLLRDBAND), W(POLLWRBAND),
 };
-static const struct word controls[] = { W(EPOLL_CTL_ADD), W(EPOLL_CTL_DEL),
-					W(EPOLL_CTL_MOD) };
-static const struct word hows[] = { W(SHUT_RD), W(SHUT_WR), W(SHUT_RDWR) };
-static const struct word commands[] = {
+static const struct trace_word controls[] = { W(EPOLL_CTL_ADD),
+					      W(EPOLL_CTL_DEL),
+					      W(EPOLL_CTL_MOD) };
+static const struct trace_word hows[] = { W(SHUT_RD), W(SHUT_WR),
+					  W(SHUT_RDWR) };
+static const struct trace_word commands[] = {
 	W(F_DUPFD), W(F_GETFD),		W(F_SETFD),  W(F_GETFL),
 	W(F_SETFL), W(F_DUPFD_CLOEXEC), W(F_SETOWN), W(F_GETOWN),
 };
-static const struct word levels[] = {
+static const struct trace_word levels[] = {
 	W(SOL_SOCKET),	 W(IPPROTO_TCP), W(IPPROTO_IP),
 	W(IPPROTO_IPV6), W(IPPROTO_UDP),
 };
-static const struct word socket_options[] = {
+static const struct trace_word socket_options[] = {
 	W(SO_REUSEADDR), W(SO_TYPE),	 W(SO_ERROR),	     W(SO_BROADCAST),
 	W(SO_SNDBUF),	 W(SO_RCVBUF),	 W(SO_KEEPALIVE),    W(SO_OOBINLINE),
 	W(SO_PRIORITY),	 W(SO_LINGER),	 W(SO_REUSEPORT),    W(SO_RCVLOWAT),
@@ -199,14 +110,14 @@ static const struct word socket_options[] = {
 	W(SO_PROTOCOL),	 W(SO_DOMAIN),	 W(SO_BINDTODEVICE), W(SO_BUSY_POLL),
 	W(SO_MARK),	 W(SO_ZEROCOPY), W(SO_INCOMING_CPU),
 };
-static const struct word tcp_options[] = {
+static const struct trace_word tcp_options[] = {
 	W(TCP_NODELAY),	     W(TCP_MAXSEG),    W(TCP_CORK),
 	W(TCP_KEEPIDLE),     W(TCP_KEEPINTVL), W(TCP_KEEPCNT),
 	W(TCP_SYNCNT),	     W(TCP_LINGER2),   W(TCP_DEFER_ACCEPT),
 	W(TCP_INFO),	     W(TCP_QUICKACK),  W(TCP_CONGESTION),
 	W(TCP_USER_TIMEOUT), W(TCP_FASTOPEN),  W(TCP_NOTSENT_LOWAT),
 };
-static const struct word ip_options[] = {
+static const struct trace_word ip_options[] = {
 	W(IP_TOS),
 	W(IP_TTL),
 	W(IP_PKTINFO),
@@ -220,12 +131,12 @@ static const struct word ip_options[] = {
 	W(IP_FREEBIND),
 	W(IP_BIND_ADDRESS_NO_PORT),
 };
-static const struct word ipv6_options[] = {
+static const struct trace_word ipv6_options[] = {
 	W(IPV6_V6ONLY),	      W(IPV6_UNICAST_HOPS), W(IPV6_RECVPKTINFO),
 	W(IPV6_TCLASS),	      W(IPV6_RECVERR),	    W(IPV6_RECVHOPLIMIT),
 	W(IPV6_MTU_DISCOVER), W(IPV6_JOIN_GROUP),
 };
-static const struct word errors[] = {
+static const struct trace_word errors[] = {
 	W(EPERM),	  W(EINTR),	      W(EBADF),
 	W(EAGAIN),	  W(ENOMEM),	      W(EACCES),
 	W(EFAULT),	  W(EEXIST),	      W(ENODEV),
@@ -241,46 +152,45 @@ static const struct word errors[] = {
 	W(ECONNREFUSED),  W(EHOSTUNREACH),    W(EALREADY),
 	W(EINPROGRESS),
 };
-
 /* --- arguments ---------------------------------------------------------------
  */
 
-static void put_data(struct line *l, long at, long n)
+static void put_data(struct trace_line *l, long at, long n)
 {
 	unsigned char buf[DATA_MAX];
 	long shown = n > DATA_MAX ? DATA_MAX : n;
 
 	if (n < 0 || hook_copy_user(buf, (void *)at, (size_t)shown)) {
-		put_pointer(l, at);
+		trace_put_pointer(l, at);
 		return;
 	}
-	put_char(l, '"');
+	trace_put_char(l, '"');
 	for (long i = 0; i < shown; i++) {
 		switch (buf[i]) {
 		case '\n':
-			put(l, "\\n");
+			trace_put(l, "\\n");
 			break;
 		case '\r':
-			put(l, "\\r");
+			trace_put(l, "\\r");
 			break;
 		case '"':
 		case '\\':
-			put_char(l, '\\');
-			put_char(l, (char)buf[i]);
+			trace_put_char(l, '\\');
+			trace_put_char(l, (char)buf[i]);
 			break;
 		default:
 			if (buf[i] >= ' ' && buf[i] < 127) {
-				put_char(l, (char)buf[i]);
+				trace_put_char(l, (char)buf[i]);
 			} else {
-				put(l, buf[i] < 16 ? "\\x0" : "\\x");
-				put_number(l, buf[i], 16);
+				trace_put(l, buf[i] < 16 ? "\\x0" : "\\x");
+				trace_put_number(l, buf[i], 16);
 			}
 		}
 	}
-	put(l, n > shown ? "\"..." : "\"");
+	trace_put(l, n > shown ? "\"..." : "\"");
 }
 
-static void put_address(struct line *l, long at, long len)
+static void put_address(struct trace_line *l, long at, long len)
 {
 	union {
 		sa_family_t family;
@@ -293,47 +203,47 @@ static void put_address(struct line *l, long at, long len)
 	mem_zero(&u, sizeof(u));
 	if (!at || n < 2 ||
 	    hook_copy_user(&u, (void *)at, n < sizeof(u) ? n : sizeof(u))) {
-		put_pointer(l, at);
+		trace_put_pointer(l, at);
 	} else if (u.family == AF_INET) {
 		for (int i = 0; i < 4; i++) {
-			put_int(l, u.b[4 + i]);
-			put_char(l, i < 3 ? '.' : ':');
+			trace_put_int(l, u.b[4 + i]);
+			trace_put_char(l, i < 3 ? '.' : ':');
 		}
-		put_int(l, be16(u.in.sin_port));
+		trace_put_int(l, be16(u.in.sin_port));
 	} else if (u.family == AF_INET6) {
-		put_char(l, '[');
+		trace_put_char(l, '[');
 		for (int i = 0; i < 8; i++) {
-			put_number(l,
-				   (uint64_t)u.b[8 + 2 * i] << 8 |
-					   u.b[9 + 2 * i],
-				   16);
-			put(l, i < 7 ? ":" : "]:");
+			trace_put_number(l,
+					 (uint64_t)u.b[8 + 2 * i] << 8 |
+						 u.b[9 + 2 * i],
+					 16);
+			trace_put(l, i < 7 ? ":" : "]:");
 		}
-		put_int(l, be16(u.in6.sin6_port));
+		trace_put_int(l, be16(u.in6.sin6_port));
 	} else {
-		put(l, u.family ? "{family " : "AF_UNSPEC");
+		trace_put(l, u.family ? "{family " : "AF_UNSPEC");
 		if (u.family) {
-			put_int(l, u.family);
-			put_char(l, '}');
+			trace_put_int(l, u.family);
+			trace_put_char(l, '}');
 		}
 	}
 }
 
 /* An address that the call has written, its length behind a pointer. */
-static void put_address_out(struct line *l, long at, long len)
+static void put_address_out(struct trace_line *l, long at, long len)
 {
 	socklen_t n = 0;
 
 	if (!at || hook_copy_user(&n, (void *)len, sizeof(n)))
-		put_pointer(l, at);
+		trace_put_pointer(l, at);
 	else
 		put_address(l, at, n);
 }
 
-static void put_option(struct line *l, long level, long name)
+static void put_option(struct trace_line *l, long level, long name)
 {
 	PUT_WORD(l, level, levels);
-	put(l, ", ");
+	trace_put(l, ", ");
 	switch (level) {
 	case SOL_SOCKET:
 		PUT_WORD(l, name, socket_options);
@@ -348,67 +258,67 @@ static void put_option(struct line *l, long level, long name)
 		PUT_WORD(l, name, ipv6_options);
 		break;
 	default:
-		put_int(l, name);
+		trace_put_int(l, name);
 	}
 }
 
-static void put_value(struct line *l, long at)
+static void put_value(struct trace_line *l, long at)
 {
 	int v;
 
 	if (hook_copy_user(&v, (void *)at, sizeof(v))) {
-		put_pointer(l, at);
+		trace_put_pointer(l, at);
 		return;
 	}
-	put_char(l, '[');
-	put_int(l, v);
-	put_char(l, ']');
+	trace_put_char(l, '[');
+	trace_put_int(l, v);
+	trace_put_char(l, ']');
 }
 
-static void put_events(struct line *l, long at, long n)
+static void put_events(struct trace_line *l, long at, long n)
 {
 	struct epoll_event ev;
 
-	put_char(l, '[');
+	trace_put_char(l, '[');
 	for (long i = 0; i < n && i < ITEMS_MAX; i++) {
 		if (hook_copy_user(&ev, (struct epoll_event *)at + i,
 				   sizeof(ev)))
 			break;
-		put(l, i ? ", {" : "{");
+		trace_put(l, i ? ", {" : "{");
 		PUT_BITS(l, ev.events, events);
-		put(l, ", ");
-		put_hex(l, ev.data.u64);
-		put_char(l, '}');
+		trace_put(l, ", ");
+		trace_put_hex(l, ev.data.u64);
+		trace_put_char(l, '}');
 	}
-	put(l, n > ITEMS_MAX ? ", ...]" : "]");
+	trace_put(l, n > ITEMS_MAX ? ", ...]" : "]");
 }
 
-static void put_polled(struct line *l, long at, long n)
+static void put_polled(struct trace_line *l, long at, long n)
 {
 	struct pollfd p;
 
-	put_char(l, '[');
+	trace_put_char(l, '[');
 	for (long i = 0; i < n && i < ITEMS_MAX; i++) {
 		if (hook_copy_user(&p, (struct pollfd *)at + i, sizeof(p)))
 			break;
-		put(l, i ? ", {" : "{");
-		put_int(l, p.fd);
-		put(l, ", ");
+		trace_put(l, i ? ", {" : "{");
+		trace_put_int(l, p.fd);
+		trace_put(l, ", ");
 		PUT_BITS(l, (uint16_t)p.events, polls);
 		if (p.revents) {
-			put(l, " => ");
+			trace_put(l, " => ");
 			PUT_BITS(l, (uint16_t)p.revents, polls);
 		}
-		put_char(l, '}');
+		trace_put_char(l, '}');
 	}
-	put(l, n > ITEMS_MAX ? ", ...]" : "]");
+	trace_put(l, n > ITEMS_MAX ? ", ...]" : "]");
 }
 
-static void put_vector(struct line *l, long at, long n, long bytes)
+static void put_vector(struct trace_line *l, long at, long n, long bytes)
 {
 	struct iovec v;
 
-	put_char(l, '[');
+	trace_put_char(l, '[');
 	for (long i = 0; i < n && i < ITEMS_MAX && bytes > 0; i++) {
 		long some;
 
@@ -416,32 +326,32 @@ static void put_vector(struct line *l, long at, long n, long bytes)
 			break;
 		some = (long)v.iov_len < bytes ? (long)v.iov_len : bytes;
 		if (i)
-			put(l, ", ");
+			trace_put(l, ", ");
 		put_data(l, (long)v.iov_base, some);
 		bytes -= some;
 	}
-	put(l, n > ITEMS_MAX ? ", ...]" : "]");
+	trace_put(l, n > ITEMS_MAX ? ", ...]" : "]");
 }
 
-static void put_message(struct line *l, long at, long bytes)
+static void put_message(struct trace_line *l, long at, long bytes)
 {
 	struct msghdr m;
 
 	if (hook_copy_user(&m, (void *)at, sizeof(m))) {
-		put_pointer(l, at);
+		trace_put_pointer(l, at);
 		return;
 	}
-	put_char(l, '{');
+	trace_put_char(l, '{');
 	if (m.msg_name) {
 		put_address(l, (long)m.msg_name, m.msg_namelen);
-		put(l, ", ");
+		trace_put(l, ", ");
 	}
 	put_vector(l, (long)m.msg_iov, (long)m.msg_iovlen, bytes);
 	if (m.msg_controllen && m.msg_control) {
-		put(l, ", control ");
-		put_int(l, (long)m.msg_controllen);
+		trace_put(l, ", control ");
+		trace_put_int(l, (long)m.msg_controllen);
 	}
-	put_char(l, '}');
+	trace_put_char(l, '}');
 }
 
 /*
@@ -501,11 +411,12 @@ static const struct call {
 	{ SYS_io_uring_setup, "io_uring_setup", "dp" },
 };
 
-static void put_argument(struct line *l, char kind, const long *a, long ret)
+static void put_argument(struct trace_line *l, char kind, const long *a,
+			 long ret)
 {
 	switch (kind) {
 	case 'd':
-		put_int(l, (int)*a);
+		trace_put_int(l, (int)*a);
 		break;
 	case 'F':
 		PUT_WORD(l, *a, families);
@@ -514,7 +425,7 @@ static void put_argument(struct line *l, char kind, const long *a, long ret)
 		if (*a & 0xf)
 			PUT_WORD(l, *a & 0xf, types);
 		if (*a & ~0xfL || !*a) {
-			put(l, *a & 0xf ? "|" : "");
+			trace_put(l, *a & 0xf ? "|" : "");
 			PUT_BITS(l, *a & ~0xfL, type_flags);
 		}
 		break;
@@ -532,7 +443,7 @@ static void put_argument(struct line *l, char kind, const long *a, long ret)
 		break;
 	case 'a':
 		if (ret < 0)
-			put_pointer(l, *a);
+			trace_put_pointer(l, *a);
 		else
 			put_address_out(l, a[0], a[1]);
 		break;
@@ -567,36 +478,36 @@ static void put_argument(struct line *l, char kind, const long *a, long ret)
 		PUT_WORD(l, *a, hows);
 		break;
 	case 'x':
-		put_hex(l, (uint64_t)*a);
+		trace_put_hex(l, (uint64_t)*a);
 		break;
 	default:
-		put_pointer(l, *a);
+		trace_put_pointer(l, *a);
 	}
 }
 
-static void put_result(struct line *l, long ret, uint64_t ns)
+static void put_result(struct trace_line *l, long ret, uint64_t ns)
 {
 	char digits[7];
 
-	put(l, ") = ");
+	trace_put(l, ") = ");
 	if (ret == SOCKET_RESTART) {
-		put(l, "? (interrupted)");
+		trace_put(l, "? (interrupted)");
 	} else if (ret < 0) {
-		put(l, "-1 ");
+		trace_put(l, "-1 ");
 		if (!PUT_WORD(l, -ret, errors))
-			put(l, " (error)");
+			trace_put(l, " (error)");
 	} else {
-		put_int(l, ret);
+		trace_put_int(l, ret);
 	}
 	ns /= 1000;
 	for (int i = 5; i >= 0; i--, ns /= 10)
 		digits[i] = (char)('0' + ns % 10);
 	digits[6] = '\0';
-	put(l, " <");
-	put_number(l, ns, 10);
-	put_char(l, '.');
-	put(l, digits);
-	put(l, ">");
+	trace_put(l, " <");
+	trace_put_number(l, ns, 10);
+	trace_put_char(l, '.');
+	trace_put(l, digits);
+	trace_put(l, ">");
 	l->text[l->n++] = '\n';
 }
 
@@ -606,7 +517,7 @@ long hook_trace_call(struct hook_thread *t, long nr, const long args[6])
 	uint64_t begin_ns = fabric_now(fabric);
 	long ret = socket_call(&t->socket, nr, args);
 	uint64_t end_ns = fabric_now(fabric);
-	struct line l = { .n = 0 };
+	struct trace_line l = { .n = 0 };
 	const struct call *c = NULL;
 
 	if (ret == SOCKET_PASS)
@@ -615,19 +526,19 @@ long hook_trace_call(struct hook_thread *t, long nr, const long args[6])
 	for (size_t i = 0; !c && i < ARRAY_SIZE(calls); i++)
 		if (calls[i].nr == nr)
 			c = &calls[i];
-	put_int(&l, sys_call(SYS_gettid));
-	put_char(&l, ' ');
+	trace_put_int(&l, sys_call(SYS_gettid));
+	trace_put_char(&l, ' ');
 	if (!c) {
-		put(&l, "call ");
-		put_int(&l, nr);
+		trace_put(&l, "call ");
+		trace_put_int(&l, nr);
 	}
-	put(&l, c ? c->name : "");
-	put_char(&l, '(');
+	trace_put(&l, c ? c->name : "");
+	trace_put_char(&l, '(');
 	for (int i = 0; c && c->args[i]; i++) {
 		if (c->args[i] == '.') /* told with the one before */
 			continue;
 		if (i)
-			put(&l, ", ");
+			trace_put(&l, ", ");
 		put_argument(&l, c->args[i], args + i, ret);
 	}
 	put_result(&l, ret, end_ns - begin_ns);
