@@ -214,6 +214,22 @@ static inline void frame_list_join(struct arena *a, struct frame_list *list,
 	*more = (struct frame_list){ 0, 0 };
 }
 
+/* frame_list_turn - a stack of frames, newest first from @ix on, as a list,
+ * oldest first */
+static inline struct frame_list frame_list_turn(struct arena *a, frame_ix ix)
+{
+	struct frame_list list = { 0, ix };
+
+	while (ix) {
+		frame_ix next = frame_at(a, ix)->next;
+
+		frame_at(a, ix)->next = list.first;
+		list.first = ix;
+		ix = next;
+	}
+	return list;
+}
+
 /* frame_list_pop - returns the first frame, now the caller's, or 0 */
 static inline frame_ix frame_list_pop(struct arena *a, struct frame_list *list)
 {

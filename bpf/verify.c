@@ -8,7 +8,9 @@
  * round until their condition is known to fail, so a loop must be bounded by
  * what its numbers are known to be. A round that leaves everything as it was
  * would go on for ever, and is refused; so is a program that takes more than
- * BPF_STEPS_MAX steps to follow.
+ * BPF_STEPS_MAX steps to follow, or more than BPF_WORK_MAX of work: many states
+ * that have to be compared, or large ones that have to be copied, cost more
+ * than the steps between.
  *
  * A place that ways from it have not all been followed to their end must not
  * end another: that may be one of them, a round later. `ways` counts them.
@@ -28,7 +30,11 @@
  * A round is compared with so many before it, to see whether the loop goes on
  * for ever. One with a longer period is found out by the steps it takes.
  */
-#define ROUNDS_MAX 64
+#define ROUNDS_MAX 16
+
+/* Beyond so many visits, one state of so many is noted. */
+#define VISITS_ALL    64
+#define VISITS_ONE_OF 8
 
 int verify_refuse(struct verifier *v, const char *format, ...)
 {
@@ -44,10 +50,25 @@ int verify_refuse(struct verifier *v, const char *format, ...)
 /* --- places ------------------------------------------------------------------
  */
 
+/* What a step costs, and a copy of a state, as BPF_WORK_MAX counts. */
+#define STEP_WORK  50
+#define COPY_WORK  60
+#define COPY_BYTES 16 /* for a unit */
+#define KEEP_BYTES 3  /* in memory that has to be found first */
+
+/* A copy of v->cur, as they go there and back again. */
+static void pay_copy(struct verifier *v)
+{
+	v->report->work += COPY_WORK + state_bytes(&v->cur) / COPY_BYTES;
+}
+
 static struct place *place_new(struct verifier *v)
 {
-	struct place *p = calloc(1, sizeof(*p));
+	struct place *p = NULL;
 
+	v->report->work += COPY_WORK + state_bytes(&v->cur) / KEEP_BYTES;
+	if (v->memory < BPF_MEMORY_MAX)
+		p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	if (state_save(&p->state, &v->cur)) {
@@ -56,21 +77,31 @@ static struct place *place_new(struct verifier *v)
 	}
 	p->pc = v->pc;
 	p->parent = v->path;
+	v->memory += sizeof(*p) + state_bytes(&p->state);
 	return p;
 }
 
-static void place_free(struct place *p)
+static int refuse_place(struct verifier *v)
 {
+	if (v->memory < BPF_MEMORY_MAX)
+		return verify_refuse(v, "out of memory");
+	return verify_refuse(v, "too complex: more than %u MiB to remember",
+			     BPF_MEMORY_MAX >> 20);
+}
+
+static void place_free(struct verifier *v, struct place *p)
+{
+	v->memory -= sizeof(*p) + state_bytes(&p->state);
 	state_fini(&p->state);
 	free(p);
 }
 
-static void free_list(struct place *p)
+static void free_list(struct verifier *v, struct place *p)
 {
 	while (p) {
 		struct place *next = p->next;
 
-		place_free(p);
+		place_free(v, p);
 		p = next;
 	}
 }
@@ -96,7 +127,7 @@ static void drop_place(struct verifier *v, struct place **link)
 
 	/* Nobody comes back to it: whatever has it for a parent has ended. */
 	*link = p->next;
-	place_free(p);
+	place_free(v, p);
 	v->places--;
 }
 
@@ -129,11 +160,14 @@ static int note_place(struct verifier *v)
 		else
 			link = &p->next;
 	}
+	/* Of a long loop, not every round is worth remembering. */
+	if (v->visits[v->pc]++ > VISITS_ALL && v->visits[v->pc] % VISITS_ONE_OF)
+		return 0;
 	if (v->places == PLACES_MAX)
 		return verify_refuse(v, "too many ways through the program");
 	p = place_new(v);
 	if (!p)
-		return verify_refuse(v, "out of memory");
+		return refuse_place(v);
 	v->places++;
 	p->ways = 1;
 	p->next = v->at[v->pc];
@@ -164,10 +198,10 @@ static int follow_condition(struct verifier *v, const struct bpf_insn *i)
 {
 	uint32_t next = v->pc + 1;
 	uint32_t to = (uint32_t)((int64_t)next + bpf_insn_jump(i));
-	struct state before = { 0 };
 	int straight, taken, err;
 
-	err = state_save(&before, &v->cur);
+	pay_copy(v);
+	err = state_load(&v->before, &v->cur);
 	if (err)
 		return verify_refuse(v, "out of memory");
 	taken = verify_condition(v, &v->cur, i, true);
@@ -176,11 +210,11 @@ static int follow_condition(struct verifier *v, const struct bpf_insn *i)
 	} else if (taken < 0) {
 		err = taken;
 	}
+	pay_copy(v);
 	if (!err)
-		err = state_load(&v->cur, &before);
-	state_fini(&before);
+		err = state_load(&v->cur, &v->before);
 	if (err)
-		return err == -ENOMEM ? verify_refuse(v, "out of memory") : err;
+		return err == -ENOMEM ? refuse_place(v) : err;
 	straight = verify_condition(v, &v->cur, i, false);
 	if (straight < 0)
 		return straight;
@@ -285,6 +319,11 @@ static int follow(struct verifier *v)
 					     "too complex: more than %d steps "
 					     "to follow every way",
 					     BPF_STEPS_MAX);
+		v->report->work += STEP_WORK;
+		if (v->report->work > BPF_WORK_MAX)
+			return verify_refuse(v,
+					     "too complex: too much has to be "
+					     "compared to follow every way");
 		end = step(v);
 	}
 	return end < 0 ? end : 0;
@@ -313,7 +352,8 @@ static int follow_all(struct verifier *v)
 		v->pc = p->pc;
 		v->path = p->parent;
 		err = state_load(&v->cur, &p->state);
-		place_free(p);
+		pay_copy(v);
+		place_free(v, p);
 		if (err)
 			return verify_refuse(v, "out of memory");
 	}
@@ -348,9 +388,10 @@ int bpf_verify(const struct bpf_insn *insns, uint32_t count,
 	if (!err)
 		err = follow_all(v);
 	for (uint32_t pc = 0; pc < BPF_INSNS_MAX; pc++)
-		free_list(v->at[pc]);
-	free_list(v->waiting);
+		free_list(v, v->at[pc]);
+	free_list(v, v->waiting);
 	state_fini(&v->cur);
+	state_fini(&v->before);
 	free(v);
 	return err;
 }

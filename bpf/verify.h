@@ -16,6 +16,14 @@
 #define BPF_STEPS_MAX 200000
 #endif
 
+/*
+ * What they may cost: about a nanosecond each, counted instead of measured, so
+ * that a program is taken or refused wherever it is tried. And what may be
+ * remembered of ways meanwhile.
+ */
+#define BPF_WORK_MAX   UINT64_C(50000000)
+#define BPF_MEMORY_MAX (32u << 20) /* bytes */
+
 #define BPF_NAME_MAX 32
 
 /* A map as a program asks for it. */
@@ -38,6 +46,7 @@ struct bpf_fault {
 /* What is known of a program that was taken. */
 struct bpf_report {
 	uint32_t steps;	     /* instructions followed */
+	uint64_t work;	     /* of BPF_WORK_MAX */
 	bool writes;	     /* to the packet */
 	uint32_t entry_cost; /* see bpf/cost.h */
 	uint32_t charge[BPF_INSNS_MAX];

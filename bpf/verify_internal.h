@@ -117,12 +117,15 @@ struct verifier {
 		function[BPF_INSNS_MAX]; /* first instruction of the function */
 
 	struct place *at[BPF_INSNS_MAX]; /* seen */
+	uint32_t visits[BPF_INSNS_MAX];
 	struct place *waiting;
 	struct place *path; /* last place on the current way */
 	struct state cur;
+	struct state before; /* the condition at hand */
 	uint32_t pc;
 	uint32_t next_id;
 	uint32_t places;
+	size_t memory; /* of places, bytes */
 };
 
 /* verify_refuse - notes why at the current instruction; returns -EACCES */
@@ -145,8 +148,10 @@ static inline struct frame_state *state_top(const struct state *s)
 	return s->frame[s->frames - 1];
 }
 /* state_covers - whoever is safe from @old is safe from @cur. @exact: equal */
-bool state_covers(const struct verifier *v, const struct state *old,
+bool state_covers(struct verifier *v, const struct state *old,
 		  const struct state *cur, uint32_t pc, bool exact);
+/* state_bytes - what a copy takes */
+size_t state_bytes(const struct state *s);
 /* state_each - calls @fn for every register and every spilled one */
 void state_each(struct state *s, void (*fn)(struct reg *r, void *arg),
 		void *arg);

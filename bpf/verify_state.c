@@ -17,6 +17,15 @@ static size_t frame_bytes(const struct frame_state *f)
 	       f->slots * sizeof(struct slot);
 }
 
+size_t state_bytes(const struct state *s)
+{
+	size_t bytes = 0;
+
+	for (uint32_t n = 0; n < s->frames; n++)
+		bytes += frame_bytes(s->frame[n]);
+	return bytes;
+}
+
 int state_save(struct state *to, const struct state *from)
 {
 	*to = (struct state){ .window = from->window };
@@ -130,27 +139,52 @@ void state_window(struct state *s, uint32_t id, int64_t range)
 		s->window = p.range;
 }
 
+#define CENSUS_MAX 4096 /* a power of two above twice the ids of a state */
+
+static_assert(CENSUS_MAX > 2 * 2 * BPF_FRAMES_MAX * (BPF_REGS + SLOTS),
+	      "the census finds room");
+
+/* How often each id occurs: a hash table. */
 struct census {
-	uint32_t id;
-	uint32_t count;
+	uint32_t mask;
+	struct {
+		uint32_t id, count;
+	} at[CENSUS_MAX];
 };
 
-static void count_id(struct reg *r, void *arg)
+static uint32_t census_find(const struct census *c, uint32_t id)
 {
-	struct census *c = arg;
+	uint32_t n = id * 0x9e3779b1u & c->mask;
 
-	c->count += r->id == c->id || r->shifted.id == c->id;
+	while (c->at[n].id && c->at[n].id != id)
+		n = (n + 1) & c->mask;
+	return n;
+}
+
+static void count_id(struct census *c, uint32_t id)
+{
+	uint32_t n = census_find(c, id);
+
+	if (!id)
+		return;
+	c->at[n].id = id;
+	c->at[n].count++;
+}
+
+static void count_ids(struct reg *r, void *arg)
+{
+	count_id(arg, r->id);
+	if (r->shifted.id != r->id)
+		count_id(arg, r->shifted.id);
 }
 
 /* An id that only one number has says nothing but what was proven of it. */
-static void settle_id(struct state *s, struct reg *r)
+static void settle_id(struct reg *r, void *arg)
 {
-	struct census c = { r->id, 0 };
+	const struct census *c = arg;
 
-	if (r->kind != KIND_NUMBER || !r->id)
-		return;
-	state_each(s, count_id, &c);
-	if (c.count != 1)
+	if (r->kind != KIND_NUMBER || !r->id ||
+	    c->at[census_find(c, r->id)].count != 1)
 		return;
 	r->range -= r->off;
 	r->off = 0;
@@ -173,15 +207,17 @@ void state_bury(const struct verifier *v, struct state *s, uint32_t pc)
 
 void state_settle(struct state *s)
 {
-	for (uint32_t n = 0; n < s->frames; n++) {
-		struct frame_state *f = s->frame[n];
+	uint32_t most = 0, room = 16;
+	struct census c;
 
-		for (int r = 0; r < BPF_REGS; r++)
-			settle_id(s, &f->reg[r]);
-		for (uint32_t i = 0; i < f->slots; i++)
-			if (f->slot[i].byte[0] == BYTE_SPILL)
-				settle_id(s, &f->slot[i].spill);
-	}
+	for (uint32_t n = 0; n < s->frames; n++)
+		most += 2 * (BPF_REGS + s->frame[n]->slots);
+	while (room < 2 * most)
+		room *= 2;
+	c.mask = room - 1;
+	memset(c.at, 0, room * sizeof(c.at[0]));
+	state_each(s, count_ids, &c);
+	state_each(s, settle_id, &c);
 }
 
 /* --- comparison --------------------------------------------------------------
@@ -189,8 +225,12 @@ void state_settle(struct state *s)
 
 #define IDS 192
 
+/* What a comparison of two registers costs, as BPF_WORK_MAX counts. */
+#define COVERS_WORK 8
+
 struct ids {
 	uint32_t count;
+	uint32_t work;
 	struct {
 		uint32_t old, cur;
 	} pair[IDS];
@@ -201,6 +241,7 @@ static bool same_id(struct ids *ids, uint32_t old, uint32_t cur)
 {
 	if (!old || !cur)
 		return old == cur;
+	ids->work += ids->count;
 	for (uint32_t n = 0; n < ids->count; n++)
 		if (ids->pair[n].old == old)
 			return ids->pair[n].cur == cur;
@@ -228,6 +269,7 @@ static bool within(const struct reg *old, const struct reg *cur)
 static bool covers(const struct reg *old, const struct reg *cur,
 		   struct ids *ids, bool exact)
 {
+	ids->work += COVERS_WORK;
 	if (old->kind == KIND_NONE)
 		return !exact || cur->kind == KIND_NONE;
 	if (old->kind != cur->kind || old->map != cur->map ||
@@ -250,6 +292,7 @@ static bool slot_covers(const struct slot *old, const struct slot *cur,
 {
 	static const struct slot none;
 
+	ids->work += COVERS_WORK;
 	if (!cur)
 		cur = &none;
 	if (old->byte[0] == BYTE_SPILL)
@@ -289,21 +332,22 @@ static bool frame_covers(const struct frame_state *old,
 	return true;
 }
 
-bool state_covers(const struct verifier *v, const struct state *old,
+bool state_covers(struct verifier *v, const struct state *old,
 		  const struct state *cur, uint32_t pc, bool exact)
 {
+	bool all = old->frames == cur->frames &&
+		   (exact ? old->window == cur->window
+			  : old->window <= cur->window);
 	struct ids ids;
 
 	ids.count = 0;
-	if (old->frames != cur->frames ||
-	    (exact ? old->window != cur->window : old->window > cur->window))
-		return false;
+	ids.work = COVERS_WORK;
 	/* The innermost first: that is where states differ. */
-	for (uint32_t n = old->frames; n-- > 0;) {
-		if (!frame_covers(old->frame[n], cur->frame[n], v->live[pc],
-				  &ids, exact))
-			return false;
+	for (uint32_t n = old->frames; all && n-- > 0;) {
+		all = frame_covers(old->frame[n], cur->frame[n], v->live[pc],
+				   &ids, exact);
 		pc = old->frame[n]->return_to;
 	}
-	return true;
+	v->report->work += ids.work;
+	return all;
 }

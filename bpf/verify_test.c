@@ -4,6 +4,7 @@
  * that are taken are run as well, with an eye on what they touch.
  */
 #include "bpf/test_world.h"
+#include "bpf/cost.h"
 #include "bpf/helper.h"
 
 #include <setjmp.h>
@@ -265,9 +266,99 @@ static void test_table(void **state)
 	}
 }
 
+/* --- what verification itself may cost --------------------------------------
+ */
+
+static struct bpf_insn big[BPF_INSNS_MAX];
+static uint32_t bigs;
+
+static void put(struct bpf_insn i)
+{
+	big[bigs++] = i;
+}
+
+/* @slots of the stack full of numbers that nobody knows, r7 = 0. */
+static void put_stack(uint32_t slots)
+{
+	put((struct bpf_insn)HELPER(RANDOM));
+	for (uint32_t n = 0; n < slots; n++)
+		put((struct bpf_insn)STR(BPF_DW, BPF_FP, 0,
+					 (int16_t)(-8 * (int)(n + 1))));
+	put((struct bpf_insn)MOV(7, 0));
+}
+
+/* So many times: r7 becomes another number, or not. */
+static void put_branches(uint32_t count)
+{
+	for (uint32_t n = 0; n < count; n++) {
+		put((struct bpf_insn)HELPER(RANDOM));
+		put((struct bpf_insn)JMP(BPF_JGT, 0, 5, 1));
+		put((struct bpf_insn)ADD(7, 1 << n % 20));
+	}
+}
+
+static void put_end(void)
+{
+	put((struct bpf_insn)MOV(0, 1));
+	put((struct bpf_insn)EXIT);
+}
+
+static void verify_big(const char *what, bool taken)
+{
+	static struct bpf_report report;
+	struct bpf_fault fault;
+	int err = bpf_verify(big, bigs, NULL, 0, &report, &fault);
+
+	if (taken != !err || (err && !strstr(fault.why, "too complex")))
+		fail_msg("%s: %d, %s", what, err, fault.why);
+	/* The last thing that was done may go beyond. */
+	if (report.work > BPF_WORK_MAX + BPF_WORK_MAX / 100)
+		fail_msg("%s: %llu of work", what,
+			 (unsigned long long)report.work);
+	bigs = 0;
+	memset(big, 0, sizeof(big));
+}
+
+/* Many ways, states that are large, late to differ, or in many frames. */
+static void test_work(void **state)
+{
+	(void)state;
+	put_stack(0);
+	put_branches(8);
+	put_end();
+	verify_big("a few branches", true);
+	for (uint32_t slots = 0; slots <= 64; slots += 32) {
+		put_stack(slots);
+		put_branches(200);
+		put_end();
+		verify_big("many branches", false);
+		put_stack(slots);
+		put((struct bpf_insn)ADD(7, 1));
+		put((struct bpf_insn)JMP(BPF_JLT, 7, 100000, -2));
+		put_end();
+		verify_big("a long loop", false);
+	}
+	/* As long as a run may be. */
+	put_stack(0);
+	put((struct bpf_insn)ADD(7, 1));
+	put((struct bpf_insn)JMP(BPF_JLT, 7, BPF_RUN_BUDGET / 2, -2));
+	put_end();
+	verify_big("a loop that fits", true);
+	for (int n = 0; n < BPF_FRAMES_MAX - 1; n++) {
+		put_stack(64);
+		put((struct bpf_insn)LOCAL(1));
+		put((struct bpf_insn)EXIT);
+	}
+	put_stack(64);
+	put_branches(200);
+	put_end();
+	verify_big("large frames", false);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table),
+					    cmocka_unit_test(test_work) };
 	int failed;
 
 	world_open(&world);

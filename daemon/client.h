@@ -47,6 +47,11 @@ int client_fail(struct toami_control *control, const struct refusal *why);
  * NAME=VALUE, ended by NULL, too */
 json_t *client_set(const char *const *words, size_t count);
 
+/* client_open_program - for client_request_with(): the first packet program
+ * that
+ * @words name, opened as who calls; -1: none */
+int client_open_program(const char *const *words, size_t count);
+
 /* client_value - one property of the member "set" of a VIF; its text is
  * borrowed
  */

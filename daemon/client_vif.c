@@ -3,10 +3,12 @@
 #include "daemon/client.h"
 #include "daemon/prop.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static void read_text(const json_t *json, const char *key, char *text,
 		      size_t size)
@@ -158,6 +160,40 @@ json_t *client_set(const char *const *words, size_t count)
 	return set;
 }
 
+/*
+ * The file that a word "program=/FILE" or "program-in=/FILE" names, the first
+ * of them, opened with the caller's rights; -1: there is none, or the daemon is
+ * to say what is wrong with it.
+ */
+int client_open_program(const char *const *words, size_t count)
+{
+	for (size_t i = 0; words && i < count && words[i]; i++) {
+		const char *equals = strchr(words[i], '=');
+
+		if (equals && equals[1] == '/' &&
+		    (!strncmp(words[i], "program=", 8) ||
+		     !strncmp(words[i], "program-in=", 11)))
+			return open(equals + 1,
+				    O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	}
+	return -1;
+}
+
+/* A request with what client_open_program() gave, which is closed. */
+static int ask_with(struct toami_control *control, json_t *request, int fd,
+		    struct toami_vif *vif)
+{
+	json_t *result;
+	int err = client_request_with(control, request, fd, &result);
+
+	if (fd >= 0)
+		close(fd);
+	if (!err && vif)
+		client_vif(result, vif);
+	json_decref(result);
+	return err;
+}
+
 /* A request whose result is not looked at. */
 static int tell(struct toami_control *control, json_t *request)
 {
@@ -185,19 +221,20 @@ int toami_vif_add(struct toami_control *control, const char *path,
 		  const char *address, const char *const *set,
 		  struct toami_vif *vif)
 {
-	return ask_vif(control,
-		       json_pack("{s:s, s:s, s:s?, s:o}", "verb", "vif.add",
-				 "path", path, "address", address, "set",
-				 client_set(set, SIZE_MAX)),
-		       vif);
+	return ask_with(control,
+			json_pack("{s:s, s:s, s:s?, s:o}", "verb", "vif.add",
+				  "path", path, "address", address, "set",
+				  client_set(set, SIZE_MAX)),
+			client_open_program(set, SIZE_MAX), vif);
 }
 
 int toami_vif_set(struct toami_control *control, const char *path,
 		  const char *const *set)
 {
-	return tell(control,
-		    json_pack("{s:s, s:s, s:o}", "verb", "vif.set", "path",
-			      path, "set", client_set(set, SIZE_MAX)));
+	return ask_with(control,
+			json_pack("{s:s, s:s, s:o}", "verb", "vif.set", "path",
+				  path, "set", client_set(set, SIZE_MAX)),
+			client_open_program(set, SIZE_MAX), NULL);
 }
 
 void client_value(const json_t *set, enum prop_id id, struct prop_value *v)

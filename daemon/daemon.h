@@ -50,6 +50,8 @@ struct daemon {
 	/* The gateways behind the uplink; any: nothing leaves the fabric. */
 	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
+	const struct peer
+		*asking; /* whose request is being answered, or NULL */
 };
 
 static inline struct fabric *daemon_fabric(struct daemon *d)

@@ -7,6 +7,7 @@
 #include "bpf/object.h"
 #include "bpf/extent.h"
 #include "daemon/pcap_filter.h"
+#include "daemon/program_file.h"
 #include "fabric/code.h"
 #include "vif/program.h"
 
@@ -22,8 +23,6 @@
 
 /* So many replaced programs are worth stopping everybody for a moment. */
 #define RETIRED_MAX 16
-
-#define OBJECT_MAX (4u << 20)
 
 struct programs {
 	unsigned char *code; /* writable */
@@ -434,52 +433,6 @@ out:
 /* --- objects -----------------------------------------------------------------
  */
 
-/* A number that changes when the file does. */
-static uint64_t stamp_of(struct daemon *d, const struct stat *st)
-{
-	const uint64_t v[] = { st->st_dev, st->st_ino, (uint64_t)st->st_size,
-			       (uint64_t)st->st_mtim.tv_sec,
-			       (uint64_t)st->st_mtim.tv_nsec };
-
-	return hash_of(d, v, ARRAY_SIZE(v));
-}
-
-static uint8_t *read_file(struct daemon *d, const char *path, size_t *size,
-			  uint64_t *stamp, const char *object,
-			  struct refusal *why)
-{
-	int fd = *path == '/' ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-			      : -1;
-	uint8_t *bytes = NULL;
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0) {
-		refuse(why, "bad-value", EX_NOINPUT,
-		       "%.64s keeps what it has: cannot open %.200s: %s",
-		       object, path,
-		       *path == '/' ? strerror(errno)
-				    : "its path must begin with /");
-		return NULL;
-	}
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    st.st_size <= (off_t)OBJECT_MAX)
-		bytes = malloc((size_t)st.st_size);
-	n = bytes ? read(fd, bytes, (size_t)st.st_size) : -1;
-	close(fd);
-	if (n != st.st_size) {
-		free(bytes);
-		refuse(why, "bad-value", EX_NOINPUT,
-		       "%.64s keeps what it has: cannot read %.200s: a file of "
-		       "at most %u bytes is wanted",
-		       object, path, OBJECT_MAX);
-		return NULL;
-	}
-	*size = (size_t)n;
-	*stamp = stamp_of(d, &st);
-	return bytes;
-}
-
 /* An object with its maps in the fabric. */
 struct loaded {
 	struct bpf_object object;
@@ -501,15 +454,15 @@ static int load(struct daemon *d, vif_ix ix, const char *path,
 		const char *object, struct loaded *l, struct refusal *why)
 {
 	char said[BPF_OBJECT_WHY];
-	size_t size;
-	uint8_t *bytes = read_file(d, path, &size, &l->stamp, object, why);
+	struct program_file file;
 	int err;
 
 	l->path = path;
-	if (!bytes)
+	if (program_file_read(d, path, object, &file, why))
 		return -1;
-	err = bpf_object_read(&l->object, bytes, size, said);
-	free(bytes);
+	l->stamp = file.stamp;
+	err = bpf_object_read(&l->object, file.bytes, file.size, said);
+	free(file.bytes);
 	if (err) {
 		refuse(why, "bad-program", EX_DATAERR,
 		       "%.64s keeps what it has: %.100s is no packet program: "
@@ -556,14 +509,55 @@ static bool given(const char *text)
 	return text && *text;
 }
 
+static bool is_stale(struct daemon *d, uint32_t slot, const char *path)
+{
+	struct stat st;
+
+	return slot && given(path) && program_file_may_open(d) &&
+	       !stat(path, &st) &&
+	       program_at(d, slot)->hash != program_file_stamp(&st);
+}
+
+/* The one that is in effect, once more. */
+static uint32_t keep(struct daemon *d, vif_ix ix, int way)
+{
+	const struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
+	uint32_t slot = c ? atomic_load(&c->program[way]) : 0;
+
+	if (slot)
+		program_at(d, slot)->refs++;
+	return slot;
+}
+
+/* Whose text is as it was is not read again, unless its file has changed. */
+static bool is_kept(struct daemon *d, vif_ix ix, const struct program_texts *t,
+		    int way)
+{
+	const struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
+	const char *path = way == VIF_RX && given(t->program_in) ? t->program_in
+								 : t->program;
+
+	if (!c || program_file_given(d))
+		return false;
+	return (path == t->program ? t->same : t->same_in) &&
+	       !is_stale(d, atomic_load(&c->program[way]), path);
+}
+
 static int plan_objects(struct daemon *d, vif_ix ix,
 			const struct program_texts *t, const char *object,
 			struct program_plan *plan, struct refusal *why)
 {
+	bool kept_out = is_kept(d, ix, t, VIF_TX);
+	bool kept_in = is_kept(d, ix, t, VIF_RX);
 	struct loaded one = { 0 }, in = { 0 };
 	int err = 0;
 
-	if (given(t->program)) {
+	if (kept_out && (kept_in || given(t->program_in)))
+		plan->program[VIF_TX] = keep(d, ix, VIF_TX);
+	if (kept_in && (kept_out || given(t->program_in)))
+		plan->program[VIF_RX] = keep(d, ix, VIF_RX);
+	if (given(t->program) &&
+	    !(kept_out && (kept_in || given(t->program_in)))) {
 		err = load(d, ix, t->program, object, &one, why);
 		if (!err)
 			err = loaded_make(d, &one, VIF_TX, object,
@@ -572,7 +566,7 @@ static int plan_objects(struct daemon *d, vif_ix ix,
 			err = loaded_make(d, &one, VIF_RX, object,
 					  &plan->program[VIF_RX], why);
 	}
-	if (!err && given(t->program_in)) {
+	if (!err && given(t->program_in) && !kept_in) {
 		err = load(d, ix, t->program_in, object, &in, why);
 		if (!err && !in.object.insn[VIF_RX])
 			err = refuse(why, "bad-program", EX_DATAERR,
@@ -641,21 +635,14 @@ void programs_commit(struct daemon *d, vif_ix ix,
 	programs_abandon(d, &old);
 }
 
-static bool is_stale(struct daemon *d, uint32_t slot, const char *path)
-{
-	struct stat st;
-
-	return slot && given(path) && !stat(path, &st) &&
-	       program_at(d, slot)->hash != stamp_of(d, &st);
-}
-
 bool programs_stale(struct daemon *d, vif_ix ix, const struct program_texts *t)
 {
 	const struct vif_control *c = vif_control_of(daemon_fabric(d), ix);
 
 	if (!c)
 		return false;
-	return is_stale(d, atomic_load(&c->program[VIF_TX]), t->program) ||
+	return program_file_given(d) ||
+	       is_stale(d, atomic_load(&c->program[VIF_TX]), t->program) ||
 	       is_stale(d, atomic_load(&c->program[VIF_RX]),
 			given(t->program_in) ? t->program_in : t->program);
 }

@@ -28,6 +28,7 @@ struct program_texts {
 	const char *program;	/* an object: "tx" leaves, "rx" enters */
 	const char *flow;	/* a filter, of what the VIF above sends */
 	const char *program_in; /* an object whose "rx" is used instead */
+	bool same, same_in;	/* these two are as they were */
 };
 
 /* What is about to be in effect: made by programs_plan(). */

@@ -352,12 +352,16 @@ static int put_texts(struct daemon *d, vif_ix ix,
 	struct program_plan plan;
 	char **copy;
 	bool same = true, full = true;
+	char *const *old = n->text;
 
 	for (int i = 0; i < TEXTS; i++)
 		same = same && same_text(n->text ? n->text[i] : NULL,
 					 of[text_prop[i]].text);
 	if (same && !programs_stale(d, ix, &texts))
 		return 0;
+	texts.same = old && same_text(old[TEXT_PROGRAM], texts.program);
+	texts.same_in =
+		old && same_text(old[TEXT_PROGRAM_IN], texts.program_in);
 	copy = calloc(TEXTS, sizeof(*copy));
 	for (int i = 0; copy && i < TEXTS; i++) {
 		const char *text = of[text_prop[i]].text;

@@ -293,7 +293,9 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 		return verbs_refuse(&why);
 	}
 	call.request = request;
+	d->asking = peer;
 	result = run(&call);
+	d->asking = NULL;
 	reply = json_object();
 	id = json_object_get(request, "id");
 	if (id)

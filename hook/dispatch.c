@@ -24,6 +24,7 @@ enum call_class {
 	CLASS_FD,      /* ours if its first argument is */
 	CLASS_OFFER,   /* the socket layer knows */
 	CLASS_SPECIAL, /* see special() */
+	CLASS_TRACED,  /* any of those before it, while calls are traced */
 };
 
 #define FD(nr)	    [SYS_##nr] = CLASS_FD
@@ -38,7 +39,7 @@ enum call_class {
 #define SYS_epoll_pwait2 441
 #endif
 
-static const uint8_t classes[CALLS] = {
+static uint8_t classes[CALLS] = {
 	FD(read),
 	FD(write),
 	FD(readv),
@@ -121,30 +122,58 @@ static const uint8_t classes[CALLS] = {
 #endif
 };
 
+/*
+ * What becomes of a call that waited until a signal was due. Returns false:
+ * that was nothing, a stop perhaps, and it is made again.
+ */
+static bool interrupted(const struct hook_thread *t, struct hook_frame *f)
+{
+	if (!t->socket.signal_due)
+		return false;
+	if (hook_signal_restarts(t->due_info.si_signo))
+		f->ret -= 2; /* made again after the handler */
+	else
+		f->rax = -EINTR;
+	return true;
+}
+
+/* What is rare: the kernel's calls, waits cut short. @ret is the first answer.
+ */
+static __attribute__((noinline)) int offer_rest(struct hook_thread *t,
+						struct hook_frame *f,
+						const long *args, long ret)
+{
+	while (ret == SOCKET_RESTART) {
+		if (interrupted(t, f))
+			return HOOK_RETURN;
+		ret = hook_trace_on() ? hook_trace_call(t, f->rax, args)
+				      : socket_call(&t->socket, f->rax, args);
+	}
+	if (ret == SOCKET_PASS)
+		return HOOK_PASS;
+	f->rax = ret;
+	return HOOK_RETURN;
+}
+
 /* Offers a call to the socket layer, with @args in the place of the frame's. */
 static int offer(struct hook_thread *t, struct hook_frame *f, const long *args)
 {
-	for (;;) {
-		uint64_t begin =
-			hook_trace_on() ? fabric_now(&hook_process.fabric) : 0;
-		long ret = socket_call(&t->socket, f->rax, args);
+	return offer_rest(t, f, args,
+			  hook_trace_on()
+				  ? hook_trace_call(t, f->rax, args)
+				  : socket_call(&t->socket, f->rax, args));
+}
 
-		if (hook_trace_on() && ret != SOCKET_PASS)
-			hook_trace_call(t, f->rax, args, ret, begin);
-		if (likely(ret >= 0))
-			f->rax = ret;
-		else if (ret == SOCKET_PASS)
-			return HOOK_PASS;
-		else if (ret != SOCKET_RESTART)
-			f->rax = ret;
-		else if (!t->socket.signal_due)
-			continue; /* stopped and continued */
-		else if (hook_signal_restarts(t->due_info.si_signo))
-			f->ret -= 2; /* made again after the handler */
-		else
-			f->rax = -EINTR;
-		return HOOK_RETURN;
-	}
+/* The same for those that matter, while nothing is traced. */
+static inline int offer_fast(struct hook_thread *t, struct hook_frame *f,
+			     long nr)
+{
+	long ret = socket_call(&t->socket, nr, f->args);
+
+	if (unlikely(ret < 0))
+		return offer_rest(t, f, f->args, ret);
+	f->rax = ret;
+	return HOOK_RETURN;
 }
 
 /* A call that waits with a signal mask at args[@at]. */
@@ -312,13 +341,35 @@ static __attribute__((noinline)) int null_call(struct hook_thread *t,
 	return HOOK_RETURN;
 }
 
+/* Any class, with the class that it was before. */
+static __attribute__((noinline)) int traced(struct hook_thread *t,
+					    struct hook_frame *f)
+{
+	switch (classes[f->rax] - CLASS_TRACED) {
+	case CLASS_FD:
+		if (!socket_owns(&t->socket, (uint32_t)f->args[0]))
+			return HOOK_PASS;
+		return offer(t, f, f->args);
+	case CLASS_OFFER:
+		return offer(t, f, f->args);
+	default:
+		return special(t, f);
+	}
+}
+
+void hook_dispatch_traced(void)
+{
+	for (size_t i = 0; i < CALLS; i++) {
+		if (classes[i] != CLASS_PASS)
+			classes[i] += CLASS_TRACED;
+	}
+}
+
 int hook_dispatch(struct hook_frame *f)
 {
 	struct hook_thread *t = hook_self();
 	unsigned long nr = (unsigned long)f->rax;
 
-	if (f->via == VIA_PAGE0 && unlikely(!hook_site_known(f->ret)))
-		return null_call(t, f);
 	if (unlikely(nr >= CALLS)) /* x32 has sockets of its own */
 		return nr & X32_BIT && !(nr >> 32) ? refuse(f, -ENOSYS)
 						   : HOOK_PASS;
@@ -326,12 +377,21 @@ int hook_dispatch(struct hook_frame *f)
 	case CLASS_FD:
 		if (!socket_owns(&t->socket, (uint32_t)f->args[0]))
 			return HOOK_PASS;
-		return offer(t, f, f->args);
+		return offer_fast(t, f, (long)nr);
 	case CLASS_OFFER:
-		return offer(t, f, f->args);
+		return offer_fast(t, f, (long)nr);
+	case CLASS_PASS:
+		return HOOK_PASS;
 	case CLASS_SPECIAL:
 		return special(t, f);
 	default:
-		return HOOK_PASS;
+		return traced(t, f);
 	}
+}
+
+int hook_dispatch_page0(struct hook_frame *f)
+{
+	if (unlikely(!hook_site_known(f->ret)))
+		return null_call(hook_self(), f);
+	return hook_dispatch(f);
 }

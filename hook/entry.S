@@ -43,32 +43,42 @@
 	.ifnb	\end
 LABEL \end
 	.endif
-	mov	%rsp, SEGMENT:T_RSP(%r11)
-	mov	SEGMENT:T_TOP(%r11), %rsp
-	push	$\via
-	push	SEGMENT:T_RSP(%r11)
-	pushfq
-	push	%rcx
-	push	%rax
-	push	%r9
-	push	%r8
-	push	%r10
-	push	%rdx
-	push	%rsi
-	push	%rdi
+	/* One store of %rsp and one load later: nothing waits longer for it. */
+	mov	SEGMENT:T_TOP(%r11), %r11
+	mov	%rax, F_RAX(%r11)
+	mov	%rsp, F_RSP(%r11)
+	mov	%r11, %rsp
+	/* Cheaper than pushf: SF ZF AF PF CF, OF, and where a string goes (DF). */
+	lahf
+	seto	%al
+	mov	%ax, F_FLAGS(%r11)
+	mov	%rdi, F_ARGS(%r11)
+	mov	%rsi, F_ARGS+8(%r11)
+	mov	%rdx, F_ARGS+16(%r11)
+	mov	%r10, F_ARGS+24(%r11)
+	mov	%r8, F_ARGS+32(%r11)
+	mov	%r9, F_ARGS+40(%r11)
+	mov	%rcx, F_RET(%r11)
+	movq	$\via, F_VIA(%r11)
+	mov	%r11, %rsi
+	lodsb
+	cmp	%r11, %rsi
+	jb	9f
+	.subsection 1
+9:	movb	$1, F_DF(%rsp)
+	cld
+	jmp	9f
+	.previous
+9:
 	.endm
 
-	/* Arguments, number or result, flags. r11 = thread, T_RET = return address. */
+	/* Arguments, number or result, flags but DF. r11 = thread, T_RET = return address. */
 	.macro	RESTORE
 	THREAD	%r11
 	mov	F_RET(%rsp), %rcx
 	mov	%rcx, SEGMENT:T_RET(%r11)
-	testb	$4, F_FLAGS+1(%rsp)	/* DF */
-	jnz	7f
-8:	movzwl	F_FLAGS(%rsp), %eax
-	rol	$8, %ax			/* %ah: SF ZF AF PF CF */
-	and	$8, %al			/* OF: 8 + 0x78 overflows */
-	add	$0x78, %al
+	movzwl	F_FLAGS(%rsp), %eax
+	add	$0x7f, %al		/* OF: 1 + 0x7f overflows */
 	sahf
 	mov	F_ARGS(%rsp), %rdi
 	mov	F_ARGS+8(%rsp), %rsi
@@ -79,10 +89,6 @@ LABEL \end
 	mov	F_RAX(%rsp), %rax
 	mov	F_RSP(%rsp), %rsp
 	movb	$0, SEGMENT:T_INSIDE(%r11)
-	.subsection 1
-7:	std
-	jmp	8b
-	.previous
 	.endm
 
 	/* thread.alt into the registers of a system call. r11 = thread. */
@@ -113,21 +119,21 @@ LABEL \end
 /* From the sled at address 0 (site.c), which has taken the return address off. */
 FUNCTION hook_entry_page0
 	SAVE	VIA_PAGE0, hook_entry_page0_end
-	jmp	dispatch
+	mov	%rsp, %rdi
+	call	hook_dispatch_page0
+	jmp	dispatched
 
 FUNCTION hook_entry
 	SAVE	VIA_JUMP, hook_entry_end
-dispatch:
-	testb	$4, F_FLAGS+1(%rsp)
-	jnz	clear_direction
-forward:
 	mov	%rsp, %rdi
 	call	hook_dispatch
+dispatched:
 	test	%eax, %eax
 	jnz	other
 leave:
-	cmpb	$VIA_JUMP, F_VIA(%rsp)
-	jne	leave_page0
+	cmpw	$VIA_JUMP, F_VIA(%rsp)	/* and no DF */
+	jne	leave_other
+leave_jump:
 	RESTORE
 LABEL hook_leave_begin
 	movzbl	SEGMENT:T_DUE(%r11), %ecx
@@ -136,7 +142,12 @@ LABEL hook_leave_begin
 1:	mov	SEGMENT:T_RET(%r11), %rcx
 	jmp	*%rcx
 	.balign	16
-leave_page0:
+leave_other:
+	cmpb	$0, F_DF(%rsp)
+	je	1f
+	std
+1:	cmpb	$VIA_JUMP, F_VIA(%rsp)
+	je	leave_jump
 	RESTORE
 LABEL hook_leave_page0_begin
 	movzbl	SEGMENT:T_DUE(%r11), %ecx
@@ -146,14 +157,12 @@ LABEL hook_leave_page0_begin
 	push	%rcx
 LABEL hook_leave_page0_end
 	ret
-clear_direction:
-	cld
-	jmp	forward
 other:
 	cmp	$HOOK_PASS, %eax
 	jne	rare
-	cmpb	$VIA_JUMP, F_VIA(%rsp)
-	jne	pass_page0
+	cmpw	$VIA_JUMP, F_VIA(%rsp)
+	jne	pass_other
+pass_jump:
 	RESTORE
 LABEL hook_pass_begin
 	movzbl	SEGMENT:T_DUE(%r11), %ecx
@@ -165,7 +174,12 @@ LABEL hook_pass_after
 	mov	SEGMENT:T_RET(%r11), %rcx
 	jmp	*%rcx
 	.balign	16
-pass_page0:
+pass_other:
+	cmpb	$0, F_DF(%rsp)
+	je	1f
+	std
+1:	cmpb	$VIA_JUMP, F_VIA(%rsp)
+	je	pass_jump
 	RESTORE
 LABEL hook_pass_page0_begin
 	movzbl	SEGMENT:T_DUE(%r11), %ecx
@@ -191,7 +205,6 @@ due:
 	mov	SEGMENT:T_RET(%r11), %rcx
 1:	SAVE	VIA_JUMP
 LABEL hook_leave_end
-	cld
 deliver:
 	mov	%rsp, %rdi
 	call	hook_signal_requeue

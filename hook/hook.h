@@ -35,6 +35,12 @@ int hook_copy_user(void *to, const void *from, size_t n);
 /* hook_dispatch - a call of the program's; returns HOOK_* */
 int hook_dispatch(struct hook_frame *f);
 
+/* hook_dispatch_page0 - the same, or a call of a null pointer */
+int hook_dispatch_page0(struct hook_frame *f);
+
+/* hook_dispatch_traced - hook_trace_on() is true from now on */
+void hook_dispatch_traced(void);
+
 /* --- catch.c: the kernel's system call user dispatch
  * ----------------------------- */
 

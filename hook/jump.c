@@ -67,9 +67,10 @@ int hook_jump_start(void)
 			     PROT_READ | PROT_EXEC);
 }
 
-static bool in_reach(const struct area *a, const uint8_t *at)
+/* Would a near jump at @from, or hereabouts, get to @to? */
+static bool reaches(const uint8_t *from, const void *to)
 {
-	int64_t far = at - a->start;
+	int64_t far = (const uint8_t *)to - from;
 
 	return far < REACH && far > -REACH;
 }
@@ -109,7 +110,7 @@ static struct area *area_near(const struct hook_site *s)
 static struct area *area_for(const struct hook_site *s)
 {
 	for (int i = 0; i < area_count; i++) {
-		if (in_reach(&areas[i], s->at) &&
+		if (reaches(s->at, areas[i].start) &&
 		    areas[i].used + STUB_BYTES <= AREA_BYTES)
 			return &areas[i];
 	}
@@ -297,10 +298,14 @@ static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first,
 	*p++ = 0xb9;
 	mem_copy(p, &after, 8);
 	p += 8;
-	*p++ = 0xff; /* jmp *0(%rip) */
-	*p++ = 0x25;
-	mem_zero(p, 4);
-	mem_copy(p + 4, &entry, 8);
+	if (reaches(p, hook_entry)) {
+		put_jump(p, hook_entry);
+	} else {
+		*p++ = 0xff; /* jmp *0(%rip) */
+		*p++ = 0x25;
+		mem_zero(p, 4);
+		mem_copy(p + 4, &entry, 8);
+	}
 	sys_call(SYS_mprotect, page, 4096, PROT_READ | PROT_EXEC);
 	a->used += STUB_BYTES;
 	return stub;

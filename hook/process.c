@@ -150,7 +150,7 @@ struct hook_frame *hook_clone_ready(struct hook_frame *f)
 	if (f->clone_kind == CLONE_KIND_VFORK)
 		c = f - 2;
 	else
-		c = (struct hook_frame *)(f->clone_thread->top - F_CALLEE);
+		c = (struct hook_frame *)f->clone_thread->top;
 	mem_copy(c, f, sizeof(*c));
 	return c;
 }
@@ -162,7 +162,7 @@ void hook_clone_parent(struct hook_frame *f)
 	if (f->clone_kind == CLONE_KIND_VFORK) {
 		/* The child has used them. */
 		t->inside = 1;
-		t->top = (uint64_t)f + F_CALLEE;
+		t->top = (uint64_t)f;
 		t->vfork_depth = f->clone_depth;
 		t->socket.self = f->clone_self;
 		t->socket.signal_due = 0;
@@ -197,7 +197,7 @@ void hook_clone_child(struct hook_frame *f)
 		hook_config.threads = false;
 		t->vfork_depth = 0;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
-		t->top = (uint64_t)f + F_CALLEE;
+		t->top = (uint64_t)f;
 		t->vfork_depth++;
 	}
 	if (f->clone_slot)

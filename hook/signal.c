@@ -13,6 +13,10 @@
 #define SA_RESTORER 0x04000000
 #endif
 #define SIGNALS 64
+/* In the processor's flags. */
+#define FLAG_OF	   0x800
+#define FLAG_DF	   0x400
+#define FLAGS_LAHF 0xd5
 
 /* Places in entry.S. */
 extern const char hook_entry_end[], hook_entry_page0_end[];
@@ -143,7 +147,10 @@ static void registers_from(greg_t *g, const struct hook_frame *f)
 	g[REG_R8] = f->args[4];
 	g[REG_R9] = f->args[5];
 	g[REG_RSP] = (greg_t)f->rsp;
-	g[REG_EFL] = (greg_t)f->flags;
+	/* Others are not touched in here. */
+	g[REG_EFL] &= ~(greg_t)(FLAG_OF | FLAG_DF | FLAGS_LAHF);
+	g[REG_EFL] |= (f->flag_of ? FLAG_OF : 0) | (f->flag_df ? FLAG_DF : 0) |
+		      (f->flag_rest & FLAGS_LAHF);
 	g[REG_RIP] = (greg_t)f->ret;
 	g[REG_RCX] = (greg_t)f->ret;
 }
@@ -304,11 +311,10 @@ static void fault_inside(struct hook_thread *t, int sig, siginfo_t *info,
 		by_default(sig, &a, info);
 		return;
 	}
-	registers_from(uc->uc_mcontext.gregs,
-		       (struct hook_frame *)(t->top - F_CALLEE));
+	registers_from(uc->uc_mcontext.gregs, (struct hook_frame *)t->top);
 	uc->uc_mcontext.gregs[REG_RAX] = -EFAULT;
 	t->inside = 0;
-	t->top = (((uint64_t)&a - 4096) & ~UINT64_C(15)) + 8;
+	t->top = ((uint64_t)&a - 4096) & ~UINT64_C(15);
 	if (t->top < (uint64_t)t->stack + HOOK_STACK_SIZE / 2)
 		hook_die("a handler left too many faults by longjmp");
 	run(sig, info, uc, &a);

@@ -59,12 +59,30 @@ void hook_site_write(uint8_t *at, const void *bytes, int n)
 	*(volatile uint64_t *)window = u.word;
 }
 
-/* Is the text around a site of the kind that is rewritten? */
-static bool is_text(struct hook_site *s, const struct hook_map *m)
+/* Of the kind that is rewritten? */
+static bool is_text(const struct hook_map *m)
 {
+	return m->read && m->exec && !m->write && !m->shared && m->file;
+}
+
+/*
+ * The text around a site. A page that has been rewritten is a mapping of its
+ * own from then on, so the next one to either side may have to be looked at,
+ * too.
+ */
+static bool find_text(struct hook_site *s, const struct hook_map *m)
+{
+	struct hook_map next;
+
 	s->text = (const uint8_t *)m->start;
 	s->text_end = (const uint8_t *)m->end;
-	return m->read && m->exec && !m->write && !m->shared && m->file;
+	if (s->at - s->text < HOOK_SITE_BEFORE &&
+	    !hook_map_find(m->start - 1, &next, NULL, 0) && is_text(&next))
+		s->text = (const uint8_t *)next.start;
+	if (s->text_end - s->at < HOOK_SITE_AFTER &&
+	    !hook_map_find(m->end, &next, NULL, 0) && is_text(&next))
+		s->text_end = (const uint8_t *)next.end;
+	return is_text(m);
 }
 
 /* All pages that a rewrite may touch. Returns false: the kernel refuses. */
@@ -90,7 +108,7 @@ static bool rewrite(struct hook_site *s)
 
 	if (hook_map_find((uint64_t)s->at, &m, NULL, 0) < 0)
 		return true; /* no descriptor free, perhaps */
-	if (!is_text(s, &m))
+	if (!find_text(s, &m))
 		return false;
 	jump = hook_config.jump && hook_jump_fits(s);
 	if (!jump && !(hook_config.page0 && hook_page0_fits(s)))

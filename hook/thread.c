@@ -15,14 +15,14 @@
 AT(hook_frame, args, F_ARGS);
 AT(hook_frame, rax, F_RAX);
 AT(hook_frame, ret, F_RET);
-AT(hook_frame, flags, F_FLAGS);
+AT(hook_frame, flag_of, F_FLAGS);
+AT(hook_frame, flag_df, F_DF);
 AT(hook_frame, rsp, F_RSP);
 AT(hook_frame, via, F_VIA);
 AT(hook_frame, callee, F_CALLEE);
 static_assert(sizeof(struct hook_frame) == F_SIZE, "see thread.h");
 static_assert(F_SIZE % 16 == 0, "entry.S calls with the stack aligned");
 AT(hook_thread, top, T_TOP);
-AT(hook_thread, user_rsp, T_RSP);
 AT(hook_thread, ret, T_RET);
 AT(hook_thread, frame, T_FRAME);
 AT(hook_thread, alt_nr, T_ALT_NR);
@@ -67,7 +67,7 @@ static void init(struct hook_thread *t, struct hook_stack *s, uint64_t top)
 {
 	mem_zero((char *)t + sizeof(t->magic), sizeof(*t) - sizeof(t->magic));
 	t->stack = s;
-	t->top = top - F_SIZE + F_CALLEE;
+	t->top = top - F_SIZE;
 	socket_thread_init(&t->socket, &hook_process);
 }
 

@@ -22,21 +22,21 @@
 #define F_ARGS	 0 /* rdi rsi rdx r10 r8 r9 */
 #define F_RAX	 48
 #define F_RET	 56
-#define F_FLAGS	 64
+#define F_FLAGS	 64 /* OF, then SF ZF AF PF CF as lahf has them */
 #define F_RSP	 72
 #define F_VIA	 80
+#define F_DF	 81 /* a flag, too */
 #define F_CALLEE 88 /* rbx rbp r12 r13 r14 r15 */
 #define F_SIZE	 176
 
 /* struct hook_thread */
 #define T_TOP	 8
-#define T_RSP	 16
-#define T_RET	 24
-#define T_FRAME	 32
-#define T_ALT_NR 40
-#define T_ALT	 48
-#define T_INSIDE 96
-#define T_DUE	 120
+#define T_RET	 16
+#define T_FRAME	 24
+#define T_ALT_NR 32
+#define T_ALT	 40
+#define T_INSIDE 88
+#define T_DUE	 112
 
 /* What hook_dispatch() tells entry.S to do. */
 #define HOOK_RETURN 0 /* frame.rax is the result */
@@ -80,9 +80,9 @@ struct hook_frame {
 	long args[6];
 	long rax;     /* number, then result */
 	uint64_t ret; /* the address after the system call instruction */
-	uint64_t flags;
+	uint8_t flag_of, flag_rest, flags_end[6];
 	uint64_t rsp;
-	uint64_t via;
+	uint8_t via, flag_df, via_end[6];
 	/* From here on only valid for HOOK_CLONE. */
 	uint64_t callee[6];
 	uint32_t clone_kind;  /* enum hook_clone_kind */
@@ -107,8 +107,7 @@ struct hook_thread {
 		uint64_t magic;
 		struct hook_thread *self; /* HOOK_OWN_THREADS */
 	};
-	uint64_t top;		  /* frames begin here, downwards */
-	uint64_t user_rsp;	  /* while a frame is being made */
+	uint64_t top;		  /* where the next frame goes */
 	uint64_t ret;		  /* while a frame is being left */
 	struct hook_frame *frame; /* of a HOOK_ALT call */
 	long alt_nr;

@@ -46,6 +46,8 @@ int hook_trace_start(const char *path)
 		return (int)fd;
 	socket_thread_init(&t, &hook_process);
 	hook_trace_fd = descriptor_hide(&t, (int)fd);
+	if (hook_trace_on())
+		hook_dispatch_traced();
 	return 0;
 }
 
@@ -598,12 +600,17 @@ static void put_result(struct line *l, long ret, uint64_t ns)
 	l->text[l->n++] = '\n';
 }
 
-void hook_trace_call(struct hook_thread *t, long nr, const long args[6],
-		     long ret, uint64_t begin_ns)
+long hook_trace_call(struct hook_thread *t, long nr, const long args[6])
 {
-	uint64_t end_ns = fabric_now(&t->socket.process->fabric);
+	struct fabric *fabric = &t->socket.process->fabric;
+	uint64_t begin_ns = fabric_now(fabric);
+	long ret = socket_call(&t->socket, nr, args);
+	uint64_t end_ns = fabric_now(fabric);
 	struct line l = { .n = 0 };
 	const struct call *c = NULL;
+
+	if (ret == SOCKET_PASS)
+		return ret;
 
 	for (size_t i = 0; !c && i < ARRAY_SIZE(calls); i++)
 		if (calls[i].nr == nr)
@@ -625,4 +632,5 @@ void hook_trace_call(struct hook_thread *t, long nr, const long args[6],
 	}
 	put_result(&l, ret, end_ns - begin_ns);
 	sys_call(SYS_write, hook_trace_fd, l.text, l.n);
+	return ret;
 }

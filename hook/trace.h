@@ -15,11 +15,8 @@ static inline bool hook_trace_on(void)
 /* hook_trace_start - appends to @path from now on. 0 or -errno */
 int hook_trace_start(const char *path);
 
-/**
- * hook_trace_call - one line: a call that the fabric has answered
- * @begin_ns: of fabric_now(), when it began
+/* hook_trace_call - socket_call(), and one line if the fabric has answered it
  */
-void hook_trace_call(struct hook_thread *t, long nr, const long args[6],
-		     long ret, uint64_t begin_ns);
+long hook_trace_call(struct hook_thread *t, long nr, const long args[6]);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See deliver.h. */
 #include "socket/deliver.h"
-#include "base/mem.h"
 #include "fabric/address.h"
 #include "socket/hold.h"
 #include "stack/conn.h"
+#include "stack/shape.h"
 #include "vif/capture.h"
 #include "vif/program.h"
 
@@ -25,17 +25,11 @@ static void drain_backlog(struct work *w)
 	struct arena *a = &w->in.arena;
 
 	while (atomic_load_explicit(&h->backlog, memory_order_relaxed)) {
-		frame_ix ix = atomic_exchange(&h->backlog, 0), first = 0;
+		struct frame_list came =
+			frame_list_turn(a, atomic_exchange(&h->backlog, 0));
+		frame_ix ix;
 
-		while (ix) {
-			frame_ix next = frame_at(a, ix)->next;
-
-			frame_at(a, ix)->next = first;
-			first = ix;
-			ix = next;
-		}
-		for (ix = first; ix; ix = first) {
-			first = frame_at(a, ix)->next;
+		while ((ix = frame_list_pop(a, &came))) {
 			frame_at(a, ix)->next = 0;
 			stack_input(&w->stack, ix);
 		}
@@ -182,16 +176,11 @@ static void flood(struct work *w, frame_ix ix)
 		if (to == from || atomic_load(&h->state) != FABRIC_HOST_UP ||
 		    (atomic_load(&h->port) && h->vif == f->tx_vif))
 			continue;
-		copy = frame_alloc(a);
+		copy = frame_clone(a, ix);
 		if (!copy)
 			break;
 		c = frame_at(a, copy);
-		mem_copy(c, f, sizeof(*f));
-		c->next = 0;
 		c->held = 0;
-		if (c->flags & FRAME_REFS)
-			for (uint8_t i = 0; i < c->refs; i++)
-				chunk_get(a, c->ref[i].chunk);
 		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
 			continue;
 		if (unlikely(hold_wants(w, c, h->vif)) &&

@@ -57,6 +57,25 @@ void arp_announce(struct stack *st, uint32_t address)
 	arp_send(st, ARP_REQUEST, all, address, address);
 }
 
+/*
+ * Another host speaks for our address, which was given to us and is kept: RFC
+ * 5227, section 2.4 (c). Caches that believed him hear it from us once, but not
+ * again within ten seconds, lest two who both defend it shout for ever.
+ */
+static void defend(struct stack *st, const struct arp_header *a)
+{
+	const struct stack_config *g = &st->host->config;
+	uint64_t *last_ns = &st->host->dhcp.defended_ns;
+
+	if (st->host->dhcp.state != DHCP_OFF || a->sender != g->addr4.w[3] ||
+	    mac_equal(a->sender_mac, g->mac))
+		return;
+	if (*last_ns && st->now_ns - *last_ns < DEFEND_NS)
+		return;
+	*last_ns = st->now_ns;
+	arp_announce(st, a->sender);
+}
+
 void arp_input(struct stack *st, frame_ix ix)
 {
 	const struct stack_config *g = &st->host->config;
@@ -78,6 +97,7 @@ void arp_input(struct stack *st, frame_ix ix)
 	dhcp_arp(st, &a);
 	if (ip_is_any(&g->addr4))
 		goto out;
+	defend(st, &a);
 	sender = ip_from_v4(a.sender);
 	to_me = a.target == g->addr4.w[3];
 	/* Our own address from another's mouth is not learned. */

@@ -25,6 +25,9 @@ void auto_recover(struct stack *st);
 #define DHCP_CLIENT 68
 #define DHCP_SERVER 67
 
+/* An address is defended once in this time: RFC 5227, section 1.1. */
+#define DEFEND_NS (10 * NSEC_PER_SEC)
+
 void dhcp_start(struct stack *st);
 
 /* dhcp_input - a datagram for port 68 of a host that asks; consumes it */

@@ -191,6 +191,27 @@ static void an_address_in_use_is_declined(void **state)
 	assert_true(testnet_free(n));
 }
 
+/* An address that was given by hand is kept, and defended now and then. */
+static void a_given_address_is_defended(void **state)
+{
+	struct testnet *n = testnet_new(3, 5);
+	struct ip_addr mine = testnet_ip4(CLIENT);
+
+	(void)state;
+	for (uint32_t s = 0; s < 25; s++) {
+		uint64_t before = testnet_count(n, SERVER, Arp_InRequests);
+
+		arp_announce(&n->st[2], mine.w[3]);
+		testnet_run(n);
+		/* The claim, and every ten seconds its answer. */
+		assert_int_equal(testnet_count(n, SERVER, Arp_InRequests),
+				 before + 1 + (s % 10 == 0));
+		assert_true(ip_equal(&n->host[CLIENT]->config.addr4, &mine));
+		testnet_wait(n, 1000);
+	}
+	assert_true(testnet_free(n));
+}
+
 static void damaged_answers_break_nothing(void **state)
 {
 	struct testnet *n = net(true, false);
@@ -337,6 +358,7 @@ int main(void)
 		cmocka_unit_test(an_address_is_leased),
 		cmocka_unit_test(a_lease_is_renewed_or_lost),
 		cmocka_unit_test(an_address_in_use_is_declined),
+		cmocka_unit_test(a_given_address_is_defended),
 		cmocka_unit_test(damaged_answers_break_nothing),
 		cmocka_unit_test(a_prefix_makes_an_address),
 		cmocka_unit_test(a_claimed_one_is_not_used),

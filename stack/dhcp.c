@@ -44,7 +44,6 @@ enum {
 #define PROBE_NS      NSEC_PER_SEC
 #define CLAIM_NS      (2 * NSEC_PER_SEC) /* after the last probe */
 #define DECLINED_NS   (10 * NSEC_PER_SEC)
-#define DEFEND_NS     (10 * NSEC_PER_SEC)
 #define RENEW_MIN_NS  (60 * NSEC_PER_SEC)
 #define LEASE_FOREVER UINT32_MAX
 
@@ -458,7 +457,7 @@ void dhcp_arp(struct stack *st, const struct arp_header *a)
 	if (a->sender != d->address)
 		return;
 	/* RFC 5227, section 2.4 (b): once it is defended, twice given up. */
-	if (!d->defended_ns || st->now_ns - d->defended_ns > DEFEND_NS) {
+	if (!d->defended_ns || st->now_ns - d->defended_ns >= DEFEND_NS) {
 		d->defended_ns = st->now_ns;
 		arp_announce(st, d->address);
 		return;

@@ -18,13 +18,8 @@
 bool icmp_allowed(struct stack *st)
 {
 	struct stack_host *h = st->host;
-	uint64_t second = st->now_ns / NSEC_PER_SEC;
 
-	if (h->second != second) {
-		h->second = second;
-		h->challenge_acks = 0;
-		h->icmp_errors = 0;
-	}
+	host_limits_begin(st);
 	if (h->icmp_errors >= ICMP_ERRORS_PER_SECOND) {
 		count(st, Icmp_OutRateLimitGlobal);
 		return false;
@@ -55,8 +50,7 @@ static void send(struct stack *st, frame_ix ix, const struct ip_addr *src,
 	ip_output(st, ix, &o);
 }
 
-/* The request itself is turned round. */
-static void echo(struct stack *st, struct packet *p)
+bool icmp_echo(struct stack *st, struct packet *p, uint8_t reply)
 {
 	struct frame *f = p->f;
 	struct icmp_header i =
@@ -65,14 +59,14 @@ static void echo(struct stack *st, struct packet *p)
 	count(st, Icmp_InEchos);
 	if (!p->unicast) {
 		frame_free(st->arena, p->ix);
-		return;
+		return false;
 	}
-	i.type = ICMP_ECHO_REPLY;
+	i.type = reply;
 	f->gso_type = FRAME_GSO_NONE;
-	l4_prepare(f, true, ICMP_BYTES);
+	l4_prepare(f, p->v4, ICMP_BYTES);
 	*(struct icmp_header *)(f->header + f->l4_off) = i;
 	f->tx_vif = st->host->config.vif;
-	send(st, p->ix, &p->dst, &p->src, p->tos);
+	return true;
 }
 
 /* Linux's table of what an unreachable code means: icmp(7). */
@@ -154,7 +148,8 @@ void icmp_input(struct stack *st, struct packet *p)
 	i = *(const struct icmp_header *)(p->f->header + p->f->l4_off);
 	switch (i.type) {
 	case ICMP_ECHO:
-		echo(st, p);
+		if (icmp_echo(st, p, ICMP_ECHO_REPLY))
+			send(st, p->ix, &p->dst, &p->src, p->tos);
 		return;
 	case ICMP_ECHO_REPLY:
 		count(st, Icmp_InEchoReps);

@@ -39,25 +39,6 @@ static void send(struct stack *st, frame_ix ix, const struct ip_addr *src,
 	ip_output(st, ix, &o);
 }
 
-static void echo(struct stack *st, struct packet *p)
-{
-	struct frame *f = p->f;
-	struct icmp_header i =
-		*(const struct icmp_header *)(f->header + f->l4_off);
-
-	count(st, Icmp_InEchos);
-	if (!p->unicast) {
-		frame_free(st->arena, p->ix);
-		return;
-	}
-	i.type = ICMP6_ECHO_REPLY;
-	f->gso_type = FRAME_GSO_NONE;
-	l4_prepare(f, false, ICMP_BYTES);
-	*(struct icmp_header *)(f->header + f->l4_off) = i;
-	f->tx_vif = st->host->config.vif;
-	send(st, p->ix, &p->dst, &p->src, 64);
-}
-
 /* An advertisement or a solicitation about @target, with our address as option.
  */
 static void nd_send(struct stack *st, uint8_t type, const struct ip_addr *src,
@@ -254,7 +235,8 @@ void icmp6_input(struct stack *st, struct packet *p)
 	i = *(const struct icmp_header *)(p->f->header + p->f->l4_off);
 	switch (i.type) {
 	case ICMP6_ECHO:
-		echo(st, p);
+		if (icmp_echo(st, p, ICMP6_ECHO_REPLY))
+			send(st, p->ix, &p->dst, &p->src, 64);
 		return;
 	case ICMP6_MLD_QUERY:
 		mld_input(st, p);

@@ -71,6 +71,8 @@ frame_ix l4_frame(struct stack *st, bool v4, uint32_t l4_header)
 
 		l4_prepare(f, v4, l4_header);
 		f->tx_vif = st->host->config.vif;
+	} else {
+		count(st, Ip_OutDiscards);
 	}
 	return ix;
 }

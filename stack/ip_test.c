@@ -186,6 +186,37 @@ static void a_queue_has_an_end(void **state)
 	assert_true(testnet_free(n));
 }
 
+/* No frames for the pieces: an error, counted where the kernel counts it. */
+static void a_lack_of_frames_is_counted(void **state)
+{
+	struct testnet *n = testnet_new(2, 1);
+	conn_ix a = udp_socket(n, 0, 0, 0), b = udp_socket(n, 1, 53, 0);
+	struct ip_addr to = testnet_ip4(1);
+	static uint8_t buf[5000];
+	frame_ix whole = frame_alloc(&n->arena), held = 0, ix;
+
+	(void)state;
+	assert_int_equal(frame_fill(&n->arena, whole, buf, sizeof(buf)), 0);
+	while ((ix = frame_alloc(&n->arena))) {
+		frame_at(&n->arena, ix)->next = held;
+		held = ix;
+	}
+	assert_int_equal(udp_send(&n->st[0], a, whole, &to, 53), -ENOBUFS);
+	while ((ix = held)) {
+		held = frame_at(&n->arena, ix)->next;
+		frame_free(&n->arena, ix);
+	}
+	assert_int_equal(testnet_count(n, 0, Udp_SndbufErrors), 1);
+	assert_int_equal(testnet_count(n, 0, Ip_OutDiscards), 1);
+	assert_int_equal(testnet_count(n, 0, Udp_OutDatagrams), 0);
+	assert_int_equal(send_to(n, 0, a, 5000, &to, 53), 0);
+	assert_int_equal(testnet_count(n, 0, Udp_OutDatagrams), 1);
+	testnet_run(n);
+	conn_close(&n->st[0], a);
+	conn_close(&n->st[1], b);
+	assert_true(testnet_free(n));
+}
+
 static void neighbours_are_asked_for(void **state)
 {
 	(void)state;
@@ -547,6 +578,7 @@ int main(void)
 		cmocka_unit_test(nobody_there_is_told),
 		cmocka_unit_test(broadcasts_are_heard_by_all),
 		cmocka_unit_test(a_queue_has_an_end),
+		cmocka_unit_test(a_lack_of_frames_is_counted),
 		cmocka_unit_test(neighbours_are_asked_for),
 		cmocka_unit_test(a_silent_neighbour_is_reported),
 		cmocka_unit_test(bad_headers_are_counted),

@@ -193,6 +193,7 @@ bool reass_input(struct stack *st, struct packet *p, uint32_t id, uint32_t off,
 	p->l4_bytes = r->total;
 	reass_drop(st, r);
 	if (!whole) {
+		count(st, Ip_InDiscards);
 		count(st, Ip_ReasmFails);
 		return false;
 	}

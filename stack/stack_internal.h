@@ -63,6 +63,19 @@ static inline void writing_end(struct stack *st, conn_ix outer)
 	atomic_store_explicit(&st->host->writing, outer, memory_order_relaxed);
 }
 
+/* What strangers may provoke is counted anew in each second. */
+static inline void host_limits_begin(struct stack *st)
+{
+	struct stack_host *h = st->host;
+	uint64_t second = st->now_ns / NSEC_PER_SEC;
+
+	if (h->second == second)
+		return;
+	h->second = second;
+	h->challenge_acks = 0;
+	h->icmp_errors = 0;
+}
+
 /* A field that others read without the lock. */
 static inline void store_u32(uint32_t *p, uint32_t v)
 {
@@ -235,6 +248,11 @@ void reass_drop(struct stack *st, struct reass *r);
 /* --- icmp.c, icmp6.c
  * ----------------------------------------------------------- */
 
+/*
+ * icmp_echo - turns a request round: it lacks checksum and IP header then.
+ * False: consumed, it was for many.
+ */
+bool icmp_echo(struct stack *st, struct packet *p, uint8_t reply);
 void icmp_input(struct stack *st, struct packet *p);
 void icmp6_input(struct stack *st, struct packet *p);
 

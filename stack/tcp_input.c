@@ -385,6 +385,8 @@ static bool fin_acked(struct stack *st, struct conn *c)
 static void slow(struct stack *st, struct conn *c, struct packet *p,
 		 const struct tcp_in *in)
 {
+	bool pure;
+
 	if (c->state == CONN_SYN_SENT) {
 		syn_sent(st, c, p, in);
 		goto drop;
@@ -396,6 +398,8 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 		ts_update(st, c, in);
 	if (c->watch)
 		watch(st, c, p, in);
+	pure = !in->bytes && !(in->flags & TCP_FIN) &&
+	       seq_ge(in->ack, c->snd_una);
 	if (c->state == CONN_SYN_RECEIVED) {
 		if (!establish(st, c, p, in))
 			goto drop;
@@ -404,6 +408,8 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 		if (!tcp_ack(st, c, in))
 			goto drop;
 	}
+	if (pure)
+		count(st, TcpExt_TCPPureAcks);
 	if (tcp_fin_sent(c) && c->snd_una == c->snd_nxt && !fin_acked(st, c))
 		goto drop;
 	if (in->flags & TCP_URG)

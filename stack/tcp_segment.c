@@ -375,13 +375,8 @@ void tcp_reply_reset(struct stack *st, const struct packet *p,
 void tcp_challenge(struct stack *st, struct conn *c)
 {
 	struct stack_host *h = st->host;
-	uint64_t second = st->now_ns / NSEC_PER_SEC;
 
-	if (h->second != second) {
-		h->second = second;
-		h->challenge_acks = 0;
-		h->icmp_errors = 0;
-	}
+	host_limits_begin(st);
 	if (h->challenge_acks >= CHALLENGES_PER_SECOND) {
 		count(st, TcpExt_TCPACKSkippedChallenge);
 		return;

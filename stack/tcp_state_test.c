@@ -169,6 +169,28 @@ static void old_timestamps_are_refused(void **state)
 	end(&s, c, l);
 }
 
+/* As Linux counts them: what is not as predicted, and brings nothing. */
+static void pure_acks_are_counted(void **state)
+{
+	struct script s = script_new();
+	conn_ix l = 0, c = script_accept(&s, true, &l);
+	uint64_t before;
+
+	(void)state;
+	say(&s, PSH_ACK, 10);
+	expect_ack(&s, s.seq);
+	before = testnet_count(s.n, 0, TcpExt_TCPPureAcks);
+	script_send(&s, ACK, s.seq, s.ack, 0, 65535, NULL, 0);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPPureAcks), before);
+	script_send(&s, PSH_ACK, s.seq + 100, s.ack, 10, 65535, NULL, 0);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPPureAcks), before);
+	script_send(&s, ACK, s.seq, s.ack, 0, 65535, NULL, 0);
+	assert_int_equal(testnet_count(s.n, 0, TcpExt_TCPPureAcks), before + 1);
+	while (script_next(&s).any)
+		;
+	end(&s, c, l);
+}
+
 static void disorder_is_reported_and_mended(void **state)
 {
 	struct script s = script_new();
@@ -645,6 +667,7 @@ int main(void)
 		cmocka_unit_test(syn_is_repeated_and_given_up),
 		cmocka_unit_test(strange_segments_are_challenged),
 		cmocka_unit_test(old_timestamps_are_refused),
+		cmocka_unit_test(pure_acks_are_counted),
 		cmocka_unit_test(disorder_is_reported_and_mended),
 		cmocka_unit_test(three_duplicates_resend),
 		cmocka_unit_test(sacked_ranges_are_not_resent),

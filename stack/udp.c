@@ -315,7 +315,6 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 	f->pace = c->self;
 	f->gso_type = FRAME_GSO_NONE;
 	f->gso_bytes = 0;
-	count(st, Udp_OutDatagrams);
 	if (group && (c->flags & CONN_F_MLOOP)) {
 		frame_ix copy = frame_clone(st->arena, frame);
 		struct path self = { .kind = PATH_SELF };
@@ -326,7 +325,12 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 		else if (copy)
 			ipv6_output(st, copy, &o, &self);
 	}
-	return ip_output(st, frame, &o);
+	err = ip_output(st, frame, &o);
+	if (likely(!err))
+		count(st, Udp_OutDatagrams);
+	else if (err == -ENOBUFS)
+		count(st, Udp_SndbufErrors);
+	return err;
 }
 
 void udp_note_of(const struct frame *f, struct udp_note *note)

@@ -21,6 +21,9 @@ refuses() {
 "$toamid" --max-vifs 6
 "$toami" vif add -a 10.77.0.9 /web >/dev/null
 
+refuses 64 "unknown host 'www.invalid' (names are not looked up here" vif set /web 'filter=host www.invalid'
+"$toami" vif set /web 'filter=host fd77::1 or tcp port http'
+"$toami" vif set /web filter=none
 refuses 66 'no VIF /nosuch: .*toami vif add' vif show /nosuch
 refuses 66 'no VIF /nosuch' vif rm /nosuch
 refuses 66 'no VIF /nosuch' vif ls /nosuch

@@ -79,6 +79,46 @@ refuses 77 "VIF /srv is not user 65534's" vif attach /alice/web "$other"
 # Root moves whom it wants.
 "$toami" vif attach /srv "$pid" >/dev/null
 
+# A program is read with his rights, not with the daemon's; what it may use is bounded.
+if command -v clang >/dev/null; then
+	here=$(cd "$(dirname "$0")" && pwd)
+	clang -O2 -target bpf -mcpu=v3 -I "$here/../../include" -c "$here/../bpf/programs/burner.c" \
+		-o "$work/open.o"
+	cp "$work/open.o" "$work/secret.o"
+	cp "$work/open.o" "$work/other.o"
+	chmod 644 "$work/open.o" "$work/other.o"
+	chmod 600 "$work/secret.o"
+	refuses 77 'user 65534 has to open .*secret.o himself' vif set /alice/web "program=$work/secret.o"
+	printf 'vif set /alice/web program=%s\n' "$work/secret.o" >"$work/file"
+	refuses 77 'user 65534 has to open .*secret.o himself' load "$work/file"
+	as "$toami" vif set /alice/web "program=$work/open.o"
+	# Another change does not read it again.
+	as "$toami" vif set /alice/web filter='tcp port 7001'
+	rm "$work/open.o"
+	as "$toami" vif set /alice/web filter=none
+	"$toami" vif show /alice/web | grep -q "program=$work/open.o" && echo "ok: it stays"
+	as "$toami" vif set /alice/web "program=$work/other.o"
+	as "$toami" vif set /alice/web program=none
+	# What he sets below a quota for programs does not give him more.
+	"$toami" vif set /alice quota=children:4,program:1%
+	as "$toami" vif set /alice/web "program=$work/other.o" quota=program:50%
+	as "$toami" map set /alice/web:rounds 0 4000
+	t0=$(date +%s%N)
+	as "$toami" run -v /alice/web -- python3 -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(1000):
+    s.sendto(b"x", ("10.77.0.3", 9))
+    time.sleep(0.0003)'
+	t1=$(date +%s%N)
+	used=$("$toami" vif show --json /alice/web | sed -n 's/.*"instructions": \([0-9]*\).*/\1/p' | head -n 1)
+	allowed=$((((t1 - t0) + 4000000) / 100 * 2 + 65536))
+	[ "$used" -gt 0 ] && [ "$used" -le "$allowed" ] ||
+		{ echo "FAIL: $used instructions, $allowed allowed"; exit 1; }
+	echo "ok: $used instructions of $allowed, whatever he sets below"
+	"$toami" vif set /alice quota=children:4,depth:2,queue:100kb
+fi
+
 # What was given is taken back.
 "$toami" vif set /alice owner=none
 refuses 77 'belongs to user 0' vif add /alice/more

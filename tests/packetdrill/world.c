@@ -156,21 +156,13 @@ void world_collect(struct world *w)
 {
 	struct fabric_host *h = &fabric_of(w)->hosts[w->peer];
 	struct arena *a = &w->wire.arena;
-	frame_ix ix = atomic_exchange(&h->backlog, 0), first = 0;
+	struct frame_list came =
+		frame_list_turn(a, atomic_exchange(&h->backlog, 0));
+	frame_ix ix;
 
-	while (ix) {
-		frame_ix next = frame_at(a, ix)->next;
-
-		frame_at(a, ix)->next = first;
-		first = ix;
-		ix = next;
-	}
-	while (first) {
+	while ((ix = frame_list_pop(a, &came))) {
 		struct frame_list cut = { 0, 0 };
 
-		ix = first;
-		first = frame_at(a, ix)->next;
-		frame_at(a, ix)->next = 0;
 		/* As a link without offloads would carry it. */
 		must(frame_segment(a, ix, true, &cut) > 0, "cannot segment");
 		while ((ix = frame_list_pop(a, &cut))) {

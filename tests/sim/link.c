@@ -132,8 +132,12 @@ static void carry(struct wire_net *w, uint32_t from, frame_ix ix)
 		at = start + frame_bytes(f) * NSEC_PER_SEC / k->rate_Bps;
 		w->busy_until[from] = at;
 	}
-	if (chance(&w->random, k->loss) || w->flights + 2 > FLIGHTS_MAX)
+	if (chance(&w->random, k->loss))
 		goto lost;
+	if (w->flights + 2 > FLIGHTS_LINKS) {
+		w->crowded = true;
+		goto lost;
+	}
 	if (k->hole_bytes && is_tcp(f) &&
 	    frame_bytes(f) - ETH_BYTES > k->hole_bytes)
 		goto lost;

@@ -32,8 +32,10 @@ struct flight {
 	bool damaged;
 };
 
-/* Half of the arena: a super-frame must not fail to be cut up unseen. */
-#define FLIGHTS_MAX (TESTNET_FRAMES / 2)
+#define FLIGHTS_MAX TESTNET_FRAMES
+/* On links; the rest is for cutting up super-frames, which must not fail
+ * unseen. */
+#define FLIGHTS_LINKS (FLIGHTS_MAX / 2)
 
 struct wire_net {
 	struct testnet *n;
@@ -45,6 +47,7 @@ struct wire_net {
 	uint32_t flights;
 	uint64_t order;
 	uint64_t carried, dropped;
+	bool crowded; /* a frame was dropped for FLIGHTS_LINKS */
 	struct flight heap[FLIGHTS_MAX];
 };
 

@@ -303,7 +303,8 @@ static const char *finish(struct sim *s)
 		/* While ARP asks, only a few frames wait. */
 		bad = flow_verdict(f,
 				   k->loss || k->corrupt || k->rate_Bps ||
-					   s->n->use_arp || s->faults,
+					   s->n->use_arp || s->faults ||
+					   s->w.crowded,
 				   deaf(s));
 		if (bad) {
 			printf("  %s flow %u: %u of %u, %u of %u bytes\n",

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The file of a packet program.
+ *
+ * The daemon reads files only for those who may do everything: whoever else
+ * asks opens the file himself, so that the daemon's rights are not lent, and
+ * sends the descriptor with the request. The path is a name then.
+ */
+#ifndef TOAMI_DAEMON_PROGRAM_FILE_H
+#define TOAMI_DAEMON_PROGRAM_FILE_H
+
+#include "daemon/daemon.h"
+
+#include <sys/stat.h>
+
+struct program_file {
+	uint8_t *bytes; /* for free() */
+	size_t size;
+	uint64_t stamp; /* another one when the file changes */
+};
+
+/* program_file_read - 0 and *@file, or -1 and why not; a descriptor that came
+ * with the request at hand is used up. @object: the VIF's path */
+int program_file_read(struct daemon *d, const char *path, const char *object,
+		      struct program_file *file, struct refusal *why);
+
+/* program_file_given - has a descriptor come with the request at hand? */
+bool program_file_given(const struct daemon *d);
+
+/* program_file_may_open - may who asks have the daemon open files? */
+bool program_file_may_open(struct daemon *d);
+
+uint64_t program_file_stamp(const struct stat *st);
+
+#endif
