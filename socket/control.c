@@ -177,27 +177,49 @@ static int put_int(struct control *c, int level, int type, int v)
 	return control_put(c, level, type, &v, sizeof(v));
 }
 
-/* When it came, by the wall clock. */
+/* @at_ns of our clock, which shows @now_ns now, by the wall clock. */
+static int wall_clock(uint64_t at_ns, uint64_t now_ns, struct timespec *ts)
+{
+	int64_t ns;
+
+	if (sys_call(SYS_clock_gettime, CLOCK_REALTIME, ts))
+		return -EINVAL;
+	ns = (int64_t)ts->tv_sec * (int64_t)NSEC_PER_SEC + ts->tv_nsec -
+	     (int64_t)(now_ns - at_ns);
+	ts->tv_sec = ns / (int64_t)NSEC_PER_SEC;
+	ts->tv_nsec = ns % (int64_t)NSEC_PER_SEC;
+	return 0;
+}
+
+int control_stamps(struct control *c, uint64_t at_ns, uint64_t now_ns)
+{
+	struct timespec ts[3] = { { 0, 0 } }; /* software, -, hardware */
+
+	if (wall_clock(at_ns, now_ns, &ts[0]))
+		return 0;
+	return control_put(c, SOL_SOCKET, SO_TIMESTAMPING, ts, sizeof(ts));
+}
+
+/* When it came. */
 static int put_time(const struct control_about *a, struct control *c)
 {
 	struct timespec ts;
 	struct timeval tv;
-	int64_t ns;
+	int err = 0;
 
-	if (!(a->notes & (NOTE_TIMESTAMP | NOTE_TIMESTAMPNS)))
-		return 0;
-	if (sys_call(SYS_clock_gettime, CLOCK_REALTIME, &ts))
-		return 0;
-	ns = (int64_t)ts.tv_sec * (int64_t)NSEC_PER_SEC + ts.tv_nsec -
-	     (int64_t)(a->now_ns - a->note.at_ns);
-	ts.tv_sec = ns / (int64_t)NSEC_PER_SEC;
-	ts.tv_nsec = ns % (int64_t)NSEC_PER_SEC;
-	if (a->notes & NOTE_TIMESTAMPNS)
-		return control_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &ts,
-				   sizeof(ts));
-	tv.tv_sec = ts.tv_sec;
-	tv.tv_usec = ts.tv_nsec / 1000;
-	return control_put(c, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof(tv));
+	if ((a->notes & (NOTE_TIMESTAMP | NOTE_TIMESTAMPNS)) &&
+	    !wall_clock(a->note.at_ns, a->now_ns, &ts)) {
+		tv.tv_sec = ts.tv_sec;
+		tv.tv_usec = ts.tv_nsec / 1000;
+		err = a->notes & NOTE_TIMESTAMPNS
+			      ? control_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &ts,
+					    sizeof(ts))
+			      : control_put(c, SOL_SOCKET, SO_TIMESTAMP, &tv,
+					    sizeof(tv));
+	}
+	if (!err && (a->notes & NOTE_STAMPS))
+		err = control_stamps(c, a->note.at_ns, a->now_ns);
+	return err;
 }
 
 static uint32_t interface_of(const struct control_about *a)

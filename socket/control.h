@@ -23,6 +23,7 @@ enum {
 	NOTE_TIMESTAMPNS = 1 << 7,
 	NOTE_RECVERR = 1 << 8,
 	NOTE_RECVERR6 = 1 << 9,
+	NOTE_STAMPS = 1 << 10, /* SO_TIMESTAMPING, software, of what comes */
 };
 
 /* A program's buffer being filled. */
@@ -64,6 +65,9 @@ struct control_about {
 /* control_write - fills @c with what the socket tells of @about. 0 or -EFAULT
  */
 int control_write(const struct control_about *about, struct control *c);
+
+/* control_stamps - SCM_TIMESTAMPING: @at_ns of the clock that shows @now_ns */
+int control_stamps(struct control *c, uint64_t at_ns, uint64_t now_ns);
 
 /* control_put - one message; cut off, and said so, if there is no room. 0 or
  * -EFAULT */

@@ -25,9 +25,6 @@
 #define SYS_epoll_pwait2 441
 #endif
 
-/* Told at a time: no more of the program's memory is looked at. */
-#define EVENTS_MAX 1024
-
 long epoll_open(struct socket_thread *t, long nr, long arg)
 {
 	long fd = sys_call(nr, arg);
@@ -150,14 +147,8 @@ static int look(struct socket_thread *t, pset_ix ix, long epfd,
 	struct fabric *f = &t->process->fabric;
 	struct pset *p = pset_at(f, ix);
 	bool nested = atomic_load(&p->sleeping) & PSET_NESTED;
-	int n;
+	int n = pset_harvest(t, ix, epfd, ev, max);
 
-	if (max > EVENTS_MAX)
-		max = EVENTS_MAX;
-	if (pset_pending(p) && user_span(ev, (size_t)max * sizeof(*ev), true) <
-				       (size_t)max * sizeof(*ev))
-		return -EFAULT;
-	n = pset_harvest(t, ix, epfd, ev, max);
 	if (n >= 0 && n < max && (atomic_load(&p->kernel_fds) || nested) &&
 	    (!n || fabric_now(f) - p->kernel_checked_ns >= every_ns)) {
 		int more = look_in_kernel(t, p, epfd, ev + n, max - n);
@@ -240,7 +231,7 @@ static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
 	 * somebody who waits, and EPOLLEXCLUSIVE go on to wake the next. */
 	args[0] = epfd;
 	args[1] = (long)ev;
-	args[2] = max < EVENTS_MAX ? max : EVENTS_MAX;
+	args[2] = max;
 	args[3] = (long)wait_timespec(t, until, &ts);
 	args[4] = (long)mask;
 	args[5] = masksize;

@@ -60,11 +60,13 @@ long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io)
 			   inet6 ? IPV6_RECVERR : IP_RECVERR, &note, bytes);
 }
 
-void errqueue_inq(struct socket_thread *t, long fd, struct control *control)
+void errqueue_told(struct socket_thread *t, long fd, struct control *control)
 {
 	const struct conn *c;
+	uint64_t at, now;
 	struct work w;
 	struct sock *s;
+	bool inq, stamps;
 	int left;
 
 	if (sock_lock(&w, t, fd, &s))
@@ -74,6 +76,13 @@ void errqueue_inq(struct socket_thread *t, long fd, struct control *control)
 	/* The end of the stream is worth another read. */
 	if (!left && (c->flags & CONN_FIN_RCVD))
 		left = 1;
+	inq = s->inq;
+	stamps = s->notes & NOTE_STAMPS;
+	at = c->last_recv_ns;
+	now = w.stack.now_ns;
 	work_end(&w);
-	control_put(control, SOL_TCP, TCP_CM_INQ, &left, sizeof(left));
+	if (stamps && at)
+		control_stamps(control, at, now);
+	if (inq)
+		control_put(control, SOL_TCP, TCP_CM_INQ, &left, sizeof(left));
 }

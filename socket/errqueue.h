@@ -29,7 +29,8 @@ void errqueue_sent(struct socket_thread *t, long fd);
 /* errqueue_recv - a stream's recvmsg(MSG_ERRQUEUE): 0, -EAGAIN or -EFAULT */
 long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io);
 
-/* errqueue_inq - TCP_CM_INQ, after data has been received */
-void errqueue_inq(struct socket_thread *t, long fd, struct control *control);
+/* errqueue_told - after a stream's data has been received: TCP_CM_INQ, and when
+ * the last of it came (SO_TIMESTAMPING) */
+void errqueue_told(struct socket_thread *t, long fd, struct control *control);
 
 #endif

@@ -160,8 +160,9 @@ long io_recvmsg(struct socket_thread *t, long fd, struct msghdr *msg,
 	n = io_recv(t, fd, &c, flags, &note);
 	if (n < 0)
 		return n;
-	if (!(flags & MSG_ERRQUEUE) && s->inq)
-		errqueue_inq(t, fd, &note.control);
+	if (!(flags & MSG_ERRQUEUE) && s->proto == STACK_TCP && n &&
+	    unlikely(s->inq || (s->notes & NOTE_STAMPS)))
+		errqueue_told(t, fd, &note.control);
 	m.msg_flags = note.flags | note.control.flags |
 		      (int)(flags & MSG_CMSG_CLOEXEC);
 	if (user_copy(&msg->msg_flags, &m.msg_flags, sizeof(m.msg_flags)) ||

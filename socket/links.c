@@ -350,6 +350,19 @@ static int ask_route(const struct links *l, struct links_answer *a,
 	return 0;
 }
 
+/* `ip link set lo up` wants what is so already. */
+static bool is_up(const uint8_t *body, uint32_t bytes)
+{
+	struct ifinfomsg m;
+
+	if (bytes != sizeof(m))
+		return false;
+	mem_copy(&m, body, sizeof(m));
+	return (m.ifi_index == NETLINK_LOOPBACK ||
+		m.ifi_index == NETLINK_VIF) &&
+	       m.ifi_change == IFF_UP && (m.ifi_flags & IFF_UP);
+}
+
 int links_ask(const struct links *l, struct links_answer *a, uint16_t type,
 	      bool dump, const uint8_t *body, uint32_t bytes)
 {
@@ -377,6 +390,9 @@ int links_ask(const struct links *l, struct links_answer *a, uint16_t type,
 	case RTM_GETNSID:
 	case RTM_GETSTATS:
 		return dump ? 0 : -EOPNOTSUPP; /* there are none */
+	case RTM_NEWLINK:
+	case RTM_SETLINK:
+		return is_up(body, bytes) ? 0 : -EPERM;
 	default:
 		return -EPERM;
 	}

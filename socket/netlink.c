@@ -366,6 +366,8 @@ static long fill(const struct links *l, unsigned long request, bool lo,
 	case SIOCGIFNETMASK:
 		set_in(r, mask);
 		return 0;
+	case SIOCSIFFLAGS:
+		return r->ifr_flags & IFF_UP ? 0 : -EPERM; /* it is up */
 	default:
 		return -EPERM; /* SIOCSIF* */
 	}

@@ -4,6 +4,7 @@
 #include "socket/errqueue.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "base/user.h"
 #include "fabric/wake.h"
 #include "socket/descriptor.h"
 
@@ -362,11 +363,28 @@ static uint32_t look_at(struct fabric *f, struct pset *p, watch_ix ix,
 	}
 }
 
-/* Walks the level list once around; the pset's lock is held. */
+/* Is there memory for ev[n], the next one? One look at each page. */
+static bool has_place(struct epoll_event *ev, int n)
+{
+	uintptr_t first = (uintptr_t)(ev + n), last = first + sizeof(*ev) - 1;
+
+	if (n && (first - 1) / USER_PAGE == last / USER_PAGE)
+		return true;
+	return !user_touch_write((void *)first) &&
+	       !user_touch_write((void *)last);
+}
+
+/*
+ * Walks the level list once around; the pset's lock is held. Nothing leaves the
+ * list that cannot be stored: -EFAULT if that is the first.
+ */
 static int harvest(struct fabric *f, struct pset *p, struct epoll_event *ev,
 		   int max)
 {
-	watch_ix last;
+	watch_ix last, w;
+	bool fault = false;
+	uint64_t data;
+	uint32_t got;
 	int n = 0;
 
 	/* Before `ready` is taken: whoever finds that empty must not sleep yet.
@@ -375,10 +393,11 @@ static int harvest(struct fabric *f, struct pset *p, struct epoll_event *ev,
 	take_ready(f, p);
 	/* What was last when we began is the end. */
 	for (last = p->level_last; p->level_first && n < max;) {
-		watch_ix w = p->level_first;
-		uint64_t data;
-		uint32_t got;
-
+		if (unlikely(!has_place(ev, n))) {
+			fault = true;
+			break;
+		}
+		w = p->level_first;
 		p->level_first = watch_at(f, w)->ready_next;
 		if (!p->level_first)
 			p->level_last = 0;
@@ -392,7 +411,7 @@ static int harvest(struct fabric *f, struct pset *p, struct epoll_event *ev,
 	}
 	atomic_store_explicit(&p->level, p->level_first != 0,
 			      memory_order_release);
-	return n;
+	return fault && !n ? -EFAULT : n;
 }
 
 /* The daemon must not wait for ever for what a dead process may hold. */

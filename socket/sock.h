@@ -53,6 +53,7 @@ struct sock {
 	uint32_t linger_s; /* close() waits so long at most for what was sent */
 	uint32_t generation;	    /* counts uses of the slot */
 	_Atomic uint32_t parcelled; /* has been sent to others: parcel.h */
+	uint32_t stamping;	    /* SO_TIMESTAMPING, as it was set */
 	bool cork;		    /* UDP_CORK */
 	bool cork_open;	 /* a datagram is being put together: udp_io.c */
 	bool cork_named; /* for cork_to, else for the peer */

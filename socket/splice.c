@@ -31,7 +31,7 @@ static int pipe_check(long fd, long way)
 {
 	long flags = sys_call(SYS_fcntl, fd, F_GETFL);
 
-	if (flags < 0 ||
+	if (flags < 0 || (flags & O_PATH) ||
 	    ((flags & O_ACCMODE) != way && (flags & O_ACCMODE) != O_RDWR))
 		return -EBADF;
 	return sys_call(SYS_fcntl, fd, F_GETPIPE_SZ) < 0;

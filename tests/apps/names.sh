@@ -35,4 +35,5 @@ expect "0.0.0.0:53" "$(on /ns ss -Huln 2>/dev/null | awk '{ print $4 }' | grep '
 	"ss lists the fabric's sockets"
 expect 1 "$(on /ns grep -c ' 00000000:0035 00000000:0000 0A ' /proc/net/tcp)" "so does /proc/net"
 expect 1 "$(on /ns ip link set eth0 down 2>&1 | grep -c 'not permitted')" "nothing can be changed"
+expect 0 "$(on /ns ip link set lo up >&2; echo $?)" "but lo may be set up, as it is"
 expect_nothing_left

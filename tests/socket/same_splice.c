@@ -101,6 +101,13 @@ static void files(void)
 	STEP(sendfile(99, x, NULL, 5));
 	STEP(splice(file, &off, x, NULL, 5, 0));
 	STEP(splice(x, NULL, file, &off, 5, 0));
+	{
+		int path = open("/", O_PATH);
+
+		STEP(splice(path, NULL, x, NULL, 5, 0));
+		STEP(splice(x, NULL, path, NULL, 5, 0));
+		close(path);
+	}
 	STEP(copy_file_range(file, NULL, x, NULL, 5, 0));
 	STEP(copy_file_range(x, NULL, file, NULL, 5, 0));
 	STEP(pread(x, buf, 5, 0));

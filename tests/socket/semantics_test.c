@@ -1496,6 +1496,63 @@ static void udp_lite_is_its_own(void **state)
 			 -EAGAIN);
 }
 
+/* 4 listeners on one port, in two processes: each gets its quarter, +- 5 %. */
+static void reuseport_spreads_evenly(void **state)
+{
+	enum { LISTENERS = 4, CONNECTIONS = 4000 };
+	struct socket_process pc;
+	struct socket_thread c, *whose[LISTENERS];
+	struct socket_reaped r;
+	int l[LISTENERS], got[LISTENERS] = { 0 }, on = 1;
+
+	(void)state;
+	join(&pc, &c, pb.vif);
+	for (int i = 0; i < LISTENERS; i++) {
+		struct sockaddr_in sa = { .sin_family = AF_INET,
+					  .sin_port = htons(80) };
+
+		whose[i] = i % 2 ? &b : &c;
+		l[i] = sf_tcp(whose[i]);
+		SF(whose[i], SYS_setsockopt, l[i], SOL_SOCKET, SO_REUSEPORT,
+		   &on, sizeof(on), 0);
+		assert_int_equal(SF(whose[i], SYS_bind, l[i], &sa, sizeof(sa),
+				    0, 0, 0),
+				 0);
+		assert_int_equal(SF(whose[i], SYS_listen, l[i], 8, 0, 0, 0, 0),
+				 0);
+		set_nonblocking(whose[i], l[i]);
+	}
+	for (int n = 0; n < CONNECTIONS; n++) {
+		int x = sf_tcp(&a), accepted = 0;
+
+		assert_int_equal(sf_connect(&a, x, B_LAST, 80), 0);
+		for (int i = 0; i < LISTENERS; i++) {
+			int y = (int)SF(whose[i], SYS_accept4, l[i], 0, 0, 0, 0,
+					0);
+
+			if (y < 0)
+				continue;
+			sf_close(whose[i], y);
+			got[i]++;
+			accepted++;
+		}
+		assert_int_equal(accepted, 1);
+		sf_close(&a, x);
+	}
+	for (int i = 0; i < LISTENERS; i++)
+		assert_in_range(got[i], CONNECTIONS / 5, CONNECTIONS * 3 / 10);
+	/* One process ends: its listeners get nothing any more. */
+	assert_int_equal(socket_reap(&sf.thread, c.self, &r), 0);
+	for (int n = 0; n < 40; n++) {
+		int x = sf_tcp(&a);
+
+		assert_int_equal(sf_connect(&a, x, B_LAST, 80), 0);
+		assert_true(SF(&b, SYS_accept4, l[1], 0, 0, 0, 0, 0) >= 0 ||
+			    SF(&b, SYS_accept4, l[3], 0, 0, 0, 0, 0) >= 0);
+		sf_close(&a, x);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
 
 int main(void)
@@ -1551,6 +1608,7 @@ int main(void)
 		TEST(pings),
 		TEST(a_call_may_send_many_datagrams),
 		TEST(udp_lite_is_its_own),
+		TEST(reuseport_spreads_evenly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
