@@ -175,10 +175,10 @@ void capture_sample(const struct fabric *f, const struct arena *a,
 		struct capture *c = capture_at(f, ix);
 		vif_ix top = atomic_load(&c->vif);
 
-		if (wants(c, way) && atomic_load(&c->sampled) &&
+		if (wants(c, (int)way) && atomic_load(&c->sampled) &&
 		    (vif == top ||
 		     (atomic_load(&c->below) && vif_below(f, vif, top))))
-			copy(f, a, c, frame, vif, way);
+			copy(f, a, c, frame, vif, (int)way);
 	}
 }
 
