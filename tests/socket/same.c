@@ -67,7 +67,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	alarm(20);
+	alarm(28);
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		int wanted = argc < 2;
 
