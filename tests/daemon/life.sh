@@ -86,8 +86,9 @@ fails 69 "$toami" status
 expect 2 "$("$toami" vif ls -q | wc -l)" "the next command starts anew"
 
 # A signal ends it as cleanly.
-kill -TERM "$(pid_of)"
-until_ok sh -c "! '$toami' status"
+pid=$(pid_of)
+kill -TERM "$pid"
+until_ok sh -c "! kill -0 $pid 2>/dev/null"
 expect "" "$(find "$TOAMI_DIR" -type s)" "no socket is left after SIGTERM"
 
 # In the foreground, with a subnet of choice.
