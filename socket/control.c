@@ -308,6 +308,8 @@ int control_write(const struct control_about *about, struct control *c)
 		err = put_ip(about, c);
 	if (!err)
 		err = put_ipv6(about, c);
+	if (!err && about->segment)
+		err = put_int(c, SOL_UDP, UDP_GRO, (int)about->segment);
 	if (!err && about->error)
 		err = put_error(about, c);
 	return err;

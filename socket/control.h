@@ -57,8 +57,9 @@ struct control_about {
 	uint32_t notes; /* the socket's */
 	bool inet6;
 	struct udp_note note;
-	struct ip_addr own;	       /* an address of ours to answer from */
-	uint64_t now_ns;	       /* of the clock of note.at_ns */
+	struct ip_addr own; /* an address of ours to answer from */
+	uint64_t now_ns;    /* of the clock of note.at_ns */
+	uint32_t segment;   /* UDP_GRO: of several; 0: one datagram */
 	const struct udp_error *error; /* NULL: a datagram */
 };
 

@@ -109,7 +109,7 @@ static const struct kept {
 	{ IPPROTO_IPV6, IPV6_FREEBIND, 0 },
 	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0 },
 	{ IPPROTO_UDP, UDP_SEGMENT, 0 },
-	{ IPPROTO_UDP, UDP_GRO, 0 }, /* nothing comes but one by one */
+	{ IPPROTO_UDP, UDP_GRO, 0 },
 };
 static_assert(ARRAY_SIZE(kepts) <= SOCK_KEPT, "sock.kept[] is too short");
 
@@ -124,6 +124,11 @@ static int kept_at(long level, long name)
 uint16_t option_udp_segment(const struct sock *s)
 {
 	return (uint16_t)s->kept[kept_at(IPPROTO_UDP, UDP_SEGMENT)];
+}
+
+bool option_udp_gro(const struct sock *s)
+{
+	return s->kept[kept_at(IPPROTO_UDP, UDP_GRO)];
 }
 
 /* What is told beside each datagram: control.h. */

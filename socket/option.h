@@ -16,4 +16,7 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 struct sock;
 uint16_t option_udp_segment(const struct sock *s);
 
+/* option_udp_gro - UDP_GRO of @s: datagrams alike may be read as one */
+bool option_udp_gro(const struct sock *s);
+
 #endif

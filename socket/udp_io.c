@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #define SEGMENTS_MAX	128   /* of UDP_SEGMENT, as Linux has it */
+#define TRAIN_MAX	64    /* of UDP_GRO, likewise */
 #define SEGMENT_HEADERS 28    /* IPv4's and UDP's */
 #define DATAGRAM_MAX	65507 /* 65,535 less the headers of IPv4 and UDP */
 
@@ -237,6 +238,51 @@ static long scatter(struct arena *a, const struct frame *f, uint32_t off,
 		       : (long)scatter_from(a, f, off, c);
 }
 
+/*
+ * UDP_GRO: what came behind @first from the same sender, each as long, the last
+ * perhaps shorter; one read gives it all. Returns the length of each, 0: @first
+ * is alone.
+ */
+static uint32_t take_train(struct work *w, const struct sock *s, frame_ix first,
+			   size_t room, struct frame_list *train)
+{
+	struct arena *a = &w->in.arena;
+	uint32_t segment = frame_at(a, first)->payload, bytes = segment;
+	uint32_t last = segment;
+	struct udp_note note;
+
+	room = min_u64(room, DATAGRAM_MAX);
+	for (uint32_t n = 1;
+	     n < TRAIN_MAX && last == segment && bytes && bytes < room; n++) {
+		uint32_t max = min_u32(segment, (uint32_t)room - bytes);
+		frame_ix ix =
+			udp_take_alike(&w->stack, s->conn, first, max, &note);
+
+		if (!ix)
+			break;
+		last = frame_at(a, ix)->payload;
+		bytes += last;
+		frame_list_add(a, train, ix);
+	}
+	return train->first ? segment : 0;
+}
+
+/* scatter() of @first and what follows it; frees that. */
+static long scatter_train(struct arena *a, const struct frame *first,
+			  struct frame_list *train, struct cursor *c)
+{
+	long got = scatter(a, first, 0, c);
+	frame_ix ix;
+
+	while ((ix = frame_list_pop(a, train))) {
+		long n = got < 0 ? got : scatter(a, frame_at(a, ix), 0, c);
+
+		got = n < 0 ? n : got + n;
+		frame_free(a, ix);
+	}
+	return got;
+}
+
 /* What of the datagram is told beside it; its host is locked. */
 static void about_datagram(struct control_about *a, const struct work *w,
 			   const struct sock *s, const struct udp_note *n)
@@ -250,6 +296,7 @@ static void about_datagram(struct control_about *a, const struct work *w,
 	/* A group's or everybody's address is nobody's to answer from. */
 	a->own = ip_is_loopback(&n->to) ? n->to : config->addr4;
 	a->error = NULL;
+	a->segment = 0;
 }
 
 long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
@@ -304,6 +351,7 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		struct udp_note un;
 		struct work w;
 		frame_ix ix;
+		struct frame_list train = { 0, 0 };
 		struct control_about about;
 		bool shut;
 		int err;
@@ -328,23 +376,33 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			long got;
 
 			about_datagram(&about, &w, s, &un);
+			if (s->proto == STACK_UDP && option_udp_gro(s) &&
+			    !(flags & MSG_PEEK))
+				about.segment =
+					take_train(&w, s, ix, c->left, &train);
+			if (train.first)
+				work_refresh(&w, s);
 
 			/* A peeked frame stays in the queue: copy under the
 			 * lock. */
 			if (!(flags & MSG_PEEK))
 				work_unlock(&w);
-			got = scatter(&w.in.arena, f, 0, c);
+			got = train.first
+				      ? scatter_train(&w.in.arena, f, &train, c)
+				      : scatter(&w.in.arena, f, 0, c);
 			if (!(flags & MSG_PEEK))
 				frame_free(&w.in.arena, ix);
 			work_end(&w);
 			if (got < 0)
 				return got;
+			if (about.segment)
+				whole = (size_t)got;
 			note->flags = (size_t)got < whole ? MSG_TRUNC : 0;
 			err = note->name
 				      ? name_out(note->name, note->namelen,
 						 about.inet6, &un.from, un.port)
 				      : 0;
-			if (!err && about.notes)
+			if (!err && (about.notes || about.segment))
 				err = control_write(&about, &note->control);
 			if (err)
 				return err;

@@ -260,6 +260,7 @@ struct conn {
 	uint64_t last_ack_ns; /* anything acceptable was heard */
 	conn_ix timer_next, timer_prev;
 	uint16_t timer_slot;
+	bool pushed;	/* what is not acknowledged yet ended with PSH */
 	uint32_t drops; /* UDP: datagrams that found no room */
 
 	/* --- the flight: tcp_flight.h */

@@ -100,6 +100,9 @@ static inline void append(struct stack *st, struct conn *c, uint32_t bytes,
 {
 	if (c->vif != st->host->config.vif && st->ops->received)
 		st->ops->received(st, c->self, f);
+	if (((const struct tcp_header *)(f->header + f->l4_off))->flags &
+	    TCP_PSH)
+		c->pushed = true;
 	if (coalesce(st, c, f, bytes)) {
 		frame_free(st->arena, ix);
 	} else {
@@ -453,6 +456,15 @@ void tcp_consumed(struct stack *st, conn_ix ix)
 	if (!tcp_synchronized(c) || (c->flags & CONN_FIN_RCVD))
 		return;
 	tcp_rcvbuf_adjust(st, c);
+	/* All that was written has been read and nobody answers: the writer may
+	 * be waiting for this ack before he writes more (Nagle). As Linux. */
+	if (c->pushed && !c->rcv_queued &&
+	    (c->flags & (CONN_ACK_DUE | CONN_PINGPONG)) == CONN_ACK_DUE) {
+		outer = writing_begin(st, ix);
+		tcp_send_ack(st, c);
+		writing_end(st, outer);
+		return;
+	}
 	free = c->rcvbuf > c->rcv_queued ? c->rcvbuf - c->rcv_queued : 0;
 	free = min_u32(free, c->rcv_most);
 	if (free <= told)

@@ -157,6 +157,7 @@ static void ack_told(struct conn *c)
 {
 	c->flags &= ~(CONN_ACK_NOW | CONN_ACK_DUE);
 	c->delack_at = 0;
+	c->pushed = false;
 	c->rcv_wup = c->rcv_nxt;
 	if (c->quick)
 		c->quick--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TCP segment by segment: what is sent, when, and with which numbers. */
 #include "stack/script.h"
+#include "stack/tcp.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -377,6 +378,61 @@ static void acks_are_delayed_in_a_dialogue(void **state)
 	end(&s, c, l);
 }
 
+static void take(struct script *s, conn_ix c)
+{
+	uint8_t buf[1500];
+
+	tcp_copy(host(s), c, 0, buf, sizeof(buf), false);
+	tcp_consumed(host(s), c);
+}
+
+/* Who writes little, one way, and waits for each to be acknowledged. */
+static void what_was_read_is_acknowledged(void **state)
+{
+	struct script s = script_new();
+	conn_ix l = 0, c = script_accept(&s, false, &l);
+
+	(void)state;
+	for (int i = 0; i < TCP_QUICK_ACKS; i++) {
+		say(&s, PSH_ACK, 1);
+		expect_ack(&s, s.seq);
+		take(&s, c);
+	}
+	for (int i = 0; i < 3; i++) {
+		say(&s, PSH_ACK, 1);
+		expect_nothing(&s);
+		take(&s, c);
+		expect_ack(&s, s.seq);
+	}
+	/* More follows: no. */
+	say(&s, ACK, 1);
+	take(&s, c);
+	expect_nothing(&s);
+	say(&s, PSH_ACK, 1);
+	take(&s, c);
+	expect_ack(&s, s.seq);
+	end(&s, c, l);
+}
+
+/* In a dialogue the answer carries it. */
+static void what_will_be_answered_is_not(void **state)
+{
+	struct script s = script_new();
+	conn_ix l = 0, c = script_accept(&s, false, &l);
+
+	(void)state;
+	say(&s, PSH_ACK, 1);
+	expect_ack(&s, s.seq);
+	take(&s, c);
+	write_bytes(&s, c, 1);
+	expect(&s, PSH_ACK, 1, 1);
+	s.ack++;
+	say(&s, PSH_ACK, 1);
+	take(&s, c);
+	expect_nothing(&s);
+	end(&s, c, l);
+}
+
 static void nagle_and_cork_hold_back(void **state)
 {
 	struct script s = script_new();
@@ -674,6 +730,8 @@ int main(void)
 		cmocka_unit_test(timeouts_double),
 		cmocka_unit_test(orphans_and_mutes_time_out),
 		cmocka_unit_test(acks_are_delayed_in_a_dialogue),
+		cmocka_unit_test(what_was_read_is_acknowledged),
+		cmocka_unit_test(what_will_be_answered_is_not),
 		cmocka_unit_test(nagle_and_cork_hold_back),
 		cmocka_unit_test(a_shut_window_is_probed),
 		cmocka_unit_test(our_window_closes_and_opens),

@@ -358,6 +358,12 @@ void udp_note_of(const struct frame *f, struct udp_note *note)
 	}
 }
 
+static uint16_t sport_of(const struct frame *f)
+{
+	return be16(
+		((const struct udp_header *)(f->header + f->l4_off))->sport);
+}
+
 frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
 		  bool peek)
 {
@@ -371,9 +377,7 @@ frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
 	f = frame_at(st->arena, frame);
 	udp_note_of(f, note);
 	if (!is_ping(c) && !is_raw(c))
-		note->port = be16(
-			((const struct udp_header *)(f->header + f->l4_off))
-				->sport);
+		note->port = sport_of(f);
 	if (peek)
 		return frame;
 	outer = writing_begin(st, ix);
@@ -384,6 +388,25 @@ frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
 	writing_end(st, outer);
 	frame_at(st->arena, frame)->next = 0;
 	return frame;
+}
+
+frame_ix udp_take_alike(struct stack *st, conn_ix ix, frame_ix first,
+			uint32_t max, struct udp_note *note)
+{
+	const struct frame *f = frame_at(st->arena, first), *g;
+	frame_ix next = conn_at(st, ix)->rcv_first;
+	struct udp_note a, b;
+
+	if (!next)
+		return 0;
+	g = frame_at(st->arena, next);
+	udp_note_of(f, &a);
+	udp_note_of(g, &b);
+	if (!g->payload || g->payload > max || sport_of(f) != sport_of(g) ||
+	    a.ttl != b.ttl || a.tos != b.tos || !ip_equal(&a.from, &b.from) ||
+	    !ip_equal(&a.to, &b.to))
+		return 0;
+	return udp_take(st, ix, note, false);
 }
 
 int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,

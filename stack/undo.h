@@ -46,6 +46,7 @@ static inline void undo_copy_part(struct conn *to, const struct conn *from)
 		 offsetof(struct conn, probes) + 1 -
 			 offsetof(struct conn, rcv_nxt));
 	to->delack_at = from->delack_at;
+	to->pushed = from->pushed;
 	to->last_recv_ns = from->last_recv_ns;
 	to->last_ack_ns = from->last_ack_ns;
 	to->segs_out = from->segs_out;

@@ -1465,6 +1465,69 @@ static void a_call_may_send_many_datagrams(void **state)
 			 -EINVAL);
 }
 
+/* UDP_GRO: one read, many datagrams of one sender, all but the last as long. */
+static void a_read_may_take_many_datagrams(void **state)
+{
+	struct sockaddr_in to = at(B_LAST, 53);
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	static char big[2500], buf[4000];
+	struct iovec iov = { buf, sizeof(buf) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int x = datagram(&a, 0), y = datagram(&b, 0), other = datagram(&a, 0);
+	int v = 1000, on = 1, got = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (char)(i * 5 + i / 251);
+	SF(&b, SYS_bind, y, &to, sizeof(to), 0, 0, 0);
+	SF(&a, SYS_setsockopt, x, IPPROTO_UDP, UDP_SEGMENT, &v, 4, 0);
+	SF(&b, SYS_setsockopt, y, IPPROTO_UDP, UDP_GRO, &on, 4, 0);
+	for (int round = 0; round < 2; round++)
+		assert_int_equal(SF(&a, SYS_sendto, x, big, sizeof(big), 0, &to,
+				    sizeof(to)),
+				 sizeof(big));
+	SF(&a, SYS_sendto, x, big, 1000, 0, &to, sizeof(to));
+	SF(&a, SYS_sendto, other, big, 1000, 0, &to, sizeof(to));
+	/* A peek takes one; then a train each, ended by its short carriage. */
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, sizeof(buf),
+			    MSG_PEEK | MSG_DONTWAIT, 0, 0),
+			 1000);
+	for (int round = 0; round < 2; round++) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		assert_int_equal(SF(&b, SYS_recvmsg, y, &msg, MSG_DONTWAIT, 0,
+				    0, 0),
+				 sizeof(big));
+		assert_memory_equal(buf, big, sizeof(big));
+		assert_int_equal(msg.msg_flags, 0);
+		assert_int_equal(control.header.cmsg_level, IPPROTO_UDP);
+		assert_int_equal(control.header.cmsg_type, UDP_GRO);
+		memcpy(&got, CMSG_DATA(&control.header), sizeof(got));
+		assert_int_equal(got, 1000);
+	}
+	/* One of each sender: nothing to tell. */
+	for (int round = 0; round < 2; round++) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		assert_int_equal(SF(&b, SYS_recvmsg, y, &msg, MSG_DONTWAIT, 0,
+				    0, 0),
+				 1000);
+		assert_int_equal(msg.msg_controllen, 0);
+	}
+	/* Only as many as there is room for. */
+	SF(&a, SYS_sendto, x, big, sizeof(big), 0, &to, sizeof(to));
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 2100, MSG_DONTWAIT, 0, 0),
+			 2000);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 2100, MSG_DONTWAIT, 0, 0),
+			 500);
+	assert_int_equal(SF(&b, SYS_recvfrom, y, buf, 2100, MSG_DONTWAIT, 0, 0),
+			 -EAGAIN);
+}
+
 static void udp_lite_is_its_own(void **state)
 {
 	struct sockaddr_in to = at(B_LAST, 53);
@@ -1607,6 +1670,7 @@ int main(void)
 		TEST(keeps_errors_for_who_asks),
 		TEST(pings),
 		TEST(a_call_may_send_many_datagrams),
+		TEST(a_read_may_take_many_datagrams),
 		TEST(udp_lite_is_its_own),
 		TEST(reuseport_spreads_evenly),
 	};
