@@ -232,12 +232,10 @@ static int run_forks(char *self, long n)
 	char word[] = "child", number[16];
 	char *argv[] = { self, word, number, NULL };
 	long before = 0;
-	int fds = 0, one = 1, status;
+	int fds = 0, status;
 	int fd[2];
 
 	connect_pair(fd);
-	/* A byte a turn one way only: not to wait for its acknowledgement. */
-	CHECK(!setsockopt(fd[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
 	for (long i = 0; i < n; i++) {
 		pid_t pid;
 
