@@ -11,10 +11,20 @@ struct extent {
 	int64_t min, max;
 };
 
+/* Beyond any memory; with a length added, it does not wrap round. */
+#define FAR (INT64_C(1) << 60)
+
+static int64_t moved(int64_t from, int64_t by)
+{
+	if (from < -FAR)
+		from = -FAR;
+	return (from > FAR ? FAR : from) + by;
+}
+
 static struct extent extent_of(const struct reg *r, int64_t off)
 {
-	return (struct extent){ r->smin + r->off + off,
-				r->smax + r->off + off };
+	return (struct extent){ moved(moved(r->smin, r->off), off),
+				moved(moved(r->smax, r->off), off) };
 }
 
 /* --- the program's argument --------------------------------------------------

@@ -25,6 +25,7 @@
 #define ADD(d, v)	  I(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, v)
 #define ADDR(d, s)	  I(BPF_ALU64 | BPF_ADD | BPF_X, d, s, 0, 0)
 #define AND(d, v)	  I(BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, v)
+#define RSH(d, v)	  I(BPF_ALU64 | BPF_RSH | BPF_K, d, 0, 0, v)
 #define LD(z, d, s, o)	  I(BPF_LDX | BPF_MEM | (z), d, s, o, 0)
 #define ST(z, d, o, v)	  I(BPF_ST | BPF_MEM | (z), d, 0, o, v)
 #define STR(z, d, s, o)	  I(BPF_STX | BPF_MEM | (z), d, s, o, 0)
@@ -182,6 +183,15 @@ static const struct row table[] = {
 	REFUSED("a variable place behind it", 6, "of a value", PACKET(2),
 		LD(BPF_B, 3, 2, 0), AND(3, 63), DATA(4, 0), ADDR(4, 3),
 		LD(BPF_DW, 0, 4, 0), EXIT),
+	/* So far ahead that lengths and offsets would wrap round. */
+	REFUSED("any place ahead in a value", 5, "not bounded", PACKET(2),
+		LD(BPF_DW, 3, 2, 0), RSH(3, 1), DATA(4, 0), ADDR(4, 3),
+		LD(BPF_DW, 0, 4, 0), EXIT),
+	REFUSED("any place ahead in the stack", 5, "not bounded", PACKET(2),
+		LD(BPF_DW, 3, 2, 0), RSH(3, 1), COPY(4, BPF_FP), ADD(4, -8),
+		ADDR(4, 3), ST(BPF_DW, 4, 0, 1), PASS),
+	REFUSED("any number as an address", 2, "through", PACKET(2),
+		LD(BPF_DW, 3, 2, 0), LD(BPF_DW, 0, 3, -8), EXIT),
 	REFUSED("a key that was not written", 4, "never written",
 		COPY(2, BPF_FP), ADD(2, -4), MAP(1, 0), HELPER(MAP_FIND), PASS),
 	REFUSED("no map", 2, "not a map", MOV(1, 0), COPY(2, BPF_FP),
