@@ -143,6 +143,15 @@ static int fitness(const struct conn *c, const struct ip_addr *local,
 	return score;
 }
 
+/* The finalizer of MurmurHash3: ports in a row, whose hashes differ in a few
+ * bits, are spread evenly whatever the secret is. */
+static uint32_t mixed(uint32_t h)
+{
+	h = (h ^ h >> 16) * 0x85ebca6b;
+	h = (h ^ h >> 13) * 0xc2b2ae35;
+	return h ^ h >> 16;
+}
+
 struct conn *bound_find(const struct stack *st, uint8_t proto,
 			const struct ip_addr *local, uint16_t lport,
 			const struct ip_addr *peer, uint16_t pport)
@@ -165,10 +174,8 @@ struct conn *bound_find(const struct stack *st, uint8_t proto,
 	if (ties < 2 || !(best->flags & CONN_REUSEPORT))
 		return best;
 	/* SO_REUSEPORT: the flow's hash chooses among the equals. */
-	pick = (uint32_t)((uint64_t)conn_hash(st->host, local, lport, peer,
-					      pport) *
-				  ties >>
-			  32);
+	pick = mixed(conn_hash(st->host, local, lport, peer, pport));
+	pick = (uint32_t)((uint64_t)pick * ties >> 32);
 	for (c = NULL; (c = bound_next(st, c, proto, lport));)
 		if (fitness(c, local, peer, pport) == top && !pick--)
 			return c;

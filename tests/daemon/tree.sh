@@ -103,7 +103,7 @@ END
 start /cli nc -lk -p 7001
 until_ok on /x nc -z cli 7001
 mkfifo "$work/go"
-on /org/shop python3 "$work/one.py" <"$work/go" >"$work/one.out" &
+on /org/shop python3 -u "$work/one.py" <"$work/go" >"$work/one.out" &
 one=$!
 exec 9>"$work/go"
 until_ok test -s "$work/one.out" || true

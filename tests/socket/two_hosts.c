@@ -12,7 +12,8 @@ struct small_fabric sf;
 struct socket_process pa, pb;
 struct socket_thread a, b;
 
-void two_hosts_join(struct socket_process *p, struct socket_thread *t, vif_ix vif)
+void two_hosts_join(struct socket_process *p, struct socket_thread *t,
+		    vif_ix vif)
 {
 	struct fabric *f = &sf.process.fabric;
 	proc_ix ix = fabric_proc_alloc(f, FABRIC_PROC_ALIVE);
