@@ -19,7 +19,7 @@
 
 struct given {
 	uint32_t count;
-	int fd[GIVEN_MAX];	      /* -1: somebody has taken it */
+	int fd[GIVEN_MAX];	     /* -1: somebody has taken it */
 	const char *name[GIVEN_MAX]; /* borrowed from the request, or NULL */
 };
 

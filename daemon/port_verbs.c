@@ -52,8 +52,8 @@ json_t *do_port_add(struct call *c)
 		.gateway = call_text(c, "gateway", &bad),
 		.gateway6 = call_text(c, "gateway6", &bad),
 		.uplink = call_flag(c, "uplink"),
-		.offload = !json_is_false(
-			json_object_get(c->request, "offload")),
+		.offload =
+			!json_is_false(json_object_get(c->request, "offload")),
 		.bare = call_flag(c, "bare"),
 		.netns = (unsigned long long)json_integer_value(
 			json_object_get(c->request, "netns")),

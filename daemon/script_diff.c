@@ -108,8 +108,7 @@ static int diff_word(struct diff *x, struct seen *s, const char *path,
 		     const struct prop_value *now)
 {
 	char from[PROP_TEXT_MAX], to[PROP_TEXT_MAX];
-	const char *old =
-		s->word[id] ? s->word[id] : prop_print(id, was, from);
+	const char *old = s->word[id] ? s->word[id] : prop_print(id, was, from);
 
 	if (!strcmp(old, prop_print(id, now, to)))
 		return 0;
@@ -125,10 +124,10 @@ static int diff_word(struct diff *x, struct seen *s, const char *path,
 static void diff_made(struct diff *x, const struct order *o, struct seen *s)
 {
 	s->made = true;
-	json_array_append_new(x->out,
-			      o->address ? json_sprintf("+ %s %s", o->path,
-							o->address)
-					 : json_sprintf("+ %s", o->path));
+	json_array_append_new(x->out, o->address
+					      ? json_sprintf("+ %s %s", o->path,
+							     o->address)
+					      : json_sprintf("+ %s", o->path));
 }
 
 static int diff_vif(struct diff *x, const struct order *o, vif_ix ix,
@@ -154,8 +153,7 @@ static int diff_vif(struct diff *x, const struct order *o, vif_ix ix,
 
 static int diff_move(struct diff *x, const struct order *o, struct refusal *why)
 {
-	struct move *more =
-		realloc(x->move, (x->moves + 1) * sizeof(*x->move));
+	struct move *more = realloc(x->move, (x->moves + 1) * sizeof(*x->move));
 
 	if (!more)
 		return out_of_memory(why);

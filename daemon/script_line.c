@@ -83,8 +83,8 @@ int script_line_next(struct script_line *l, const char **at,
 	return 0;
 }
 
-/* The value of option @name or @letter (may be NULL) at *@i. NULL: that is another option, or
- * lacks it. */
+/* The value of option @name or @letter (may be NULL) at *@i. NULL: that is
+ * another option, or lacks it. */
 static const char *value_of(const struct script_line *l, int *i,
 			    const char *letter, const char *name)
 {

@@ -49,8 +49,8 @@ static int read_port(const struct script_line *l, struct order *o,
 static bool has_option(const struct script_line *l, const char *letter,
 		       const char *name)
 {
-	return l->words > 3 && (!strcmp(l->word[2], letter) ||
-				!strcmp(l->word[2], name));
+	return l->words > 3 &&
+	       (!strcmp(l->word[2], letter) || !strcmp(l->word[2], name));
 }
 
 static int read_vif(const struct script_line *l, struct order *o,
