@@ -30,6 +30,11 @@ int client_request_with(struct toami_control *control, json_t *request,
 int client_scan(struct toami_control *control, json_t *request,
 		struct json_scan *result);
 
+/* client_text - a copy of the member "text" of @result, for free(); 0 or an
+ * exit code */
+int client_text(struct toami_control *control, const json_t *result,
+		char **text);
+
 /* client_misread - the result was not what was expected; returns the exit code
  */
 int client_misread(struct toami_control *control);
