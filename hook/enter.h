@@ -3,6 +3,8 @@
 #ifndef TOAMI_HOOK_ENTER_H
 #define TOAMI_HOOK_ENTER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
 
@@ -24,6 +26,31 @@
 #define HOOK_LOADED_FILE    "libtoami-hook-static.so"
 #define HOOK_LOADER_FILE    "toami-load"
 #endif
+
+/**
+ * hook_beside - the path of the file @name in the directory of @file
+ * @to: @size bytes; may be @file itself
+ *
+ * Returns false if it is too long; @to is of no use then.
+ */
+static inline bool hook_beside(char *to, size_t size, const char *file,
+			       const char *name)
+{
+	size_t n, slash = 0;
+
+	for (n = 0; file[n]; n++) {
+		if (file[n] == '/')
+			slash = n + 1;
+	}
+	for (n = 0; n < slash && n < size; n++)
+		to[n] = file[n];
+	for (; n < size; n++) {
+		to[n] = name[n - slash];
+		if (!to[n])
+			return true;
+	}
+	return false;
+}
 
 /**
  * hook_enter - starts the hook and then the program

@@ -42,22 +42,6 @@ static size_t prefix_of(const char *s, const char *prefix)
 	return n;
 }
 
-/* @to is the file @name in the directory of @file. */
-static void beside(char to[PATH_BYTES], const char *file, const char *name)
-{
-	size_t slash = 0;
-
-	for (size_t n = 0; file[n]; n++) {
-		if (to != file)
-			to[n] = file[n];
-		if (file[n] == '/')
-			slash = n + 1;
-	}
-	for (; *name && slash < PATH_BYTES - 1; name++)
-		to[slash++] = *name;
-	to[slash] = '\0';
-}
-
 /* Where we are, from the kernel; without /proc, from @preload: exec() puts us
  * first there. */
 static int find_self(const char *preload)
@@ -68,7 +52,8 @@ static int find_self(const char *preload)
 			   sizeof(self)) &&
 	    self[0] == '/') {
 #ifdef HOOK_OWN_THREADS
-		beside(self, self, HOOK_PRELOADED_FILE);
+		if (!hook_beside(self, sizeof(self), self, HOOK_PRELOADED_FILE))
+			return -ENAMETOOLONG;
 #endif
 		return 0;
 	}
@@ -101,8 +86,9 @@ int hook_exec_start(char **env)
 		}
 	}
 	ret = find_self(preload);
-	if (!ret)
-		beside(loader, self, HOOK_LOADER_FILE);
+	if (!ret &&
+	    !hook_beside(loader, sizeof(loader), self, HOOK_LOADER_FILE))
+		ret = -ENAMETOOLONG;
 	return ret;
 }
 
