@@ -49,7 +49,6 @@ int hook_catch_arm(void)
 
 void hook_catch_disarm(void)
 {
-	hook_config.dispatch = false;
 	sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
 }
 

@@ -10,10 +10,17 @@
 
 /*
  * The words before the program's arguments: a name, the number of its open
- * file, its path, and "-". An even number, so that the stack stays aligned
- * without them.
+ * file, its path, and LOAD_TRAP_HELD or LOAD_TRAP_LEFT. An even number, so that
+ * the stack stays aligned without them.
+ *
+ * A debugger takes the SIGTRAP of its child's exec for the program's start, and
+ * sets breakpoints there and then. So exec is made with that signal held back,
+ * and it is let go once the program is where it belongs.
  */
 #define LOAD_WORDS	4
+#define LOAD_WORD_TRAP	3
+#define LOAD_TRAP_HELD	"t"
+#define LOAD_TRAP_LEFT	"-" /* not held, or by the program itself */
 #define EXIT_NOT_LOADED 126
 
 /* The files of an installation, in one directory. */

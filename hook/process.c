@@ -164,6 +164,7 @@ void hook_clone_parent(struct hook_frame *f)
 		t->inside = 1;
 		t->top = (uint64_t)f;
 		t->vfork_depth = f->clone_depth;
+		t->traceme = false;
 		t->socket.self = f->clone_self;
 		t->socket.signal_due = 0;
 	}

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/user.h"
+#include "hook/exec.h"
 #include "hook/hook.h"
 
 #ifndef SA_RESTORER
@@ -473,11 +474,8 @@ void hook_alt_done(struct hook_frame *f)
 	struct hook_thread *t = hook_self();
 	long *set = t->alt_oldset, old;
 
-	if (t->exec_fd) {
-		sys_call(SYS_close, t->exec_fd);
-		t->exec_fd = 0;
-	}
-
+	if (t->exec_fd)
+		hook_exec_failed(t);
 	if (set && f->rax >= 0 && !hook_copy_user(&old, set, 8)) {
 		old |= (long)SIGMASK_SYS;
 		hook_copy_user(set, &old, 8);

@@ -129,7 +129,9 @@ struct hook_thread {
 			    */
 	char *exec_memory; /* environment of the last exec */
 	size_t exec_size;
-	int exec_fd; /* 0, or a file that it left open if it failed */
+	int exec_fd;	/* 0, or a file that it left open if it failed */
+	bool exec_trap; /* SIGTRAP is held back until it is done */
+	bool traceme;	/* it wants to be traced: traceme.h */
 };
 
 extern struct socket_process hook_process;
