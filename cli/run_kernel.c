@@ -154,6 +154,9 @@ static int attach(struct toami_control *c, const char *path)
 	if (err)
 		return cli_complain(err, "%s", toami_control_text(c));
 	cover_names(setup);
+	/* Nobody else is on this VIF: its ports are all the program's, whoever
+	 * it runs as, as they are a hooked one's. */
+	write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	err = netif_up("lo");
 	what = "lo cannot be switched on";
 	if (!err)
