@@ -324,7 +324,7 @@ static void fault_inside(struct hook_thread *t, int sig, siginfo_t *info,
 
 void hook_signal(int sig, siginfo_t *info, void *context)
 {
-	struct hook_thread *t = hook_self();
+	struct hook_thread *t;
 	ucontext_t *uc = context;
 	greg_t *g = uc->uc_mcontext.gregs;
 	const char *at = (const char *)g[REG_RIP];
@@ -340,6 +340,8 @@ void hook_signal(int sig, siginfo_t *info, void *context)
 		g[REG_RIP] = (greg_t)user_copy_fault;
 		return;
 	}
+	hook_thread_check();
+	t = hook_self();
 	if (t->inside) {
 		if (is_fault(sig, info))
 			fault_inside(t, sig, info, uc);

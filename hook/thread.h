@@ -170,6 +170,19 @@ void hook_thread_enter(struct hook_thread *t);
 /* hook_thread_leaves - %fs set to @fs takes the thread away from its storage */
 bool hook_thread_leaves(uint64_t fs);
 
+/*
+ * hook_thread_check - ends the process with a sentence if the program has taken
+ * what leads to the thread's struct (%gs, by an instruction): in the handlers,
+ * before anything of it is looked at
+ */
+#ifdef HOOK_OWN_THREADS
+void hook_thread_check(void);
+#else
+static inline void hook_thread_check(void)
+{
+}
+#endif
+
 /* hook_thread_fini - gives the stack back of a thread that never ran */
 void hook_thread_fini(struct hook_thread *t);
 
