@@ -79,8 +79,8 @@ static int end_of(void (*set)(uint64_t), uint64_t base, char text[200])
 
 static void refused(void)
 {
-	void *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-			     -1, 0);
+	void *nowhere =
+		mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	const uint64_t bases[] = { 0, (uint64_t)words, (uint64_t)nowhere };
 	char text[200];
 
