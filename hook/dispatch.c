@@ -100,6 +100,7 @@ static uint8_t classes[CALLS] = {
 	SPECIAL(rt_sigprocmask),
 	SPECIAL(rt_sigreturn),
 	SPECIAL(rt_sigsuspend),
+	SPECIAL(rt_sigtimedwait),
 	SPECIAL(clone),
 	SPECIAL(fork),
 	SPECIAL(vfork),
@@ -275,6 +276,8 @@ static __attribute__((noinline)) int special(struct hook_thread *t,
 		return hook_sigreturn(t, f);
 	case SYS_rt_sigsuspend:
 		return hook_sigsuspend(t, f);
+	case SYS_rt_sigtimedwait:
+		return hook_sigtimedwait(t, f);
 	case SYS_clone:
 	case SYS_clone3:
 	case SYS_fork:

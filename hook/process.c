@@ -97,6 +97,9 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 		return HOOK_RETURN;
 	kind = kind_of(&r);
 	if (kind < 0) {
+		hook_say("a thread that shares its parent's thread-local "
+			 "storage cannot be hooked: try --stack kernel",
+			 NULL);
 		f->rax = kind;
 		return HOOK_RETURN;
 	}
@@ -195,6 +198,7 @@ void hook_clone_child(struct hook_frame *f)
 		hook_site_forked();
 		hook_config.threads = false;
 		t->vfork_depth = 0;
+		t->sys_pending = false;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
 		t->top = (uint64_t)f;
 		t->vfork_depth++;

@@ -123,8 +123,10 @@ struct hook_thread {
 	uint32_t vfork_depth; /* borrowed by that many children, one in another
 			       */
 	uint32_t sys_blocked; /* the program believes SIGSYS is blocked */
-	uint64_t mask_copy;   /* a mask of the program's without SIGSYS */
-	long pair_copy[2];    /* pselect6: its address and size */
+	bool sys_pending;     /* one was sent meanwhile: */
+	siginfo_t sys_info;
+	uint64_t mask_copy; /* a mask of the program's without SIGSYS */
+	long pair_copy[2];  /* pselect6: its address and size */
 	long *alt_oldset;  /* where HOOK_ALT wrote a mask that lacks it, or NULL
 			    */
 	char *exec_memory; /* environment of the last exec */
