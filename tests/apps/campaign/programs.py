@@ -53,7 +53,8 @@ TABLE = [
     ("ping, traceroute", "both families; UDP and echo", "names"),
     ("ip, hostname", "interfaces, addresses, routes", "names"),
     ("toami capture", "a program captures its own VIF, as tcpdump would", "campaign/capture"),
-    ("strace, gdb", "curl traced and debugged inside", "campaign/debug"),
+    ("strace, gdb", "dynamic and static programs traced and debugged inside; `gdb -p`",
+     "campaign/debug"),
 ]
 
 
