@@ -195,9 +195,16 @@ int verify_constant(struct verifier *v, const struct bpf_insn *i);
 int verify_helper(struct verifier *v, const struct bpf_insn *i);
 int verify_local_call(struct verifier *v, const struct bpf_insn *i);
 
-/* verify_bytes - a helper reads or writes @bytes at @r */
+/* What a helper does with memory. */
+enum access {
+	ACCESS_READ,
+	ACCESS_WRITE,
+	ACCESS_MAY_WRITE, /* does not make it readable */
+};
+
+/* verify_bytes - a helper accesses @bytes at @r */
 int verify_bytes(struct verifier *v, const struct reg *r, uint64_t bytes,
-		 bool write);
+		 enum access how);
 
 /**
  * verify_condition - narrows v->cur to what holds where the jump is taken or

@@ -278,9 +278,13 @@ static bool covers(const struct reg *old, const struct reg *cur,
 	if (exact ? !same_bounds(old, cur) || old->range != cur->range
 		  : !within(old, cur) || old->range > cur->range)
 		return false;
-	if (old->shifted.id || old->shifted.is_size)
-		return !memcmp(&old->shifted, &cur->shifted,
-			       sizeof(old->shifted));
+	if ((old->shifted.id || old->shifted.is_size) &&
+	    (old->shifted.off != cur->shifted.off ||
+	     old->shifted.is_size != cur->shifted.is_size ||
+	     (exact ? old->shifted.range != cur->shifted.range
+		    : old->shifted.range > cur->shifted.range) ||
+	     !same_id(ids, old->shifted.id, cur->shifted.id)))
+		return false;
 	if (old->kind == KIND_NUMBER && !old->id && !old->is_size)
 		return true;
 	return old->off == cur->off && old->is_size == cur->is_size &&

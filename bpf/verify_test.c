@@ -25,6 +25,7 @@
 #define ADD(d, v)	  I(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, v)
 #define ADDR(d, s)	  I(BPF_ALU64 | BPF_ADD | BPF_X, d, s, 0, 0)
 #define AND(d, v)	  I(BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, v)
+#define LSH(d, v)	  I(BPF_ALU64 | BPF_LSH | BPF_K, d, 0, 0, v)
 #define RSH(d, v)	  I(BPF_ALU64 | BPF_RSH | BPF_K, d, 0, 0, v)
 #define LD(z, d, s, o)	  I(BPF_LDX | BPF_MEM | (z), d, s, o, 0)
 #define ST(z, d, o, v)	  I(BPF_ST | BPF_MEM | (z), d, 0, o, v)
@@ -132,6 +133,17 @@ static const struct row table[] = {
 		I(BPF_ALU64 | BPF_NEG, 4, 0, 0, 0), ADDR(2, 4), COPY(5, 2),
 		ADD(5, 21), JMPR(BPF_JGT, 5, 3, 2), LD(BPF_H, 0, 2, 19), EXIT,
 		PASS),
+	/*
+	 * A number that is being cut to 32 bits by two shifts: where two ways
+	 * meet, it must be a copy of the same number on both.
+	 */
+	REFUSED("a copy, shifted, of a number that is another here", 21,
+		"only 0 are", PACKET(2), WINDOW(3), LD(BPF_B, 4, 2, 0),
+		COPY(5, 4), LSH(5, 32), LD(BPF_B, 7, 2, 1),
+		JMP(BPF_JEQ, 7, 1, 1), GOTO(7), LD(BPF_B, 4, 2, 2), COPY(0, 4),
+		MOV(0, 0), MOV(0, 0), MOV(0, 0), MOV(0, 0), MOV(0, 0),
+		RSH(5, 32), MOV(0, 0), ADD(5, 1), JMPR(BPF_JGT, 5, 3, 3),
+		COPY(6, 2), ADDR(6, 4), LD(BPF_B, 0, 6, 0), PASS),
 	TAKEN("writing to the packet", PACKET(2), ST(BPF_B, 2, 0, 1), PASS),
 	REFUSED("data_end is no place", 1, "the packet's end", END(2),
 		LD(BPF_B, 0, 2, 0), EXIT),
@@ -242,6 +254,11 @@ static const struct row table[] = {
 	REFUSED("more bytes than there is room", 4, "of the stack",
 		COPY(3, BPF_FP), ADD(3, -16), MOV(2, 60), MOV(4, 17),
 		HELPER(LOAD), PASS),
+	REFUSED("bytes that a helper may have written, or not", 12,
+		"never written", COPY(6, 1), PACKET(2), LD(BPF_B, 4, 2, 0),
+		AND(4, 1), COPY(3, BPF_FP), ADD(3, -8), MOV(2, 0), COPY(1, 6),
+		HELPER(LOAD), MOV(0, 0), MOV(0, 0), MOV(0, 0),
+		LD(BPF_B, 0, BPF_FP, -8), EXIT),
 	REFUSED("a size without a bound", 6, "compare it first", COPY(6, 1),
 		HELPER(RANDOM), COPY(4, 0), COPY(1, 6), COPY(3, BPF_FP),
 		MOV(2, 0), HELPER(LOAD), PASS),
