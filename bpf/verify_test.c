@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -382,10 +383,63 @@ static void test_work(void **state)
 	verify_big("large frames", false);
 }
 
+/* Jumps all through the program, each to its neighbour. */
+static void put_chain(int way)
+{
+	put((struct bpf_insn){ .code = BPF_JMP32 | BPF_JA,
+			       .imm = way < 0 ? BPF_INSNS_MAX - 2 : 2 });
+	put((struct bpf_insn)LD(BPF_W, 0, 1, CTX(mark)));
+	put((struct bpf_insn)EXIT);
+	while (bigs < BPF_INSNS_MAX)
+		put((struct bpf_insn)GOTO(way < 0 ? -2 : 0));
+	if (way < 0)
+		big[3].off = -3;
+	else
+		big[BPF_INSNS_MAX - 1].off = -(BPF_INSNS_MAX - 1);
+}
+
+/* In microseconds of this thread, the least of some. */
+static uint64_t time_chain(int way)
+{
+	static struct bpf_report report;
+	uint64_t least = UINT64_MAX;
+	struct bpf_fault fault;
+
+	put_chain(way);
+	for (int n = 0; n < 5; n++) {
+		struct timespec a, b;
+		uint64_t us;
+
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+		if (bpf_verify(big, bigs, NULL, 0, &report, &fault))
+			fail_msg("a chain: %u: %s", fault.insn, fault.why);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+		us = (uint64_t)((b.tv_sec - a.tv_sec) * 1000000 +
+				(b.tv_nsec - a.tv_nsec) / 1000);
+		least = us < least ? us : least;
+	}
+	bigs = 0;
+	memset(big, 0, sizeof(big));
+	return least;
+}
+
+/* What is done before any way is followed takes no longer for jumps back. */
+static void test_chain(void **state)
+{
+	uint64_t forward = time_chain(1), backward = time_chain(-1);
+
+	(void)state;
+	if (backward > 8 * forward + 1000)
+		fail_msg("forward %llu us, backward %llu",
+			 (unsigned long long)forward,
+			 (unsigned long long)backward);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table),
-					    cmocka_unit_test(test_work) };
+					    cmocka_unit_test(test_work),
+					    cmocka_unit_test(test_chain) };
 	int failed;
 
 	world_open(&world);
