@@ -273,7 +273,8 @@ static int check_packet(struct verifier *v, const struct reg *r, int64_t off,
 	if (r->smin < 0 || r->smin + first < 0)
 		return verify_refuse(v, "%llu bytes before the packet",
 				     (unsigned long long)bytes);
-	if (behind > proven)
+	/* Not even what lies before an end is, where no end is proven. */
+	if (behind > proven || !proven)
 		return verify_refuse(v,
 				     "%llu bytes at offset %s%lld of the "
 				     "packet: only %lld are known to be there; "

@@ -186,7 +186,8 @@ static void settle_id(struct reg *r, void *arg)
 	if (r->kind != KIND_NUMBER || !r->id ||
 	    c->at[census_find(c, r->id)].count != 1)
 		return;
-	r->range -= r->off;
+	if (r->range)
+		r->range -= r->off;
 	r->off = 0;
 	if (r->range > 1)
 		return;
