@@ -273,6 +273,9 @@ static int check_packet(struct verifier *v, const struct reg *r, int64_t off,
 	if (r->smin < 0 || r->smin + first < 0)
 		return verify_refuse(v, "%llu bytes before the packet",
 				     (unsigned long long)bytes);
+	/* What is so small that it lies within in any case needs no look. */
+	if (r->smax <= WINDOW_MAX && r->smax + behind <= v->cur.window)
+		return 0;
 	/* Not even what lies before an end is, where no end is proven. */
 	if (behind > proven || !proven)
 		return verify_refuse(v,

@@ -25,6 +25,8 @@
 #define COPY(d, s)	  I(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
 #define ADD(d, v)	  I(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, v)
 #define ADDR(d, s)	  I(BPF_ALU64 | BPF_ADD | BPF_X, d, s, 0, 0)
+#define SUBR(d, s)	  I(BPF_ALU64 | BPF_SUB | BPF_X, d, s, 0, 0)
+#define ARSH(d, v)	  I(BPF_ALU64 | BPF_ARSH | BPF_K, d, 0, 0, v)
 #define AND(d, v)	  I(BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, v)
 #define LSH(d, v)	  I(BPF_ALU64 | BPF_LSH | BPF_K, d, 0, 0, v)
 #define RSH(d, v)	  I(BPF_ALU64 | BPF_RSH | BPF_K, d, 0, 0, v)
@@ -114,6 +116,23 @@ static const struct row table[] = {
 	      LD(BPF_B, 4, 2, 13), COPY(5, 4), ADD(5, 4),
 	      JMPR(BPF_JGT, 5, 3, 3), ADDR(2, 4), LD(BPF_W, 0, 2, 0), EXIT,
 	      PASS),
+	TAKEN("a look at the distance, as a number with a sign", PACKET(2),
+	      END(3), COPY(4, 3), SUBR(4, 2), JMP(BPF_JSLT, 4, 34, 1),
+	      LD(BPF_W, 0, 2, 30), PASS),
+	TAKEN("the same of an int", PACKET(2), END(3), COPY(4, 3), SUBR(4, 2),
+	      LSH(4, 32), ARSH(4, 32), JMP(BPF_JSLT, 4, 34, 1),
+	      LD(BPF_W, 0, 2, 30), PASS),
+	REFUSED("an int that may be negative", 12, "only 0", COPY(6, 1),
+		HELPER(RANDOM), COPY(1, 6), PACKET(2), WINDOW(3), COPY(5, 0),
+		LSH(0, 32), ARSH(0, 32), JMPR(BPF_JSGT, 0, 3, 4),
+		JMP(BPF_JGT, 5, 120, 3), COPY(4, 2), ADDR(4, 5),
+		LD(BPF_B, 0, 4, 14), PASS),
+	TAKEN("a place that is within in any case", PACKET(2), WINDOW(3),
+	      LD(BPF_B, 4, 2, 3), AND(4, 31), JMP(BPF_JLT, 3, 54, 2),
+	      ADDR(2, 4), LD(BPF_W, 0, 2, 19), PASS),
+	REFUSED("a place that may be one beyond", 6, "only 0", PACKET(2),
+		WINDOW(3), LD(BPF_B, 4, 2, 3), AND(4, 31),
+		JMP(BPF_JLT, 3, 54, 2), ADDR(2, 4), LD(BPF_W, 0, 2, 20), PASS),
 	REFUSED("if (off + n <= window), one too many", 8, "only 4", PACKET(2),
 		WINDOW(3), LD(BPF_B, 4, 2, 13), COPY(5, 4), ADD(5, 4),
 		JMPR(BPF_JGT, 5, 3, 4), ADDR(2, 4), MOV(0, 0),
