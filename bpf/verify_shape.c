@@ -387,7 +387,9 @@ int verify_shape(struct verifier *v)
 	err = find_functions(v, second);
 	if (!err)
 		err = find_targets(v, second);
-	if (!err)
-		find_live(v, second);
-	return err;
+	if (err)
+		return err;
+	find_live(v, second);
+	verify_matter(v, second);
+	return 0;
 }

@@ -319,12 +319,15 @@ static bool slot_covers(const struct slot *old, const struct slot *cur,
 
 static bool frame_covers(const struct frame_state *old,
 			 const struct frame_state *cur, uint16_t live,
-			 struct ids *ids, bool exact)
+			 uint16_t matters, struct ids *ids, bool exact)
 {
 	if (old->return_to != cur->return_to)
 		return false;
 	for (int r = 0; r < BPF_REGS; r++)
 		if (live >> r & 1 &&
+		    (exact || matters >> r & 1 ||
+		     old->reg[r].kind != KIND_NUMBER ||
+		     cur->reg[r].kind != KIND_NUMBER) &&
 		    !covers(&old->reg[r], &cur->reg[r], ids, exact))
 			return false;
 	if (exact && old->slots != cur->slots)
@@ -350,7 +353,7 @@ bool state_covers(struct verifier *v, const struct state *old,
 	/* The innermost first: that is where states differ. */
 	for (uint32_t n = old->frames; all && n-- > 0;) {
 		all = frame_covers(old->frame[n], cur->frame[n], v->live[pc],
-				   &ids, exact);
+				   v->matters[pc], &ids, exact);
 		pc = old->frame[n]->return_to;
 	}
 	v->report->work += ids.work;

@@ -352,6 +352,12 @@ static void put_branches(uint32_t count)
 	}
 }
 
+/* Which number r7 is matters: it is compared. */
+static void put_use(void)
+{
+	put((struct bpf_insn)JMP(BPF_JEQ, 7, 12345, 0));
+}
+
 static void put_end(void)
 {
 	put((struct bpf_insn)MOV(0, 1));
@@ -386,6 +392,11 @@ static void test_work(void **state)
 		put_stack(slots);
 		put_branches(200);
 		put_end();
+		verify_big("many branches for nothing", true);
+		put_stack(slots);
+		put_branches(200);
+		put_use();
+		put_end();
 		verify_big("many branches", false);
 		put_stack(slots);
 		put((struct bpf_insn)ADD(7, 1));
@@ -406,6 +417,7 @@ static void test_work(void **state)
 	}
 	put_stack(64);
 	put_branches(200);
+	put_use();
 	put_end();
 	verify_big("large frames", false);
 }
