@@ -90,8 +90,9 @@ struct stack_ops {
 	void (*configured)(struct stack *st);
 
 	/*
-	 * @f was accepted for @c: charge it to the lane c->vif. Called only
-	 * when that is not the host's own VIF (host->vif). May be NULL.
+	 * @f, whatever it carries, is for @c and was admitted: charge it to the
+	 * lane c->vif. Called only when that is not the host's own VIF
+	 * (host->vif). May be NULL.
 	 */
 	void (*received)(struct stack *st, conn_ix c, const struct frame *f);
 

@@ -40,8 +40,6 @@ void udp_queue(struct stack *st, struct conn *c, frame_ix ix)
 		frame_free(st->arena, ix);
 		return;
 	}
-	if (c->vif != st->host->config.vif && st->ops->received)
-		st->ops->received(st, c->self, f);
 	outer = writing_begin(st, c->self);
 	f->next = 0;
 	f->note[0] = st->now_ns;
