@@ -47,6 +47,7 @@ struct daemon {
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
 	uint32_t watchers;	     /* clients that want events */
 	struct ports *ports;	     /* ports.h */
+	struct keeper *keeper;	     /* keeper.h */
 	/* The gateways behind the uplink; any: nothing leaves the fabric. */
 	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;

@@ -486,7 +486,7 @@ frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 /* udp_take_alike - likewise, if it is like @first in all but its payload, which
  * is 1 to @max bytes long; 0: it is not */
 frame_ix udp_take_alike(struct stack *st, conn_ix c, frame_ix first,
-			uint32_t max, struct udp_note *note);
+			uint32_t max);
 
 /* An ICMP error that came for what a socket had sent. */
 struct udp_error {
