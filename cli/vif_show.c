@@ -140,24 +140,14 @@ static void print_text(const json_t *json)
 
 int cli_vif_show(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, CLI_OPTS_END
-	};
+	static const struct cli_plain plain = { "vif show", help, 1, 1,
+						"one PATH" };
 	json_t *result;
 	bool as_json = false;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
-		if (c == '?')
-			return cli_usage("vif show");
-		as_json = true;
-	}
-	if (argc - optind != 1) {
-		cli_complain(EX_USAGE, "vif show takes one PATH");
-		return cli_usage("vif show");
-	}
+	if (!cli_plain(&plain, argc, argv, &as_json, &err))
+		return err;
 	err = cli_ask(false,
 		      json_pack("{s:s, s:s}", "verb", "vif.show", "path",
 				argv[optind]),

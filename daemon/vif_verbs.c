@@ -8,36 +8,23 @@
 
 json_t *do_vif_add(struct call *c)
 {
-	const char *path = call_path(c), *address;
-	struct change change;
-	bool bad = false;
-	json_t *result = NULL;
-	vif_ix ix, top;
+	const char *path = call_path(c);
+	struct making m;
+	int err;
 
-	address = call_text(c, "address", &bad);
-	if (!path || bad)
+	if (!path)
 		return NULL;
-	if (change_read(&change, json_object_get(c->request, "set"), path,
-			c->why))
-		goto out;
-	ix = hosts_make(c->daemon, path, address, c->peer, &top, c->why);
-	if (!ix)
-		goto out;
-	if (ix == top && !call_flag(c, "keep")) {
-		refuse(c->why, "vif-exists", EX_CANTCREAT,
-		       "VIF %.64s exists already: 'toami vif show %.64s' shows "
-		       "it, 'toami vif set %.64s' changes it",
-		       path, path, path);
-		goto out;
-	}
-	if ((ix == top && rights_change(c->daemon, c->peer, ix, c->why)) ||
-	    change_apply(c->daemon, c->peer, &change, ix, false, c->why))
-		hosts_take_back(c->daemon, ix, top);
-	else
-		result = vif_json(c->daemon, ix);
-out:
-	change_fini(&change);
-	return result;
+	err = making_begin(&m, c, path);
+	if (!err && !making_is_new(&m) && !call_flag(c, "keep"))
+		err = refuse(c->why, "vif-exists", EX_CANTCREAT,
+			     "VIF %.64s exists already: 'toami vif show %.64s' "
+			     "shows it, 'toami vif set %.64s' changes it",
+			     path, path, path);
+	if (!err && !making_is_new(&m))
+		err = rights_change(c->daemon, c->peer, m.ix, c->why);
+	if (!err)
+		err = making_set(&m, c);
+	return making_end(&m, c, err);
 }
 
 json_t *do_vif_set(struct call *c)

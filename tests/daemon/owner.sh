@@ -10,24 +10,11 @@ fi
 as() {
 	setpriv --reuid=65534 --regid=65534 --clear-groups -- env "TOAMI_DIR=$TOAMI_DIR" "$@"
 }
+as=as
 if ! as test -x "$toami"; then
 	echo "skipped: user 65534 cannot reach $toami"
 	exit 77
 fi
-# refuses CODE 'words of the sentence' VERB...: as the other user
-refuses() {
-	wanted=$1
-	words=$2
-	shift 2
-	status=0
-	as "$toami" "$@" >"$work/out" 2>"$work/err" || status=$?
-	expect "$wanted" $status "toami $*"
-	if ! grep -q "$words" "$work/err"; then
-		echo "FAIL: not a word of '$words' in: $(cat "$work/err")"
-		exit 1
-	fi
-}
-
 # As a system's daemon makes its own.
 chmod 711 "$TOAMI_DIR"
 "$toami" vif add /alice rate=100mbit >/dev/null
