@@ -105,6 +105,7 @@ static int join(struct applicant *a, const struct attach_request *q,
 	reply->proc = members_find(d->members, a->peer.pid);
 	if (reply->proc) {
 		reply->again = 1;
+		f->procs[reply->proc].uid = a->peer.uid;
 		members_exec(d->members, reply->proc);
 		snprintf(f->procs[reply->proc].name,
 			 sizeof(f->procs[reply->proc].name), "%s", q->name);

@@ -40,6 +40,7 @@ static int may_move(struct call *c, proc_ix member, vif_ix to)
 {
 	const struct fabric_proc *p = &daemon_fabric(c->daemon)->procs[member];
 
+	members_look(c->daemon->members, member);
 	if (p->uid == c->peer->uid &&
 	    vif_below(daemon_fabric(c->daemon), to, p->vif))
 		return 0;
