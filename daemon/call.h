@@ -45,7 +45,7 @@ static inline bool call_flag(const struct call *c, const char *key)
  */
 struct making {
 	struct change change; /* the request's "set" */
-	vif_ix ix, top;	      /* as hosts_make(); ix 0: there is none */
+	vif_ix ix, top;	      /* as tree_make(); ix 0: there is none */
 };
 
 /* making_begin - the VIF at @path, made where it is missing, with the request's

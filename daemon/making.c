@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See call.h. */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/settings.h"
 #include "daemon/vif_json.h"
 
@@ -15,7 +15,7 @@ int making_begin(struct making *m, struct call *c, const char *path)
 			c->why) ||
 	    bad)
 		return -1;
-	m->ix = hosts_make(c->daemon, path, address, c->peer, &m->top, c->why);
+	m->ix = tree_make(c->daemon, path, address, c->peer, &m->top, c->why);
 	return m->ix ? 0 : -1;
 }
 
@@ -42,6 +42,6 @@ json_t *making_end(struct making *m, struct call *c, int err)
 	if (!err)
 		return vif_json(c->daemon, m->ix);
 	if (m->ix)
-		hosts_take_back(c->daemon, m->ix, m->top);
+		tree_take_back(c->daemon, m->ix, m->top);
 	return NULL;
 }

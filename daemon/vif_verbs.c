@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The verbs that make, change, list and remove VIFs; docs/protocol.md. */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/request.h"
 #include "daemon/settings.h"
 #include "daemon/vif_json.h"
@@ -30,7 +30,7 @@ json_t *do_vif_add(struct call *c)
 json_t *do_vif_set(struct call *c)
 {
 	const char *path = call_path(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 	struct change change;
 	json_t *result = NULL;
 
@@ -48,10 +48,10 @@ json_t *do_vif_rm(struct call *c)
 {
 	const char *path = call_path(c);
 	bool below = call_flag(c, "recursive");
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 
 	if (!ix || rights_change(c->daemon, c->peer, ix, c->why) ||
-	    hosts_remove(c->daemon, ix, below, c->why))
+	    tree_remove(c->daemon, ix, below, c->why))
 		return NULL;
 	return json_object();
 }
@@ -65,7 +65,7 @@ json_t *do_vif_ls(struct call *c)
 
 	if (bad)
 		return NULL;
-	top = hosts_find(c->daemon, path ? path : "/", c->why);
+	top = tree_find(c->daemon, path ? path : "/", c->why);
 	if (!top)
 		return NULL;
 	if (call_flag(c, "brief"))
@@ -79,7 +79,7 @@ json_t *do_vif_ls(struct call *c)
 json_t *do_vif_show(struct call *c)
 {
 	const char *path = call_path(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 
 	return ix ? vif_json(c->daemon, ix) : NULL;
 }

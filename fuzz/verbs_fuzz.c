@@ -11,7 +11,7 @@
  * every line is a request that gets past the parser of JSON.
  */
 #include "daemon/given.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/prop.h"
 #include "daemon/session.h"
 #include "daemon/settings.h"
@@ -313,7 +313,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	     (ix = vif_next(daemon_fabric(d), VIF_ROOT, VIF_ROOT));) {
 		struct refusal why;
 
-		if (hosts_remove(d, ix, true, &why)) {
+		if (tree_remove(d, ix, true, &why)) {
 			fprintf(stderr, "%s\n", why.text);
 			abort();
 		}
