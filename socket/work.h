@@ -35,6 +35,7 @@ struct work {
 	struct frame_list held;	 /* for the scheduler: hold.h */
 	conn_ix left[WORK_LEFT]; /* have frames that are only delayed now */
 	uint32_t lefts;
+	host_ix stamped;   /* has a note of when a frame left: stamp.h */
 	bool held_again;   /* somebody has left something to the scheduler */
 	uint64_t sched_ns; /* when it has to be run next, as last seen */
 	uint64_t now_ns;   /* the last reading of the clock */
