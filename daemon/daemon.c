@@ -136,8 +136,6 @@ static int open_loop(struct daemon *d, struct refusal *why)
 	signal(SIGPIPE, SIG_IGN);
 	/* Dates are meant: not 50 us later to save a wake-up. */
 	prctl(PR_SET_TIMERSLACK, 1);
-	/* Whoever keeps time for others goes before them, where it may. */
-	setpriority(PRIO_PROCESS, 0, -10);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);

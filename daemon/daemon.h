@@ -66,8 +66,7 @@ struct peer {
 	pid_t pid;
 	uid_t uid;
 	struct session *session; /* session.h; NULL: it holds nothing */
-	int *given; /* a descriptor that came with the request, or -1; who
-		       keeps it puts -1 there. NULL: none can come */
+	struct given *given;	 /* given.h; NULL: nothing can come */
 };
 
 /**

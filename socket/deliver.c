@@ -278,20 +278,30 @@ static void deliver_out(struct work *w)
 	}
 }
 
+/* Hosts of whom something has left are told when, and may answer. */
+static void visit_stamped(struct work *w)
+{
+	while (w->stamped || w->out.first) {
+		host_ix to = w->stamped;
+
+		w->stamped = 0;
+		if (to)
+			work_visit(w, to);
+		deliver_out(w);
+	}
+}
+
 /* What is held up is brought to the scheduler when nothing else is left. */
 static void deliver(struct work *w)
 {
 	do {
 		deliver_out(w);
-		while (unlikely(w->stamped)) {
-			host_ix to = w->stamped;
-
-			w->stamped = 0;
-			work_visit(w, to);
-		}
-	} while ((unlikely(w->out.first || w->held.first || w->held_again) ||
-		  hold_is_due(w, w->now_ns)) &&
-		 hold_serve(w));
+		if (unlikely(w->stamped))
+			visit_stamped(w);
+	} while ((unlikely(w->passed) && hold_look(w)) ||
+		 ((unlikely(w->held.first || w->held_again) ||
+		   hold_is_due(w, w->now_ns)) &&
+		  hold_serve(w)));
 }
 
 void work_unlock(struct work *w)

@@ -23,7 +23,7 @@ enum { DATE, TYPE };
 #define STAMPS_MAX  256 /* not read yet; what comes then is lost */
 #define AWAITED_MAX 64	/* writes that are on their way at once */
 
-#define TX_STREAM                                               \
+#define TX_STREAM                                                   \
 	(SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | \
 	 SOF_TIMESTAMPING_TX_ACK)
 #define TX_DATAGRAM (SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED)
@@ -36,7 +36,8 @@ enum { DATE, TYPE };
 /* --- options -----------------------------------------------------------------
  */
 
-static uint32_t stream_base(struct work *w, const struct sock *s, uint32_t flags)
+static uint32_t stream_base(struct work *w, const struct sock *s,
+			    uint32_t flags)
 {
 	uint32_t una, nxt, end;
 
@@ -77,8 +78,8 @@ int stamp_set(struct work *w, struct sock *s, uint32_t flags)
 
 uint32_t stamp_asked(const struct sock *s, const struct stamp_how *how)
 {
-	uint32_t what = how && how->what >= 0 ? (uint32_t)how->what
-					      : s->stamping;
+	uint32_t what =
+		how && how->what >= 0 ? (uint32_t)how->what : s->stamping;
 
 	return what & (s->proto == STACK_TCP ? TX_STREAM : TX_DATAGRAM);
 }
@@ -251,7 +252,8 @@ void stamp_sending(struct stack *st, conn_ix c, frame_ix ix, uint32_t end)
 		return;
 	for (frame_ix k = s->awaited.first; k; k = frame_at(a, k)->next) {
 		struct frame *await = frame_at(a, k);
-		uint32_t left = (uint32_t)await->note[TYPE], key = frame_stamp(await)->key;
+		uint32_t left = (uint32_t)await->note[TYPE],
+			 key = frame_stamp(await)->key;
 
 		if ((int32_t)(end - key) < 0)
 			continue;
@@ -286,8 +288,8 @@ void stamp_acked(struct stack *st, conn_ix c, uint32_t ack)
 			continue;
 		/* What is acknowledged has left, whoever is to say so. */
 		if (await->note[TYPE] & SOF_TIMESTAMPING_TX_SOFTWARE)
-			tell_stream(w, s, frame_stamp(await)->key, 0, SCM_TSTAMP_SND,
-				    st->now_ns);
+			tell_stream(w, s, frame_stamp(await)->key, 0,
+				    SCM_TSTAMP_SND, st->now_ns);
 		await->note[TYPE] = 0;
 		tell_stream(w, s, frame_stamp(await)->key, 0, SCM_TSTAMP_ACK,
 			    st->now_ns);
@@ -338,7 +340,8 @@ static void take_stream(struct work *w, struct sock *s, frame_ix note)
 	for (frame_ix k = s->awaited.first; k; k = frame_at(a, k)->next) {
 		struct frame *await = frame_at(a, k);
 
-		if ((int32_t)(frame_stamp(n)->key - frame_stamp(await)->key) < 0 ||
+		if ((int32_t)(frame_stamp(n)->key - frame_stamp(await)->key) <
+			    0 ||
 		    !(await->note[TYPE] & SOF_TIMESTAMPING_TX_SOFTWARE))
 			continue;
 		await->note[TYPE] &= ~(uint32_t)SOF_TIMESTAMPING_TX_SOFTWARE;
@@ -440,8 +443,8 @@ static size_t copy_packet(struct arena *a, const struct frame *f,
  * Whose packet it was is told where the packet is: always by IPv6, and by IPv4
  * if that was asked for, with what goes with it.
  */
-static int put_all(const struct work *w, const struct sock *s,
-		   struct frame *f, struct control *control)
+static int put_all(const struct work *w, const struct sock *s, struct frame *f,
+		   struct control *control)
 {
 	const uint32_t times = NOTE_TIMESTAMP | NOTE_TIMESTAMPNS;
 	bool packet = f->header_bytes, sender;
@@ -464,8 +467,8 @@ static int put_all(const struct work *w, const struct sock *s,
 
 	if (packet)
 		udp_note_of(f, &about.note);
-	sender = packet && (s->inet6 || (s->stamping &
-					 SOF_TIMESTAMPING_OPT_CMSG));
+	sender = packet &&
+		 (s->inet6 || (s->stamping & SOF_TIMESTAMPING_OPT_CMSG));
 	about.note.at_ns = f->note[DATE];
 	about.own = about.note.from;
 	if (sender && !s->inet6)
