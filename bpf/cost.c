@@ -12,12 +12,16 @@ struct costs {
 	struct bpf_report *report;
 	uint32_t way[BPF_INSNS_MAX + 1];
 	uint8_t state[BPF_INSNS_MAX]; /* of a function, by its first insn */
+	bool begins[BPF_INSNS_MAX];   /* a function that somebody calls */
 };
 
 enum { COST_UNKNOWN, COST_BUSY, COST_KNOWN };
 
 /* Sums stay far below overflow: anything above the budget is refused anyway. */
 #define COST_MAX (1u << 24)
+
+/* An instruction in a loop, looked at for ways out, as BPF_WORK_MAX counts. */
+#define LOOK_WORK 2
 
 static uint32_t jump_to(const struct costs *c, uint32_t pc)
 {
@@ -44,10 +48,11 @@ static int cost_of(struct costs *c, uint32_t pc, uint32_t *cost)
 }
 
 /* The longest way that leads from the loop [to, pc] to behind it. */
-static uint32_t way_out(const struct costs *c, uint32_t to, uint32_t pc)
+static uint32_t way_out(struct costs *c, uint32_t to, uint32_t pc)
 {
 	uint32_t longest = 0;
 
+	c->report->work += LOOK_WORK * (uint64_t)(pc - to);
 	for (uint32_t n = to; n < pc; n++) {
 		if (bpf_insn_wide(&c->insns[n])) {
 			n++;
@@ -59,20 +64,22 @@ static uint32_t way_out(const struct costs *c, uint32_t to, uint32_t pc)
 	return longest;
 }
 
+static void find_functions(struct costs *c)
+{
+	for (uint32_t pc = 0; pc < c->count; pc++) {
+		if (bpf_insn_is_local_call(&c->insns[pc]))
+			c->begins[jump_to(c, pc)] = true;
+		pc += bpf_insn_wide(&c->insns[pc]);
+	}
+}
+
 /* Where the function that begins at @begin ends: one behind. */
 static uint32_t end_of(const struct costs *c, uint32_t begin)
 {
-	uint32_t end = c->count;
+	uint32_t end = begin + 1;
 
-	for (uint32_t pc = 0; pc < c->count; pc++) {
-		if (bpf_insn_wide(&c->insns[pc])) {
-			pc++;
-			continue;
-		}
-		if (bpf_insn_is_local_call(&c->insns[pc]) &&
-		    jump_to(c, pc) > begin)
-			end = min_u32(end, jump_to(c, pc));
-	}
+	while (end < c->count && !c->begins[end])
+		end++;
 	return end;
 }
 
@@ -150,6 +157,7 @@ int bpf_cost(const struct bpf_insn *insns, uint32_t count,
 	c->insns = insns;
 	c->count = count;
 	c->report = report;
+	find_functions(c);
 	err = cost_function(c, 0);
 	report->entry_cost = c->way[0];
 	free(c);

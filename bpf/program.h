@@ -57,7 +57,8 @@ typedef uint64_t (*bpf_helper_fn)(uint64_t a, uint64_t b, uint64_t c,
 				  uint64_t d, uint64_t e, struct bpf_run *run);
 
 /*
- * One run. Native code knows the offsets of the first four: jit.c asserts them.
+ * One run. Native code knows the offsets of the first four: compile.c asserts
+ * them.
  */
 struct bpf_run {
 	const bpf_helper_fn *helper; /* BPF_HELPERS of them, by number */

@@ -308,6 +308,122 @@ static void helper(struct author *a)
 	refresh(a);
 }
 
+/*
+ * Numbers of the packet, copied, cut, moved a little, saved and fetched again
+ * on ways that part and meet; then one of them is compared, and another, which
+ * may be the same or not, leads into the packet or a value.
+ */
+static void juggle_one(struct author *a)
+{
+	static const uint8_t conditions[] = { BPF_JEQ, BPF_JGT,	 BPF_JNE,
+					      BPF_JLE, BPF_JSGT, BPF_JSLT };
+	uint32_t x = pick(a, 6), y = pick(a, 8) ? pick(a, 6) : 9;
+	int32_t slot = -8 * (int32_t)(1 + pick(a, 3));
+	uint32_t bytes;
+
+	switch (pick(a, 12)) {
+	case 0:
+		put(a, BPF_LDX | BPF_MEM | size_code(a, &bytes), x, 7,
+		    (int32_t)pick(a, 6), 0);
+		break;
+	case 1:
+	case 2:
+		put(a, (pick(a, 3) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_X, x,
+		    y, pick(a, 6) ? 0 : 8 << pick(a, 2), 0);
+		break;
+	case 3:
+		put(a, BPF_ALU64 | BPF_LSH | BPF_K, x, 0, 0, 32);
+		break;
+	case 4:
+		put(a, BPF_ALU64 | (pick(a, 3) ? BPF_RSH : BPF_ARSH) | BPF_K, x,
+		    0, 0, 32);
+		break;
+	case 5:
+		put(a,
+		    (pick(a, 3) ? BPF_ALU64 : BPF_ALU) |
+			    (pick(a, 2) ? BPF_ADD : BPF_SUB) | BPF_K,
+		    x, 0, 0, (int32_t)pick(a, 20) - 4);
+		break;
+	case 6:
+		put(a, BPF_STX | BPF_MEM | (pick(a, 4) ? BPF_DW : BPF_W),
+		    BPF_FP, y, slot, 0);
+		break;
+	case 7:
+		put(a, BPF_LDX | BPF_MEM | (pick(a, 4) ? BPF_DW : BPF_W), x,
+		    BPF_FP, slot, 0);
+		break;
+	case 8:
+		put(a, BPF_LDX | BPF_MEM | BPF_W, x, 6,
+		    offsetof(struct toami_packet, window), 0);
+		break;
+	case 9:
+		put(a, BPF_ALU64 | BPF_AND | BPF_K, x, 0, 0,
+		    (int32_t)(pick(a, 2) ? 127 : 15));
+		break;
+	default:
+		/* Where it leads is settled by juggle(). */
+		if (pick(a, 2))
+			put(a,
+			    (pick(a, 2) ? BPF_JMP : BPF_JMP32) |
+				    conditions[pick(a, sizeof(conditions))] |
+				    BPF_K,
+			    y, 0, 1, (int32_t)pick(a, 130));
+		else
+			put(a,
+			    (pick(a, 2) ? BPF_JMP : BPF_JMP32) |
+				    conditions[pick(a, sizeof(conditions))] |
+				    BPF_X,
+			    x, y, 1, 0);
+	}
+}
+
+static void juggle(struct author *a)
+{
+	uint32_t count = 6 + pick(a, 26), first, check, x, y;
+	uint32_t bytes, code = size_code(a, &bytes);
+
+	/* Two or three numbers, each of which somebody has a copy of. */
+	for (uint32_t n = 0; n < 3; n++)
+		put(a, BPF_LDX | BPF_MEM | (pick(a, 3) ? BPF_B : BPF_W), n, 7,
+		    (int32_t)pick(a, 8), 0);
+	for (int32_t n = 1; n <= 3; n++)
+		put(a, BPF_STX | BPF_MEM | BPF_DW, BPF_FP, pick(a, 6), -8 * n,
+		    0);
+	first = a->at;
+	while (count--)
+		juggle_one(a);
+	check = a->at;
+	for (uint32_t n = first; n < check; n++)
+		if (bpf_insn_is_jump(&a->out[n]))
+			a->out[n].off = (int16_t)pick(a, check - n);
+	x = pick(a, 6);
+	y = pick(a, 3) ? pick(a, 6) : x;
+	if (pick(a, 3)) {
+		uint32_t w = (x + 1 + pick(a, 5)) % 6;
+
+		put(a, BPF_LDX | BPF_MEM | BPF_W, w, 6,
+		    offsetof(struct toami_packet, window), 0);
+		if (pick(a, 2))
+			put(a, BPF_ALU64 | BPF_ADD | BPF_K, x, 0, 0,
+			    (int32_t)bytes);
+		put(a, BPF_JMP | (pick(a, 4) ? BPF_JGT : BPF_JGE) | BPF_X, x, w,
+		    3, 0);
+		mov(a, w, 7);
+		put(a, BPF_ALU64 | BPF_ADD | BPF_X, w, y, 0, 0);
+		put(a, BPF_LDX | BPF_MEM | code, 9, w,
+		    pick(a, 4) ? 0 : (int32_t)pick(a, 4) - 2, 0);
+	} else {
+		uint32_t w = (y + 1 + pick(a, 5)) % 6;
+
+		put(a, BPF_JMP | BPF_JGT | BPF_K, x, 0, 4,
+		    64 - (int32_t)bytes + about(a, 0));
+		load_map(a, w, 2, BPF_MAP_VALUE, 0);
+		put(a, BPF_ALU64 | BPF_ADD | BPF_X, w, y, 0, 0);
+		put(a, BPF_LDX | BPF_MEM | code, 9, w, 0, 0);
+	}
+	refresh(a);
+}
+
 static void snippet(struct author *a);
 
 /* A loop that counts in r5's stead: on the stack, or in a register. */
@@ -348,7 +464,7 @@ static void condition(struct author *a)
 
 static void snippet(struct author *a)
 {
-	switch (pick(a, 12)) {
+	switch (pick(a, 16)) {
 	case 0:
 	case 1:
 		some_alu(a);
@@ -377,6 +493,11 @@ static void snippet(struct author *a)
 		break;
 	case 10:
 		loop(a);
+		break;
+	case 11:
+	case 12:
+	case 13:
+		juggle(a);
 		break;
 	default:
 		condition(a);

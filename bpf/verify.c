@@ -140,9 +140,9 @@ static int note_place(struct verifier *v)
 	struct place **link = &v->at[v->pc], *p;
 	int rounds = 0;
 
+	pay_copy(v);
 	state_bury(v, &v->cur, v->pc);
-	if (v->head[v->pc])
-		state_settle(&v->cur);
+	state_settle(&v->cur);
 	while ((p = *link) && rounds < ROUNDS_MAX) {
 		rounds += p->ways != 0;
 		if (p->ways) {
@@ -194,32 +194,37 @@ static int wait_here(struct verifier *v, uint32_t pc)
 	return 0;
 }
 
+/*
+ * The side that says less is followed first: what is found safe there covers
+ * much of what the other one leads to. Where things are compared for equality,
+ * that is the side on which they differ.
+ */
 static int follow_condition(struct verifier *v, const struct bpf_insn *i)
 {
-	uint32_t next = v->pc + 1;
-	uint32_t to = (uint32_t)((int64_t)next + bpf_insn_jump(i));
-	int straight, taken, err;
+	bool now = BPF_OP(i->code) == BPF_JNE; /* the jump is taken */
+	uint32_t side[2] = { v->pc + 1, 0 };
+	int possible, err;
 
+	side[1] = (uint32_t)((int64_t)side[0] + bpf_insn_jump(i));
 	pay_copy(v);
 	err = state_load(&v->before, &v->cur);
 	if (err)
 		return verify_refuse(v, "out of memory");
-	taken = verify_condition(v, &v->cur, i, true);
-	if (taken == 1) {
-		err = wait_here(v, to);
-	} else if (taken < 0) {
-		err = taken;
-	}
+	possible = verify_condition(v, &v->cur, i, !now);
+	if (possible < 0)
+		return possible;
+	if (possible)
+		err = wait_here(v, side[!now]);
 	pay_copy(v);
 	if (!err)
 		err = state_load(&v->cur, &v->before);
 	if (err)
-		return err == -ENOMEM ? refuse_place(v) : err;
-	straight = verify_condition(v, &v->cur, i, false);
-	if (straight < 0)
-		return straight;
-	if (straight) {
-		v->pc = next;
+		return refuse_place(v);
+	possible = verify_condition(v, &v->cur, i, now);
+	if (possible < 0)
+		return possible;
+	if (possible) {
+		v->pc = side[now];
 		return 0;
 	}
 	end_way(v);
@@ -299,21 +304,17 @@ static int step(struct verifier *v)
 /* Follows one way to its end. */
 static int follow(struct verifier *v)
 {
-	uint32_t since = 0;
 	int end = 0;
 
 	while (!end) {
-		/* The far side of a jump; rarely worth a note right after one.
-		 */
-		if (v->target[v->pc] && (v->head[v->pc] || since >= 6)) {
+		/* Where ways meet. */
+		if (v->target[v->pc]) {
 			end = note_place(v);
 			if (end == 1)
 				end_way(v);
 			if (end)
 				break;
-			since = 0;
 		}
-		since++;
 		if (++v->report->steps > BPF_STEPS_MAX)
 			return verify_refuse(v,
 					     "too complex: more than %d steps "

@@ -154,7 +154,10 @@ static bool keeps_relation(const struct reg *r, bool wide, int64_t by)
 	return wide || sum <= UINT32_MAX;
 }
 
-/* A number that fits into 32 bits is the same after << 32 and >> 32. */
+/*
+ * A number that fits into 32 bits is the same after << 32 and >> 32; one of 31
+ * bits, too, where the sign is drawn out on the way back.
+ */
 static void keep_shifted(struct reg *dst, const struct reg *from, uint8_t op,
 			 bool wide, const struct reg *by)
 {
@@ -165,7 +168,7 @@ static void keep_shifted(struct reg *dst, const struct reg *from, uint8_t op,
 		dst->shifted.off = from->off;
 		dst->shifted.range = from->range;
 		dst->shifted.is_size = from->is_size;
-	} else if (op == BPF_RSH) {
+	} else if (op == BPF_RSH || (op == BPF_ARSH && from->smin >= 0)) {
 		dst->id = from->shifted.id;
 		dst->off = from->shifted.off;
 		dst->range = from->shifted.range;

@@ -16,7 +16,8 @@ static int check_size(struct verifier *v, const struct reg *memory,
 				     (unsigned long long)size->umax,
 				     BPF_COPY_MAX);
 	if (!write || reg_is_const(size))
-		return verify_bytes(v, memory, size->umax, write);
+		return verify_bytes(v, memory, size->umax,
+				    write ? ACCESS_WRITE : ACCESS_READ);
 	/* All of it must be ours; what is surely written is readable after. */
 	if (memory->kind == KIND_STACK) {
 		struct reg last = *memory;
@@ -29,16 +30,17 @@ static int check_size(struct verifier *v, const struct reg *memory,
 				v, "%llu bytes reach beyond the stack",
 				(unsigned long long)size->umax);
 		last.smax -= 1;
-		err = size->umax ? verify_bytes(v, &last, 1, true) : 0;
+		err = size->umax ? verify_bytes(v, &last, 1, ACCESS_MAY_WRITE)
+				 : 0;
 		if (err || !size->umin)
 			return err;
 	} else {
-		int err = verify_bytes(v, memory, size->umax, true);
+		int err = verify_bytes(v, memory, size->umax, ACCESS_WRITE);
 
 		if (err)
 			return err;
 	}
-	return verify_bytes(v, memory, size->umin, true);
+	return verify_bytes(v, memory, size->umin, ACCESS_WRITE);
 }
 
 static int check_argument(struct verifier *v, const struct bpf_prototype *p,
@@ -66,12 +68,12 @@ static int check_argument(struct verifier *v, const struct bpf_prototype *p,
 		*map = r;
 		return 0;
 	case BPF_ARG_KEY:
-		return verify_bytes(v, r, m->key_bytes, false);
+		return verify_bytes(v, r, m->key_bytes, ACCESS_READ);
 	case BPF_ARG_VALUE:
 		if (m->read_only)
 			return verify_refuse(
 				v, "writes to %s, which is constant", m->name);
-		return verify_bytes(v, r, m->value_bytes, false);
+		return verify_bytes(v, r, m->value_bytes, ACCESS_READ);
 	case BPF_ARG_NUMBER:
 	case BPF_ARG_SIZE:
 		if (r->kind != KIND_NUMBER)

@@ -3,6 +3,7 @@
  * The verifier's notion of a program's state, and how its files share the work:
  *
  *	verify_shape.c	what can be said without following the program
+ *	verify_matter.c	and which registers' numbers matter
  *	verify.c	follows every way, remembers where it has been
  *	verify_state.c	states: copies, comparison
  *	verify_scalar.c	arithmetic on what is known of numbers
@@ -110,9 +111,11 @@ struct verifier {
 	struct bpf_fault *fault;
 
 	/* From the program's shape. */
-	uint16_t live[BPF_INSNS_MAX]; /* registers read later, as bits */
-	bool target[BPF_INSNS_MAX];   /* somebody jumps here */
-	bool head[BPF_INSNS_MAX];     /* of a loop: somebody jumps back here */
+	uint16_t live[BPF_INSNS_MAX];	 /* registers read later, as bits */
+	uint16_t matters[BPF_INSNS_MAX]; /* those whose number matters */
+	uint16_t stack[BPF_INSNS_MAX];	 /* that may point to the stack */
+	bool target[BPF_INSNS_MAX];	 /* somebody jumps here */
+	bool head[BPF_INSNS_MAX]; /* of a loop: somebody jumps back here */
 	uint32_t
 		function[BPF_INSNS_MAX]; /* first instruction of the function */
 
@@ -134,6 +137,9 @@ int verify_refuse(struct verifier *v, const char *format, ...)
 
 /* --- verify_shape.c */
 int verify_shape(struct verifier *v);
+
+/* --- verify_matter.c: after the shape, whose files @second is from */
+void verify_matter(struct verifier *v, const bool *second);
 
 /* --- verify_state.c */
 /* state_save - @to gets copies of its own, no larger than needed; or -ENOMEM */
@@ -195,9 +201,16 @@ int verify_constant(struct verifier *v, const struct bpf_insn *i);
 int verify_helper(struct verifier *v, const struct bpf_insn *i);
 int verify_local_call(struct verifier *v, const struct bpf_insn *i);
 
-/* verify_bytes - a helper reads or writes @bytes at @r */
+/* What a helper does with memory. */
+enum access {
+	ACCESS_READ,
+	ACCESS_WRITE,
+	ACCESS_MAY_WRITE, /* does not make it readable */
+};
+
+/* verify_bytes - a helper accesses @bytes at @r */
 int verify_bytes(struct verifier *v, const struct reg *r, uint64_t bytes,
-		 bool write);
+		 enum access how);
 
 /**
  * verify_condition - narrows v->cur to what holds where the jump is taken or

@@ -242,10 +242,29 @@ static void learn_size(struct state *s, const struct reg *a,
 		state_window(s, a->id, a->off + behind);
 }
 
+/* The comparison that says the same of numbers that are not negative. */
+static uint8_t unsigned_of(uint8_t op)
+{
+	switch (op) {
+	case BPF_JSGT:
+		return BPF_JGT;
+	case BPF_JSGE:
+		return BPF_JGE;
+	case BPF_JSLT:
+		return BPF_JLT;
+	case BPF_JSLE:
+		return BPF_JLE;
+	default:
+		return op;
+	}
+}
+
 /* What a comparison with the packet's size says, in either order. */
 static void size_condition(struct state *s, uint8_t op, const struct reg *a,
 			   const struct reg *b)
 {
+	if (a->kind == KIND_NUMBER && a->smin >= 0 && b->smin >= 0)
+		op = unsigned_of(op);
 	if (op == BPF_JGT || op == BPF_JGE) {
 		const struct reg *t = a;
 

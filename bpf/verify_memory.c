@@ -273,7 +273,11 @@ static int check_packet(struct verifier *v, const struct reg *r, int64_t off,
 	if (r->smin < 0 || r->smin + first < 0)
 		return verify_refuse(v, "%llu bytes before the packet",
 				     (unsigned long long)bytes);
-	if (behind > proven)
+	/* What is so small that it lies within in any case needs no look. */
+	if (r->smax <= WINDOW_MAX && r->smax + behind <= v->cur.window)
+		return 0;
+	/* Not even what lies before an end is, where no end is proven. */
+	if (behind > proven || !proven)
 		return verify_refuse(v,
 				     "%llu bytes at offset %s%lld of the "
 				     "packet: only %lld are known to be there; "
@@ -322,21 +326,21 @@ static int check_object(struct verifier *v, const struct reg *r, int64_t off,
 }
 
 int verify_bytes(struct verifier *v, const struct reg *r, uint64_t bytes,
-		 bool write)
+		 enum access how)
 {
 	struct extent e = extent_of(r, 0);
 	bool zero;
 	int err;
 
 	if (r->kind != KIND_STACK)
-		return check_object(v, r, 0, bytes, write);
+		return check_object(v, r, 0, bytes, how != ACCESS_READ);
 	err = check_stack(v, e, bytes);
 	if (err || !bytes)
 		return err;
-	if (!write)
+	if (how == ACCESS_READ)
 		return check_written(v, v->cur.frame[r->frame], e, bytes,
 				     &zero);
-	if (e.min == e.max)
+	if (e.min == e.max && how == ACCESS_WRITE)
 		mark_bytes(v->cur.frame[r->frame], e.min, bytes, BYTE_ANY);
 	else
 		mark_somewhere(v->cur.frame[r->frame], e, bytes);

@@ -295,31 +295,72 @@ static void uses(const struct bpf_insn *i, uint16_t *reads, uint16_t *writes)
 	}
 }
 
+/* What is read later than the beginning of @pc. */
+static uint16_t live_before(const struct verifier *v, uint32_t pc)
+{
+	const struct bpf_insn *i = &v->insns[pc];
+	uint32_t next = pc + 1 + bpf_insn_wide(i), to;
+	uint16_t reads, writes, live = 0;
+
+	if (!bpf_insn_is_exit(i) && !bpf_insn_is_ja(i))
+		live = v->live[next];
+	if (bpf_insn_is_jump(i) && find_target(v, pc, &to))
+		live |= v->live[to];
+	uses(i, &reads, &writes);
+	return (uint16_t)((live & ~writes) | reads);
+}
+
+/* Instructions to be looked at again, the last first; each is in it once. */
+struct worklist {
+	uint32_t count;
+	uint16_t at[BPF_INSNS_MAX];
+	bool queued[BPF_INSNS_MAX];
+	/* Who jumps to an instruction: its number plus one, and the next. */
+	uint16_t from[BPF_INSNS_MAX], other[BPF_INSNS_MAX];
+};
+
+static_assert(BPF_INSNS_MAX < UINT16_MAX, "numbers fit");
+
+static void look_again(struct worklist *w, uint32_t pc)
+{
+	if (w->queued[pc])
+		return;
+	w->queued[pc] = true;
+	w->at[w->count++] = (uint16_t)pc;
+}
+
+/*
+ * An instruction is looked at again only after one behind it has changed, which
+ * happens once a register at the most: jumps that lead back through the whole
+ * program cost no more than others.
+ */
 static void find_live(struct verifier *v, const bool *second)
 {
-	bool again = true;
+	struct worklist w = { 0 };
+	uint32_t to;
 
-	while (again) {
-		again = false;
-		for (uint32_t pc = v->count; pc-- > 0;) {
-			const struct bpf_insn *i = &v->insns[pc];
-			uint16_t reads, writes, live = 0;
-			uint32_t next = pc + 1, to;
+	for (uint32_t pc = 0; pc < v->count; pc++) {
+		if (second[pc])
+			continue;
+		look_again(&w, pc);
+		if (!bpf_insn_is_jump(&v->insns[pc]) ||
+		    !find_target(v, pc, &to))
+			continue;
+		w.other[pc] = w.from[to];
+		w.from[to] = (uint16_t)(pc + 1);
+	}
+	while (w.count) {
+		uint32_t pc = w.at[--w.count];
+		uint16_t live = live_before(v, pc);
 
-			if (second[pc])
-				continue;
-			next += bpf_insn_wide(i);
-			if (!bpf_insn_is_exit(i) && !bpf_insn_is_ja(i))
-				live = v->live[next];
-			if (bpf_insn_is_jump(i) && find_target(v, pc, &to))
-				live |= v->live[to];
-			uses(i, &reads, &writes);
-			live = (uint16_t)((live & ~writes) | reads);
-			if (live != v->live[pc]) {
-				v->live[pc] = live;
-				again = true;
-			}
-		}
+		w.queued[pc] = false;
+		if (live == v->live[pc])
+			continue;
+		v->live[pc] = live;
+		for (uint32_t n = w.from[pc]; n; n = w.other[n - 1])
+			look_again(&w, n - 1);
+		if (pc)
+			look_again(&w, pc - 1 - second[pc - 1]);
 	}
 }
 
@@ -346,7 +387,9 @@ int verify_shape(struct verifier *v)
 	err = find_functions(v, second);
 	if (!err)
 		err = find_targets(v, second);
-	if (!err)
-		find_live(v, second);
-	return err;
+	if (err)
+		return err;
+	find_live(v, second);
+	verify_matter(v, second);
+	return 0;
 }

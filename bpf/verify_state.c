@@ -186,7 +186,8 @@ static void settle_id(struct reg *r, void *arg)
 	if (r->kind != KIND_NUMBER || !r->id ||
 	    c->at[census_find(c, r->id)].count != 1)
 		return;
-	r->range -= r->off;
+	if (r->range)
+		r->range -= r->off;
 	r->off = 0;
 	if (r->range > 1)
 		return;
@@ -278,9 +279,13 @@ static bool covers(const struct reg *old, const struct reg *cur,
 	if (exact ? !same_bounds(old, cur) || old->range != cur->range
 		  : !within(old, cur) || old->range > cur->range)
 		return false;
-	if (old->shifted.id || old->shifted.is_size)
-		return !memcmp(&old->shifted, &cur->shifted,
-			       sizeof(old->shifted));
+	if ((old->shifted.id || old->shifted.is_size) &&
+	    (old->shifted.off != cur->shifted.off ||
+	     old->shifted.is_size != cur->shifted.is_size ||
+	     (exact ? old->shifted.range != cur->shifted.range
+		    : old->shifted.range > cur->shifted.range) ||
+	     !same_id(ids, old->shifted.id, cur->shifted.id)))
+		return false;
 	if (old->kind == KIND_NUMBER && !old->id && !old->is_size)
 		return true;
 	return old->off == cur->off && old->is_size == cur->is_size &&
@@ -314,12 +319,15 @@ static bool slot_covers(const struct slot *old, const struct slot *cur,
 
 static bool frame_covers(const struct frame_state *old,
 			 const struct frame_state *cur, uint16_t live,
-			 struct ids *ids, bool exact)
+			 uint16_t matters, struct ids *ids, bool exact)
 {
 	if (old->return_to != cur->return_to)
 		return false;
 	for (int r = 0; r < BPF_REGS; r++)
 		if (live >> r & 1 &&
+		    (exact || matters >> r & 1 ||
+		     old->reg[r].kind != KIND_NUMBER ||
+		     cur->reg[r].kind != KIND_NUMBER) &&
 		    !covers(&old->reg[r], &cur->reg[r], ids, exact))
 			return false;
 	if (exact && old->slots != cur->slots)
@@ -345,7 +353,7 @@ bool state_covers(struct verifier *v, const struct state *old,
 	/* The innermost first: that is where states differ. */
 	for (uint32_t n = old->frames; all && n-- > 0;) {
 		all = frame_covers(old->frame[n], cur->frame[n], v->live[pc],
-				   &ids, exact);
+				   v->matters[pc], &ids, exact);
 		pc = old->frame[n]->return_to;
 	}
 	v->report->work += ids.work;

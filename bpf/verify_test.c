@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -24,7 +25,10 @@
 #define COPY(d, s)	  I(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
 #define ADD(d, v)	  I(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, v)
 #define ADDR(d, s)	  I(BPF_ALU64 | BPF_ADD | BPF_X, d, s, 0, 0)
+#define SUBR(d, s)	  I(BPF_ALU64 | BPF_SUB | BPF_X, d, s, 0, 0)
+#define ARSH(d, v)	  I(BPF_ALU64 | BPF_ARSH | BPF_K, d, 0, 0, v)
 #define AND(d, v)	  I(BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, v)
+#define LSH(d, v)	  I(BPF_ALU64 | BPF_LSH | BPF_K, d, 0, 0, v)
 #define RSH(d, v)	  I(BPF_ALU64 | BPF_RSH | BPF_K, d, 0, 0, v)
 #define LD(z, d, s, o)	  I(BPF_LDX | BPF_MEM | (z), d, s, o, 0)
 #define ST(z, d, o, v)	  I(BPF_ST | BPF_MEM | (z), d, 0, o, v)
@@ -112,6 +116,23 @@ static const struct row table[] = {
 	      LD(BPF_B, 4, 2, 13), COPY(5, 4), ADD(5, 4),
 	      JMPR(BPF_JGT, 5, 3, 3), ADDR(2, 4), LD(BPF_W, 0, 2, 0), EXIT,
 	      PASS),
+	TAKEN("a look at the distance, as a number with a sign", PACKET(2),
+	      END(3), COPY(4, 3), SUBR(4, 2), JMP(BPF_JSLT, 4, 34, 1),
+	      LD(BPF_W, 0, 2, 30), PASS),
+	TAKEN("the same of an int", PACKET(2), END(3), COPY(4, 3), SUBR(4, 2),
+	      LSH(4, 32), ARSH(4, 32), JMP(BPF_JSLT, 4, 34, 1),
+	      LD(BPF_W, 0, 2, 30), PASS),
+	REFUSED("an int that may be negative", 12, "only 0", COPY(6, 1),
+		HELPER(RANDOM), COPY(1, 6), PACKET(2), WINDOW(3), COPY(5, 0),
+		LSH(0, 32), ARSH(0, 32), JMPR(BPF_JSGT, 0, 3, 4),
+		JMP(BPF_JGT, 5, 120, 3), COPY(4, 2), ADDR(4, 5),
+		LD(BPF_B, 0, 4, 14), PASS),
+	TAKEN("a place that is within in any case", PACKET(2), WINDOW(3),
+	      LD(BPF_B, 4, 2, 3), AND(4, 31), JMP(BPF_JLT, 3, 54, 2),
+	      ADDR(2, 4), LD(BPF_W, 0, 2, 19), PASS),
+	REFUSED("a place that may be one beyond", 6, "only 0", PACKET(2),
+		WINDOW(3), LD(BPF_B, 4, 2, 3), AND(4, 31),
+		JMP(BPF_JLT, 3, 54, 2), ADDR(2, 4), LD(BPF_W, 0, 2, 20), PASS),
 	REFUSED("if (off + n <= window), one too many", 8, "only 4", PACKET(2),
 		WINDOW(3), LD(BPF_B, 4, 2, 13), COPY(5, 4), ADD(5, 4),
 		JMPR(BPF_JGT, 5, 3, 4), ADDR(2, 4), MOV(0, 0),
@@ -132,6 +153,25 @@ static const struct row table[] = {
 		I(BPF_ALU64 | BPF_NEG, 4, 0, 0, 0), ADDR(2, 4), COPY(5, 2),
 		ADD(5, 21), JMPR(BPF_JGT, 5, 3, 2), LD(BPF_H, 0, 2, 19), EXIT,
 		PASS),
+	/*
+	 * A number that is being cut to 32 bits by two shifts: where two ways
+	 * meet, it must be a copy of the same number on both.
+	 */
+	REFUSED("a copy, shifted, of a number that is another here", 21,
+		"only 0 are", PACKET(2), WINDOW(3), LD(BPF_B, 4, 2, 0),
+		COPY(5, 4), LSH(5, 32), LD(BPF_B, 7, 2, 1),
+		JMP(BPF_JEQ, 7, 1, 1), GOTO(7), LD(BPF_B, 4, 2, 2), COPY(0, 4),
+		MOV(0, 0), MOV(0, 0), MOV(0, 0), MOV(0, 0), MOV(0, 0),
+		RSH(5, 32), MOV(0, 0), ADD(5, 1), JMPR(BPF_JGT, 5, 3, 3),
+		COPY(6, 2), ADDR(6, 4), LD(BPF_B, 0, 6, 0), PASS),
+	REFUSED("before an end that nobody has compared", 4, "only 0 are",
+		PACKET(2), WINDOW(3), ADD(3, 9), ADDR(2, 3),
+		LD(BPF_B, 0, 2, -2), PASS),
+	REFUSED("a difference, through a loop", 12, "only 0 are", PACKET(2),
+		LD(BPF_B, 4, 2, 0), JMP(BPF_JLT, 4, 4, 10), COPY(0, 4),
+		ADD(4, -4), MOV(0, 0), MOV(5, 0), ADD(5, 1),
+		JMP(BPF_JLT, 5, 3, -2), COPY(6, 2), ADDR(6, 4), MOV(0, 0),
+		LD(BPF_W, 0, 6, 0), PASS),
 	TAKEN("writing to the packet", PACKET(2), ST(BPF_B, 2, 0, 1), PASS),
 	REFUSED("data_end is no place", 1, "the packet's end", END(2),
 		LD(BPF_B, 0, 2, 0), EXIT),
@@ -242,6 +282,11 @@ static const struct row table[] = {
 	REFUSED("more bytes than there is room", 4, "of the stack",
 		COPY(3, BPF_FP), ADD(3, -16), MOV(2, 60), MOV(4, 17),
 		HELPER(LOAD), PASS),
+	REFUSED("bytes that a helper may have written, or not", 12,
+		"never written", COPY(6, 1), PACKET(2), LD(BPF_B, 4, 2, 0),
+		AND(4, 1), COPY(3, BPF_FP), ADD(3, -8), MOV(2, 0), COPY(1, 6),
+		HELPER(LOAD), MOV(0, 0), MOV(0, 0), MOV(0, 0),
+		LD(BPF_B, 0, BPF_FP, -8), EXIT),
 	REFUSED("a size without a bound", 6, "compare it first", COPY(6, 1),
 		HELPER(RANDOM), COPY(4, 0), COPY(1, 6), COPY(3, BPF_FP),
 		MOV(2, 0), HELPER(LOAD), PASS),
@@ -307,6 +352,12 @@ static void put_branches(uint32_t count)
 	}
 }
 
+/* Which number r7 is matters: it is compared. */
+static void put_use(void)
+{
+	put((struct bpf_insn)JMP(BPF_JEQ, 7, 12345, 0));
+}
+
 static void put_end(void)
 {
 	put((struct bpf_insn)MOV(0, 1));
@@ -341,6 +392,11 @@ static void test_work(void **state)
 		put_stack(slots);
 		put_branches(200);
 		put_end();
+		verify_big("many branches for nothing", true);
+		put_stack(slots);
+		put_branches(200);
+		put_use();
+		put_end();
 		verify_big("many branches", false);
 		put_stack(slots);
 		put((struct bpf_insn)ADD(7, 1));
@@ -361,14 +417,68 @@ static void test_work(void **state)
 	}
 	put_stack(64);
 	put_branches(200);
+	put_use();
 	put_end();
 	verify_big("large frames", false);
+}
+
+/* Jumps all through the program, each to its neighbour. */
+static void put_chain(int way)
+{
+	put((struct bpf_insn){ .code = BPF_JMP32 | BPF_JA,
+			       .imm = way < 0 ? BPF_INSNS_MAX - 2 : 2 });
+	put((struct bpf_insn)LD(BPF_W, 0, 1, CTX(mark)));
+	put((struct bpf_insn)EXIT);
+	while (bigs < BPF_INSNS_MAX)
+		put((struct bpf_insn)GOTO(way < 0 ? -2 : 0));
+	if (way < 0)
+		big[3].off = -3;
+	else
+		big[BPF_INSNS_MAX - 1].off = -(BPF_INSNS_MAX - 1);
+}
+
+/* In microseconds of this thread, the least of some. */
+static uint64_t time_chain(int way)
+{
+	static struct bpf_report report;
+	uint64_t least = UINT64_MAX;
+	struct bpf_fault fault;
+
+	put_chain(way);
+	for (int n = 0; n < 5; n++) {
+		struct timespec a, b;
+		uint64_t us;
+
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+		if (bpf_verify(big, bigs, NULL, 0, &report, &fault))
+			fail_msg("a chain: %u: %s", fault.insn, fault.why);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+		us = (uint64_t)((b.tv_sec - a.tv_sec) * 1000000 +
+				(b.tv_nsec - a.tv_nsec) / 1000);
+		least = us < least ? us : least;
+	}
+	bigs = 0;
+	memset(big, 0, sizeof(big));
+	return least;
+}
+
+/* What is done before any way is followed takes no longer for jumps back. */
+static void test_chain(void **state)
+{
+	uint64_t forward = time_chain(1), backward = time_chain(-1);
+
+	(void)state;
+	if (backward > 8 * forward + 1000)
+		fail_msg("forward %llu us, backward %llu",
+			 (unsigned long long)forward,
+			 (unsigned long long)backward);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table),
-					    cmocka_unit_test(test_work) };
+					    cmocka_unit_test(test_work),
+					    cmocka_unit_test(test_chain) };
 	int failed;
 
 	world_open(&world);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static const char help[] =
 	"  vif mv PATH TO\n"
 	"  vif rm [-r] PATH                        at the end, whatever its "
 	"place\n"
+	"  port add tap -n IF [OPTION...] PATH     as 'toami port add'\n"
+	"  port rm PATH                            at the end, too\n"
 	"\n"
 	"'#' begins a comment; a word with blanks is in quotes. VIFs that FILE "
 	"does not\n"
@@ -74,15 +77,16 @@ static int load(struct toami_control *control, const char *text)
 	struct toami_vif_loaded n;
 	int err = toami_vif_load(control, text, &n);
 
-	if (!err)
-		printf("%llu made, %llu changed, %llu moved, %llu removed, "
-		       "%llu the same\n",
-		       (unsigned long long)n.made,
-		       (unsigned long long)n.changed,
-		       (unsigned long long)n.moved,
-		       (unsigned long long)n.removed,
-		       (unsigned long long)n.same);
-	return err;
+	if (err)
+		return err;
+	printf("%" PRIu64 " made, %" PRIu64 " changed, %" PRIu64
+	       " moved, %" PRIu64 " removed, %" PRIu64 " the same",
+	       n.made, n.changed, n.moved, n.removed, n.same);
+	if (n.attached || n.detached)
+		printf("; ports: %" PRIu64 " attached, %" PRIu64 " detached",
+		       n.attached, n.detached);
+	putchar('\n');
+	return 0;
 }
 
 int cli_load(int argc, char **argv)

@@ -4,13 +4,10 @@
  * namespace and with its rights, and hands it to the daemon.
  */
 #include "cli/cli.h"
-#include "cli/netif.h"
-#include "port/tap.h"
+#include "daemon/client_port.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] =
 	"usage: toami port add tap [options] PATH\n"
@@ -38,100 +35,25 @@ static const char help[] =
 
 enum { OPT_GATEWAY = 256, OPT_GATEWAY6, OPT_NO_OFFLOAD, OPT_BARE };
 
-struct order {
-	const char *path, *name, *address, *gateway, *gateway6;
-	int uplink, offload, bare;
-};
-
-static int refuse_tap(const char *name, int err)
+static int add(const struct port_order *o)
 {
-	const char *n = name ? name : "a TAP";
-
-	switch (err) {
-	case -EPERM:
-	case -EACCES:
-		return cli_complain(EX_NOPERM,
-				    "you may not make %s: run this as root, or "
-				    "have it made for you with 'ip tuntap add "
-				    "... mode tap vnet_hdr user YOU'",
-				    n);
-	case -EBUSY:
-		return cli_complain(EX_CANTCREAT,
-				    "interface %s is in use: choose another "
-				    "name",
-				    n);
-	case -EINVAL:
-	case -ENAMETOOLONG:
-		return cli_complain(EX_USAGE,
-				    "'%s' is not a name for a TAP, or is an "
-				    "interface of another kind: choose another "
-				    "name",
-				    n);
-	case -ENOENT:
-	case -ENODEV:
-		return cli_complain(EX_UNAVAILABLE,
-				    "this kernel has no /dev/net/tun: load the "
-				    "module 'tun'");
-	default:
-		return cli_complain(EX_OSERR, "%s cannot be made: %s", n,
-				    strerror(-err));
-	}
-}
-
-static int configure(const struct order *o, const char *name,
-		     const json_t *setup)
-{
-	const char *what = "it cannot be switched on";
-	int err = o->bare     ? 0
-		  : o->uplink ? netif_up(name)
-			      : netif_setup(name, setup, &what);
-
-	if (err)
-		return cli_complain(EX_OSERR,
-				    "interface %s is attached, but %s: %s",
-				    name, what, strerror(-err));
-	return 0;
-}
-
-static int add(const struct order *o)
-{
-	char name[IFNAMSIZ];
-	int fd = tap_open(o->name, name), err;
 	struct toami_control *c;
 	const char *address;
 	json_t *setup;
+	int err = cli_open(true, &c);
 
-	if (fd < 0)
-		return refuse_tap(o->name, fd);
-	err = cli_open(true, &c);
-	if (err) {
-		close(fd);
+	if (err)
 		return err;
-	}
-	err = client_request_with(
-		c,
-		json_pack("{s:s, s:s, s:s?, s:b, s:b, s:s?, s:s?}", "verb",
-			  "port.add", "path", o->path, "address", o->address,
-			  "uplink", o->uplink, "offload", o->offload, "gateway",
-			  o->gateway, "gateway6", o->gateway6),
-		fd, &setup);
-	close(fd);
-	if (err) {
-		cli_complain(err, "%s", toami_control_text(c));
-	} else {
-		err = configure(o, name, setup);
-		address = json_string_value(json_object_get(setup, "address"));
-		if (!err)
-			printf("%s %s %s\n",
-			       json_string_value(
-				       json_object_get(setup, "path")),
-			       name,
-			       o->uplink ? "uplink"
-			       : address ? address
-					 : "");
-		json_decref(setup);
-	}
-	toami_control_close(c);
+	err = cli_close(c, client_port_add(c, o, &setup));
+	address = json_string_value(json_object_get(setup, "address"));
+	if (!err)
+		printf("%s %s %s\n",
+		       json_string_value(json_object_get(setup, "path")),
+		       json_string_value(json_object_get(setup, "name")),
+		       o->uplink ? "uplink"
+		       : address ? address
+				 : "");
+	json_decref(setup);
 	return err;
 }
 
@@ -147,7 +69,7 @@ int cli_port_add(int argc, char **argv)
 		{ "bare", no_argument, NULL, OPT_BARE },
 		CLI_OPTS_END
 	};
-	struct order o = { .offload = 1 };
+	struct port_order o = { .offload = true };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "n:a:uh", options, NULL)) != -1) {
@@ -161,7 +83,7 @@ int cli_port_add(int argc, char **argv)
 			o.address = optarg;
 			break;
 		case 'u':
-			o.uplink = 1;
+			o.uplink = true;
 			break;
 		case OPT_GATEWAY:
 			o.gateway = optarg;
@@ -170,10 +92,10 @@ int cli_port_add(int argc, char **argv)
 			o.gateway6 = optarg;
 			break;
 		case OPT_NO_OFFLOAD:
-			o.offload = 0;
+			o.offload = false;
 			break;
 		case OPT_BARE:
-			o.bare = 1;
+			o.bare = true;
 			break;
 		default:
 			return cli_usage("port add");

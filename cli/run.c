@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/find.h"
 #include "cli/run_kernel.h"
+#include "cli/words.h"
 #include "daemon/prop.h"
 #include "hook/elf_check.h"
 #include "hook/enter.h"
@@ -57,7 +58,8 @@ static const char help[] =
 struct order {
 	const char *vif; /* NULL: named after the program */
 	const char *address;
-	json_t *set; /* properties */
+	json_t *set;		   /* properties */
+	struct client_files files; /* that they name */
 	char program[PATH_MAX];
 	char hook[PATH_MAX];
 	char **argv;
@@ -136,13 +138,13 @@ static int prepare(const struct order *o)
 
 	if (err)
 		return err;
-	err = client_request(c,
-			     json_pack("{s:s, s:s?, s:s?, s:O*, s:b, s:s}",
-				       "verb", "run.prepare", "path", o->vif,
-				       "address", o->address, "set", o->set,
-				       "anonymous", o->set && !o->vif,
-				       "program", name_of(o)),
-			     &result);
+	err = client_request_with(
+		c,
+		json_pack("{s:s, s:s?, s:s?, s:O*, s:b, s:s}", "verb",
+			  "run.prepare", "path", o->vif, "address", o->address,
+			  "set", o->set, "anonymous", o->set && !o->vif,
+			  "program", name_of(o)),
+		&o->files, &result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));
 	} else {
@@ -211,6 +213,23 @@ static void become(struct order *o, int argc)
 	free(words);
 }
 
+static int add_property(struct order *o, const char *name, const char *value)
+{
+	char *word;
+	int err;
+
+	if (asprintf(&word, "%s=%s", name, value) < 0)
+		return cli_complain(EX_OSERR, "out of memory");
+	err = words_file(&word);
+	if (err)
+		return err;
+	if (!o->set)
+		o->set = json_object();
+	json_object_set_new(o->set, name, json_string(word + strlen(name) + 1));
+	client_files_program(&o->files, word);
+	return 0;
+}
+
 int cli_run(int argc, char **argv)
 {
 	struct option options[RUN_OWN + PROPS + 2];
@@ -240,10 +259,9 @@ int cli_run(int argc, char **argv)
 			*(c == 'v' ? &o.vif : &o.address) = optarg;
 			continue;
 		}
-		if (!o.set)
-			o.set = json_object();
-		json_object_set_new(o.set, prop_table[c - RUN_PROP].name,
-				    json_string(optarg));
+		err = add_property(&o, prop_table[c - RUN_PROP].name, optarg);
+		if (err)
+			return err;
 	}
 	if (optind == argc) {
 		cli_complain(EX_USAGE, "run needs a program to start");
@@ -254,10 +272,12 @@ int cli_run(int argc, char **argv)
 		run_kernel_leave_hook(argv - 1);
 	err = find_all(&o);
 	if (!err && o.kernel)
-		err = run_kernel_enter(o.vif, o.address, o.set, name_of(&o));
+		err = run_kernel_enter(o.vif, o.address, o.set, &o.files,
+				       name_of(&o));
 	else if (!err)
 		err = prepare(&o);
 	json_decref(o.set);
+	client_files_close(&o.files);
 	if (err)
 		return err;
 	become(&o, argc - optind);

@@ -9,8 +9,8 @@
  */
 #include "cli/run_kernel.h"
 #include "cli/cli.h"
-#include "cli/netif.h"
-#include "port/tap.h"
+#include "daemon/client_port.h"
+#include "port/netif.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,43 +129,30 @@ static void cover_names(const json_t *setup)
 
 static int attach(struct toami_control *c, const char *path)
 {
-	char name[IFNAMSIZ];
-	const char *what;
+	struct port_order order = { .path = path,
+				    .name = INTERFACE,
+				    .offload = true };
 	struct stat netns = { 0 };
-	int fd = tap_open(INTERFACE, name), err;
 	json_t *setup;
+	int err;
 
-	if (fd < 0)
-		return cli_complain(EX_UNAVAILABLE,
-				    "a TAP cannot be made: %s: is there a "
-				    "/dev/net/tun that you may open?",
-				    strerror(-fd));
-	if (stat("/proc/self/ns/net", &netns)) {
-		close(fd);
+	if (stat("/proc/self/ns/net", &netns))
 		return cli_complain(EX_OSERR, "/proc/self/ns/net: %s",
 				    strerror(errno));
-	}
-	err = client_request_with(c,
-				  json_pack("{s:s, s:s, s:I}", "verb",
-					    "port.add", "path", path, "netns",
-					    (json_int_t)netns.st_ino),
-				  fd, &setup);
-	close(fd);
-	if (err)
-		return cli_complain(err, "%s", toami_control_text(c));
-	cover_names(setup);
+	order.netns = netns.st_ino;
 	/* Nobody else is on this VIF: its ports are all the program's, whoever
 	 * it runs as, as they are a hooked one's. */
 	write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	err = netif_up("lo");
-	what = "lo cannot be switched on";
-	if (!err)
-		err = netif_setup(name, setup, &what);
-	json_decref(setup);
 	if (err)
-		return cli_complain(EX_OSERR, "interface %s: %s: %s", name,
-				    what, strerror(-err));
-	return 0;
+		return cli_complain(EX_OSERR,
+				    "interface lo cannot be switched on: %s",
+				    strerror(-err));
+	err = client_port_add(c, &order, &setup);
+	if (setup)
+		cover_names(setup);
+	json_decref(setup);
+	return err ? cli_complain(err, "%s", toami_control_text(c)) : 0;
 }
 
 /* The process that the port at @path was made for, or 0. */
@@ -224,7 +211,7 @@ static int join(struct toami_control *c, const char *path, const char *port)
 }
 
 int run_kernel_enter(const char *vif, const char *address, json_t *set,
-		     const char *program)
+		     const struct client_files *files, const char *program)
 {
 	struct toami_control *c;
 	struct toami_vif got;
@@ -234,13 +221,13 @@ int run_kernel_enter(const char *vif, const char *address, json_t *set,
 
 	if (err)
 		return err;
-	err = client_request(c,
-			     json_pack("{s:s, s:s?, s:s, s:s, s:b, s:O*, s:b}",
-				       "verb", "run.prepare", "path", vif,
-				       "address", address ? address : "auto",
-				       "program", program, "kernel", 1, "set",
-				       set, "anonymous", set && !vif),
-			     &result);
+	err = client_request_with(
+		c,
+		json_pack("{s:s, s:s?, s:s, s:s, s:b, s:O*, s:b}", "verb",
+			  "run.prepare", "path", vif, "address",
+			  address ? address : "auto", "program", program,
+			  "kernel", 1, "set", set, "anonymous", set && !vif),
+		files, &result);
 	if (err) {
 		cli_complain(err, "%s", toami_control_text(c));
 		goto out;

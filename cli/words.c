@@ -8,27 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+int words_file(char **word)
+{
+	char *equals = strchr(*word, '='), *path, *whole;
+
+	if (strncmp(*word, "program", 7) != 0 || !equals || !equals[1] ||
+	    equals[1] == '/' || !strcmp(equals + 1, "none"))
+		return 0;
+	path = realpath(equals + 1, NULL);
+	if (!path)
+		return cli_complain(EX_NOINPUT, "cannot open %s: %s",
+				    equals + 1, strerror(errno));
+	/* Lives as long as the command, as argv does. */
+	if (asprintf(&whole, "%.*s=%s", (int)(equals - *word), *word, path) < 0)
+		return cli_complain(EX_OSERR, "out of memory");
+	free(path);
+	*word = whole;
+	return 0;
+}
+
 int words_files(char **words)
 {
-	for (; *words; words++) {
-		char *equals = strchr(*words, '='), *path, *word;
+	int err = 0;
 
-		if (strncmp(*words, "program", 7) != 0 || !equals ||
-		    !equals[1] || equals[1] == '/' ||
-		    !strcmp(equals + 1, "none"))
-			continue;
-		path = realpath(equals + 1, NULL);
-		if (!path)
-			return cli_complain(EX_NOINPUT, "cannot open %s: %s",
-					    equals + 1, strerror(errno));
-		/* Lives as long as the command, as argv does. */
-		if (asprintf(&word, "%.*s=%s", (int)(equals - *words), *words,
-			     path) < 0)
-			return cli_complain(EX_OSERR, "out of memory");
-		free(path);
-		*words = word;
-	}
-	return 0;
+	for (; *words && !err; words++)
+		err = words_file(words);
+	return err;
 }
 
 void words_help(FILE *to)

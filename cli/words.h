@@ -14,6 +14,10 @@ void words_help(FILE *to);
  */
 int words_files(char **words);
 
+/* words_file - likewise, one @word; it gets a new one, which is never freed,
+ * where that is needed */
+int words_file(char **word);
+
 /* words_print - "name=value" of each property in @set, as the daemon sent it,
  * with @before before each and @after behind */
 void words_print(const json_t *set, const char *before, const char *after,

@@ -54,6 +54,15 @@ json_t *do_map_set(struct call *c);
 json_t *do_map_rm(struct call *c);
 json_t *do_map_dump(struct call *c);
 
+/* --- port_verbs.c -------------------------------------------------------- */
+
+json_t *do_port_add(struct call *c);
+json_t *do_port_rm(struct call *c);
+json_t *do_port_ls(struct call *c);
+
+/* port_setup_json - what the interface of the port on @ix has to be given */
+json_t *port_setup_json(struct daemon *d, vif_ix ix);
+
 /* --- file_verbs.c, attach_verbs.c, run_verb.c
  * ------------------------------------------------
  */

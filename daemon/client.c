@@ -284,27 +284,6 @@ static int lost(struct toami_control *c)
 	return EX_UNAVAILABLE;
 }
 
-/* Sends the first byte, with descriptor @fd beside it. Returns the bytes sent.
- */
-static size_t send_given(struct toami_control *c, const char *text, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)text, 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control.space) };
-
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	return sendmsg(c->fd, &msg, MSG_NOSIGNAL) == 1;
-}
-
 /* Sends all. A daemon that hangs up may have said why: that is read later. */
 static void send_all(struct toami_control *c, const char *text, size_t bytes)
 {
@@ -407,11 +386,21 @@ static int take_reply(struct toami_control *c, const json_t *reply,
 
 int client_request(struct toami_control *c, json_t *request, json_t **result)
 {
-	return client_request_with(c, request, -1, result);
+	return client_request_with(c, request, NULL, result);
 }
 
-/* Sends a request, consumed, with descriptor @fd unless that is -1. */
-static int send_request(struct toami_control *c, json_t *request, int fd)
+static json_t *names_of(const struct client_files *files)
+{
+	json_t *names = json_array();
+
+	for (uint32_t i = 0; i < files->count; i++)
+		json_array_append_new(names, json_string(files->name[i]));
+	return names;
+}
+
+/* Sends a request, consumed, with @files, which may be NULL. */
+static int send_request(struct toami_control *c, json_t *request,
+			const struct client_files *files)
 {
 	size_t given = 0;
 	char *text;
@@ -423,28 +412,30 @@ static int send_request(struct toami_control *c, json_t *request, int fd)
 	}
 	json_object_set_new(request, "protocol",
 			    json_integer(TOAMI_CONTROL_PROTOCOL));
+	if (files && files->count)
+		json_object_set_new(request, "files", names_of(files));
 	text = json_dumps(request, JSON_COMPACT);
 	json_decref(request);
 	if (!text)
 		return fail(c, "bad-request", EX_USAGE,
 			    "the request is not text that JSON can carry: use "
 			    "UTF-8");
-	if (fd >= 0)
-		given = send_given(c, text, fd);
+	if (files)
+		given = client_files_send(files, c->fd, text);
 	send_all(c, text + given, strlen(text) - given);
 	send_all(c, "\n", 1);
 	free(text);
 	return 0;
 }
 
-int client_request_with(struct toami_control *c, json_t *request, int fd,
-			json_t **result)
+int client_request_with(struct toami_control *c, json_t *request,
+			const struct client_files *files, json_t **result)
 {
 	json_t *reply;
 	int err;
 
 	*result = NULL;
-	err = send_request(c, request, fd);
+	err = send_request(c, request, files);
 	if (err)
 		return err;
 	reply = read_reply(c);
@@ -458,7 +449,7 @@ int client_request_with(struct toami_control *c, json_t *request, int fd,
 int client_scan(struct toami_control *c, json_t *request,
 		struct json_scan *result)
 {
-	int err = send_request(c, request, -1);
+	int err = send_request(c, request, NULL);
 	ssize_t bytes = err ? 0 : read_line(c);
 	struct json_key key;
 	json_t *reply, *other;
@@ -506,12 +497,14 @@ int client_fail(struct toami_control *c, const struct refusal *why)
 const char *client_code(const char *code)
 {
 	static const char *const codes[] = {
-		"bad-request",	   "unknown-vif",  "bad-path",	  "bad-address",
-		"address-taken",   "vif-exists",   "vif-busy",	  "table-full",
-		"no-permission",   "version",	   "running",	  "no-daemon",
-		"namespace",	   "busy",	   "internal",	  "bad-value",
-		"guarantee",	   "quota",	   "unsupported", "bad-line",
-		"unknown-process", "unknown-port", "port-exists",
+		"bad-request",	"unknown-vif",	 "bad-path",
+		"bad-address",	"address-taken", "vif-exists",
+		"vif-busy",	"table-full",	 "no-permission",
+		"version",	"running",	 "no-daemon",
+		"namespace",	"busy",		 "internal",
+		"bad-value",	"guarantee",	 "quota",
+		"unsupported",	"bad-line",	 "unknown-process",
+		"unknown-port", "port-exists",	 "no-interface",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

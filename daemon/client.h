@@ -4,6 +4,7 @@
 #ifndef TOAMI_DAEMON_CLIENT_H
 #define TOAMI_DAEMON_CLIENT_H
 
+#include "daemon/client_files.h"
 #include "daemon/json_scan.h"
 #include "daemon/prop.h"
 #include "toami/vif.h"
@@ -17,10 +18,10 @@
 int client_request(struct toami_control *control, json_t *request,
 		   json_t **result);
 
-/* client_request_with - likewise, with descriptor @fd beside it, the caller's;
- * -1: none */
-int client_request_with(struct toami_control *control, json_t *request, int fd,
-			json_t **result);
+/* client_request_with - likewise, with @files beside it, the caller's, which
+ * may be NULL */
+int client_request_with(struct toami_control *control, json_t *request,
+			const struct client_files *files, json_t **result);
 
 /*
  * client_scan - likewise, for results of megabytes: @result stands before it,
@@ -46,11 +47,6 @@ int client_fail(struct toami_control *control, const struct refusal *why);
 /* client_set - the member "set" of a request, from at most @count words
  * NAME=VALUE, ended by NULL, too */
 json_t *client_set(const char *const *words, size_t count);
-
-/* client_open_program - for client_request_with(): the first packet program
- * that
- * @words name, opened as who calls; -1: none */
-int client_open_program(const char *const *words, size_t count);
 
 /* client_value - one property of the member "set" of a VIF; its text is
  * borrowed

@@ -3,12 +3,10 @@
 #include "daemon/client.h"
 #include "daemon/prop.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 static void read_text(const json_t *json, const char *key, char *text,
 		      size_t size)
@@ -160,34 +158,17 @@ json_t *client_set(const char *const *words, size_t count)
 	return set;
 }
 
-/*
- * The file that a word "program=/FILE" or "program-in=/FILE" names, the first
- * of them, opened with the caller's rights; -1: there is none, or the daemon is
- * to say what is wrong with it.
- */
-int client_open_program(const char *const *words, size_t count)
+/* A request with the packet programs that @set names. */
+static int ask_with(struct toami_control *control, json_t *request,
+		    const char *const *set, struct toami_vif *vif)
 {
-	for (size_t i = 0; words && i < count && words[i]; i++) {
-		const char *equals = strchr(words[i], '=');
-
-		if (equals && equals[1] == '/' &&
-		    (!strncmp(words[i], "program=", 8) ||
-		     !strncmp(words[i], "program-in=", 11)))
-			return open(equals + 1,
-				    O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	}
-	return -1;
-}
-
-/* A request with what client_open_program() gave, which is closed. */
-static int ask_with(struct toami_control *control, json_t *request, int fd,
-		    struct toami_vif *vif)
-{
+	struct client_files files;
 	json_t *result;
-	int err = client_request_with(control, request, fd, &result);
+	int err;
 
-	if (fd >= 0)
-		close(fd);
+	client_files_programs(&files, set, SIZE_MAX);
+	err = client_request_with(control, request, &files, &result);
+	client_files_close(&files);
 	if (!err && vif)
 		client_vif(result, vif);
 	json_decref(result);
@@ -225,7 +206,7 @@ int toami_vif_add(struct toami_control *control, const char *path,
 			json_pack("{s:s, s:s, s:s?, s:o}", "verb", "vif.add",
 				  "path", path, "address", address, "set",
 				  client_set(set, SIZE_MAX)),
-			client_open_program(set, SIZE_MAX), vif);
+			set, vif);
 }
 
 int toami_vif_set(struct toami_control *control, const char *path,
@@ -234,7 +215,7 @@ int toami_vif_set(struct toami_control *control, const char *path,
 	return ask_with(control,
 			json_pack("{s:s, s:s, s:o}", "verb", "vif.set", "path",
 				  path, "set", client_set(set, SIZE_MAX)),
-			client_open_program(set, SIZE_MAX), NULL);
+			set, NULL);
 }
 
 void client_value(const json_t *set, enum prop_id id, struct prop_value *v)
@@ -440,66 +421,4 @@ int toami_watch_next(struct toami_control *control, struct toami_event *event)
 			event->kind = (enum toami_event_kind)i;
 	json_decref(json);
 	return 0;
-}
-
-/* --- files -------------------------------------------------------------------
- */
-
-int toami_vif_save(struct toami_control *control, const char *path, char **text)
-{
-	json_t *result;
-	int err = client_request(
-		control, json_pack("{s:s, s:s?}", "verb", "save", "path", path),
-		&result);
-
-	*text = NULL;
-	if (err)
-		return err;
-	*text = strdup(json_string_value(json_object_get(result, "text")));
-	json_decref(result);
-	return *text ? 0 : out_of_memory(control);
-}
-
-int toami_vif_load(struct toami_control *control, const char *text,
-		   struct toami_vif_loaded *loaded)
-{
-	json_t *result;
-	int err = client_request(
-		control, json_pack("{s:s, s:s}", "verb", "load", "text", text),
-		&result);
-
-	if (!err && loaded)
-		*loaded = (struct toami_vif_loaded){
-			.made = read_count(result, "made"),
-			.changed = read_count(result, "changed"),
-			.moved = read_count(result, "moved"),
-			.removed = read_count(result, "removed"),
-			.same = read_count(result, "same"),
-		};
-	json_decref(result);
-	return err;
-}
-
-int toami_vif_diff(struct toami_control *control, const char *text,
-		   char **changes)
-{
-	json_t *result, *item;
-	int err = client_request(control,
-				 json_pack("{s:s, s:s, s:b}", "verb", "load",
-					   "text", text, "diff", 1),
-				 &result);
-	size_t bytes, i;
-	FILE *to;
-
-	*changes = NULL;
-	if (err)
-		return err;
-	to = open_memstream(changes, &bytes);
-	if (to) {
-		json_array_foreach(json_object_get(result, "changes"), i, item)
-			fprintf(to, "%s\n", json_string_value(item));
-		fclose(to);
-	}
-	json_decref(result);
-	return *changes ? 0 : out_of_memory(control);
 }

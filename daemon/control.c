@@ -8,6 +8,7 @@
  * than line_max() without a line's end.
  */
 #include "daemon/control.h"
+#include "daemon/given.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/settings.h"
@@ -48,9 +49,9 @@ struct client {
 	char *in; /* what has been read of requests */
 	size_t in_size;
 	size_t in_bytes;
-	size_t in_seen; /* of that, known to have no line's end */
-	bool last;	/* hang up after this reply */
-	int given;	/* a descriptor that came with the request, or -1 */
+	size_t in_seen;	    /* of that, known to have no line's end */
+	bool last;	    /* hang up after this reply */
+	struct given given; /* what came with the request */
 };
 
 static struct daemon *daemon_of(struct client *c)
@@ -70,8 +71,7 @@ static void drop(struct client *c)
 	free(c->events);
 	loop_disarm(&d->loop, &c->stall);
 	loop_close(&d->loop, &c->source);
-	if (c->given >= 0)
-		close(c->given);
+	given_close(&c->given);
 	listener_left(&c->control->listener);
 	free(c->out);
 	free(c->in);
@@ -162,6 +162,9 @@ static bool answer(struct client *c)
 		char *text = verbs_answer(daemon_of(c), &c->peer, c->in, bytes);
 
 		c->in_bytes -= bytes + 1;
+		/* What follows may be the request that it came with. */
+		if (!c->in_bytes)
+			given_close(&c->given);
 		c->in_seen = 0;
 		memmove(c->in, end + 1, c->in_bytes);
 		if (!reply(c, text))
@@ -177,12 +180,12 @@ static bool answer(struct client *c)
 	return true;
 }
 
-/* Reads more of a request, and the descriptor that may come with it. */
+/* Reads more of a request, and the descriptors that may come with it. */
 static ssize_t read_more(struct client *c)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(GIVEN_MAX * sizeof(int))];
 	} control;
 	struct iovec iov = { c->in + c->in_bytes, c->in_size - c->in_bytes };
 	struct msghdr msg = { .msg_iov = &iov,
@@ -191,14 +194,9 @@ static ssize_t read_more(struct client *c)
 			      .msg_controllen = sizeof(control) };
 	ssize_t n =
 		recvmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *m = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
-	if (m && m->cmsg_level == SOL_SOCKET && m->cmsg_type == SCM_RIGHTS &&
-	    m->cmsg_len == CMSG_LEN(sizeof(int))) {
-		if (c->given >= 0)
-			close(c->given);
-		memcpy(&c->given, CMSG_DATA(m), sizeof(int));
-	}
+	if (n > 0)
+		given_receive(&c->given, &msg);
 	return n;
 }
 
@@ -262,7 +260,6 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 	c->peer = *peer;
 	c->peer.session = &c->session;
 	c->peer.given = &c->given;
-	c->given = -1;
 	c->source = (struct loop_source){ .fd = fd, .ready = on_ready };
 	c->stall.run = on_stall;
 	c->next = control->first;

@@ -18,6 +18,7 @@
 #include "daemon/control.h"
 #include "daemon/dns_service.h"
 #include "daemon/hosts.h"
+#include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/metrics.h"
@@ -135,8 +136,6 @@ static int open_loop(struct daemon *d, struct refusal *why)
 	signal(SIGPIPE, SIG_IGN);
 	/* Dates are meant: not 50 us later to save a wake-up. */
 	prctl(PR_SET_TIMERSLACK, 1);
-	/* Whoever keeps time for others goes before them, where it may. */
-	setpriority(PRIO_PROCESS, 0, -10);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
@@ -207,6 +206,13 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 		       strerror(errno));
 		goto fail;
 	}
+	d->keeper = keeper_new(d);
+	if (!d->keeper) {
+		refuse(why, "internal", EX_OSERR,
+		       "cannot open the keeper's wake socket: %s",
+		       strerror(errno));
+		goto fail;
+	}
 	d->dns = dns_service_new(d);
 	d->attach = attach_new(d, why);
 	if (d->attach)
@@ -252,6 +258,7 @@ void daemon_free(struct daemon *d)
 	}
 	metrics_free(d->metrics);
 	dns_service_free(d->dns);
+	keeper_free(d->keeper);
 	members_free(d->members);
 	settings_free(d->settings);
 	programs_free(d->programs);

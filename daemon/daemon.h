@@ -47,6 +47,7 @@ struct daemon {
 	struct dns_service *dns;     /* dns_service.h; NULL: no names */
 	uint32_t watchers;	     /* clients that want events */
 	struct ports *ports;	     /* ports.h */
+	struct keeper *keeper;	     /* keeper.h */
 	/* The gateways behind the uplink; any: nothing leaves the fabric. */
 	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
@@ -65,8 +66,7 @@ struct peer {
 	pid_t pid;
 	uid_t uid;
 	struct session *session; /* session.h; NULL: it holds nothing */
-	int *given; /* a descriptor that came with the request, or -1; who
-		       keeps it puts -1 there. NULL: none can come */
+	struct given *given;	 /* given.h; NULL: nothing can come */
 };
 
 /**

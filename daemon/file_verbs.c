@@ -51,6 +51,22 @@ static json_t *diff(struct call *c, const char *text)
 	return NULL;
 }
 
+/* What has been done, and how the interfaces of new ports have to be set up. */
+static json_t *report(struct call *c, const struct transaction *t)
+{
+	json_t *ports = json_array();
+
+	for (size_t i = 0; i < t->attached.count; i++)
+		json_array_append_new(
+			ports, port_setup_json(c->daemon, t->attached.ix[i]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "made",
+			 (json_int_t)t->made, "changed", (json_int_t)t->changed,
+			 "moved", (json_int_t)t->moved, "removed",
+			 (json_int_t)t->removed.count, "same",
+			 (json_int_t)t->same, "detached",
+			 (json_int_t)t->detached.count, "ports", ports);
+}
+
 json_t *do_load(struct call *c)
 {
 	bool bad = false;
@@ -74,12 +90,7 @@ json_t *do_load(struct call *c)
 	if (err < 0)
 		transaction_undo(&t);
 	else if (!err)
-		result = json_pack("{s:I, s:I, s:I, s:I, s:I}", "made",
-				   (json_int_t)t.made, "changed",
-				   (json_int_t)t.changed, "moved",
-				   (json_int_t)t.moved, "removed",
-				   (json_int_t)t.removals, "same",
-				   (json_int_t)t.same);
+		result = report(c, &t);
 	transaction_fini(&t);
 	return result;
 }

@@ -92,15 +92,28 @@ bool hosts_are_auto(struct daemon *d, host_ix host)
 	return auto_word(d, host);
 }
 
-const char *hosts_word(struct daemon *d, vif_ix ix, char text[POOL_TEXT])
+const char *hosts_word(struct daemon *d, vif_ix ix, char text[HOSTS_WORD])
 {
-	const struct vif *v = vif_at(daemon_fabric(d), ix);
+	struct fabric *f = daemon_fabric(d);
+	const struct vif *v = vif_at(f, ix);
 	host_ix host = atomic_load(&v->host);
 	const char *word = host ? auto_word(d, host) : NULL;
+	struct ip_addr beside;
 
 	if (word)
 		return word;
-	return ip_is_any(&v->addr4) ? "none" : pool_print(&v->addr4, text);
+	if (ip_is_any(&v->addr4))
+		return "none";
+	pool_print(&v->addr4, text);
+	/* The one that it would get with this one need not be named. */
+	beside = pool_beside6(&d->pool, &v->addr4);
+	if (!ip_equal(&beside, &v->addr6) && !ip_is_any(&v->addr6)) {
+		char *end = text + strlen(text);
+
+		*end = ',';
+		pool_print(&v->addr6, end + 1);
+	}
+	return text;
 }
 
 /* A host on a real network: it asks there. */
@@ -165,8 +178,8 @@ static const char *whose(struct daemon *d, const struct ip_addr *addr,
 }
 
 /* Reads @address, which must be a free one of the subnet. */
-static int parse_address(struct daemon *d, const char *address,
-			 struct ip_addr *addr, struct refusal *why)
+static int parse_one(struct daemon *d, const char *address,
+		     struct ip_addr *addr, struct refusal *why)
 {
 	char net4[POOL_TEXT], net6[POOL_TEXT], path[VIF_PATH_MAX];
 
@@ -189,13 +202,54 @@ static int parse_address(struct daemon *d, const char *address,
 	return 0;
 }
 
+/* An address, or one of each family; "any" for what is not given. */
+struct address_pair {
+	struct ip_addr addr4, addr6;
+};
+
+/* Splits "ADDRESS,ADDRESS"; false: it is just one. */
+static bool split_pair(const char *address, char first[HOSTS_WORD],
+		       const char **second)
+{
+	const char *comma = strchr(address, ',');
+	size_t n = comma ? (size_t)(comma - address) : 0;
+
+	if (!comma || n >= HOSTS_WORD)
+		return false;
+	memcpy(first, address, n);
+	first[n] = 0;
+	*second = comma + 1;
+	return true;
+}
+
+static int parse_pair(struct daemon *d, const char *address,
+		      struct address_pair *pair, struct refusal *why)
+{
+	struct ip_addr a = { 0 }, b = { 0 };
+	char first[HOSTS_WORD];
+	const char *second;
+	bool two = split_pair(address, first, &second);
+
+	memset(pair, 0, sizeof(*pair));
+	if (parse_one(d, two ? first : address, &a, why) ||
+	    (two && parse_one(d, second, &b, why)))
+		return -1;
+	if (two && ip_is_v4(&a) == ip_is_v4(&b))
+		return refuse(why, "bad-address", EX_USAGE,
+			      "'%.64s' are two addresses of one family: give "
+			      "one of each",
+			      address);
+	pair->addr4 = ip_is_v4(&a) ? a : b;
+	pair->addr6 = ip_is_v4(&a) ? b : a;
+	return 0;
+}
+
 /* Gives @ix the address that was asked for. */
 static int give_address(struct daemon *d, vif_ix ix, const char *address,
 			const char *path, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
-	struct ip_addr asked = { 0 }, addr4 = { 0 }, addr6 = { 0 };
-	bool automatic = !strcmp(address, "auto");
+	struct address_pair pair = { 0 };
 	bool dhcp = !strcmp(address, "dhcp");
 	int err = 0;
 
@@ -203,17 +257,15 @@ static int give_address(struct daemon *d, vif_ix ix, const char *address,
 		err = host_auto(d, ix, dhcp);
 		goto out;
 	}
-	if (!automatic && parse_address(d, address, &asked, why))
+	if (strcmp(address, "auto") != 0 && parse_pair(d, address, &pair, why))
 		return -1;
-	if (!automatic && ip_is_v4(&asked))
-		addr4 = asked;
-	else
-		err = pool_choose4(&d->pool, taken, f, &addr4);
+	if (ip_is_any(&pair.addr4))
+		err = pool_choose4(&d->pool, taken, f, &pair.addr4);
 	if (!err) {
-		addr6 = !automatic && !ip_is_v4(&asked)
-				? asked
-				: pool_choose6(&d->pool, &addr4, taken, f);
-		err = host_up(d, ix, &addr4, &addr6);
+		if (ip_is_any(&pair.addr6))
+			pair.addr6 =
+				pool_choose6(&d->pool, &pair.addr4, taken, f);
+		err = host_up(d, ix, &pair.addr4, &pair.addr6);
 	}
 out:
 	if (err == -ENOSPC)
@@ -236,21 +288,30 @@ static int refuse_path(struct refusal *why, const char *path)
 		      path, VIF_NAME_MAX - 1);
 }
 
-/* A VIF that is there already: does it have what was asked for? */
-static int agree(struct daemon *d, vif_ix ix, const char *address,
-		 const char *path, struct refusal *why)
+/* Does @v have the address @text? */
+static bool has_address(const struct vif *v, const char *text)
+{
+	struct ip_addr asked;
+
+	return !pool_parse(text, &asked) &&
+	       (ip_equal(&asked, &v->addr4) || ip_equal(&asked, &v->addr6));
+}
+
+int hosts_agree(struct daemon *d, vif_ix ix, const char *address,
+		const char *path, struct refusal *why)
 {
 	const struct vif *v = vif_at(daemon_fabric(d), ix);
 	bool has = atomic_load(&v->host);
-	struct ip_addr asked;
-	char text[POOL_TEXT];
+	char text[HOSTS_WORD], first[HOSTS_WORD];
+	const char *second;
 
 	if (!address || (has && !strcmp(address, "auto")) ||
 	    (!has && !strcmp(address, "none")) ||
 	    !strcmp(address, hosts_word(d, ix, text)))
 		return 0;
-	if (!pool_parse(address, &asked) && has &&
-	    (ip_equal(&asked, &v->addr4) || ip_equal(&asked, &v->addr6)))
+	if (has && split_pair(address, first, &second)
+		    ? has_address(v, first) && has_address(v, second)
+		    : has && has_address(v, address))
 		return 0;
 	if (has)
 		return refuse(
@@ -331,7 +392,7 @@ vif_ix hosts_make(struct daemon *d, const char *path, const char *address,
 
 	*top = ix;
 	if (ix)
-		return agree(d, ix, address, path, why) ? 0 : ix;
+		return hosts_agree(d, ix, address, path, why) ? 0 : ix;
 	if (*path != '/') {
 		refuse_path(why, path);
 		return 0;
@@ -365,6 +426,14 @@ refused:
 	return 0;
 }
 
+int hosts_unknown(const char *path, struct refusal *why)
+{
+	return refuse(why, "unknown-vif", EX_NOINPUT,
+		      "there is no VIF %.64s: 'toami vif ls' shows what there "
+		      "is, 'toami vif add %.64s' makes it",
+		      path, path);
+}
+
 vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why)
 {
 	vif_ix ix = vif_find(daemon_fabric(d), path);
@@ -374,10 +443,7 @@ vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why)
 	if (*path != '/')
 		refuse_path(why, path);
 	else
-		refuse(why, "unknown-vif", EX_NOINPUT,
-		       "there is no VIF %.64s: 'toami vif ls' shows what there "
-		       "is, 'toami vif add %.64s' makes it",
-		       path, path);
+		hosts_unknown(path, why);
 	return 0;
 }
 

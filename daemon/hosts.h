@@ -10,7 +10,8 @@ int hosts_gateway(struct daemon *d, struct refusal *why);
 
 /**
  * hosts_make - the VIF at @path, made with its missing ancestors where needed
- * @address: an address of either family; "auto"; "none"; NULL: "auto" for a VIF
+ * @address: an address of either family, or one of each with a comma between
+ * them; "auto"; "none"; "dhcp"; "slaac"; NULL: "auto" for a VIF
  * directly below the root, else "none"
  * @peer:    who asks; what he may and may have is looked at
  * @top:     gets the lowest VIF of the path that was there before
@@ -35,9 +36,19 @@ bool hosts_are_auto(struct daemon *d, host_ix host);
 /* hosts_follow - addresses that such hosts have found are theirs from now on */
 void hosts_follow(struct daemon *d);
 
-/* hosts_word - the address of @ix as one would ask for it: an address, "none",
- * "dhcp", "slaac" */
-const char *hosts_word(struct daemon *d, vif_ix ix, char text[POOL_TEXT]);
+#define HOSTS_WORD (2 * POOL_TEXT)
+
+/* hosts_word - the address of @ix as one would ask for it: an address, one of
+ * each family with a comma between them, "none", "dhcp", "slaac" */
+const char *hosts_word(struct daemon *d, vif_ix ix, char text[HOSTS_WORD]);
+
+/* hosts_agree - does @ix have the address that is asked for? 0, or -1 and why
+ * not */
+int hosts_agree(struct daemon *d, vif_ix ix, const char *address,
+		const char *path, struct refusal *why);
+
+/* hosts_unknown - there is no VIF @path; returns -1 */
+int hosts_unknown(const char *path, struct refusal *why);
 
 /* hosts_find - the VIF at @path, or 0 and why not */
 vif_ix hosts_find(struct daemon *d, const char *path, struct refusal *why);

@@ -181,11 +181,16 @@ static void bury_orphan(struct members *m, proc_ix ix)
 static void on_death(struct loop_source *s, uint32_t events)
 {
 	struct watch *w = (struct watch *)s;
+	bool dead;
 
 	(void)events;
 	loop_close(&w->members->daemon->loop, s);
+	/* Marked first: the scan must not bury it, too, or its slot may be a
+	 * living process's before we come back to it. */
+	dead = mark_dead(w->members, w->ix);
 	members_scan(w->members); /* its children may be new to us */
-	bury(w->members, w->ix);
+	if (dead)
+		reap(w->members, w->ix);
 }
 
 static int watch(struct members *m, proc_ix ix, int pidfd)

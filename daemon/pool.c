@@ -121,6 +121,11 @@ int pool_choose4(const struct pool *p, pool_taken *taken, void *arg,
 	return -ENOSPC;
 }
 
+struct ip_addr pool_beside6(const struct pool *p, const struct ip_addr *addr4)
+{
+	return nth6(p, 0, be32(addr4->w[3]) - p->net4);
+}
+
 struct ip_addr pool_choose6(const struct pool *p, const struct ip_addr *addr4,
 			    pool_taken *taken, void *arg)
 {

@@ -44,6 +44,9 @@ bool pool_has(const struct pool *p, const struct ip_addr *addr);
 int pool_choose4(const struct pool *p, pool_taken *taken, void *arg,
 		 struct ip_addr *addr);
 
+/* pool_beside6 - the one that belongs to @addr4; "any" without IPv6 */
+struct ip_addr pool_beside6(const struct pool *p, const struct ip_addr *addr4);
+
 /* pool_choose6 - the one beside @addr4, or one like it; "any" without IPv6 */
 struct ip_addr pool_choose6(const struct pool *p, const struct ip_addr *addr4,
 			    pool_taken *taken, void *arg);

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See ports.h. */
 #include "daemon/ports.h"
+#include "daemon/given.h"
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
-#include "fabric/wake.h"
+#include "daemon/netns_watch.h"
 #include "daemon/settings.h"
 #include "daemon/transient.h"
+#include "fabric/wake.h"
 #include "port/tap.h"
 #include "socket/work.h"
 #include "stack/stack.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define RECEIVE_BUDGET 64   /* frames from a port before others have a turn */
@@ -26,15 +23,14 @@
 
 struct port {
 	struct loop_source source; /* the TAP */
-	struct loop_source life;   /* pidfd of a process behind it, or -1 */
+	struct netns_watch watch;
 	struct ports *ports;
 	struct port *next;
 	struct tap tap;
-	pid_t pid; /* that `life` is of */
 	host_ix host;
 	vif_ix vif;
-	bool uplink;
-	uint64_t netns; /* inode of its network namespace; 0: not watched */
+	bool uplink, bare;
+	bool going; /* will be removed at the end of a transaction */
 };
 
 struct ports {
@@ -140,78 +136,6 @@ static void on_tap(struct loop_source *s, uint32_t events)
 		send_waiting(p);
 }
 
-/* --- whose network namespace it is -------------------------------------------
- */
-
-/* A process in namespace @netns, or 0. */
-static pid_t inhabitant(uint64_t netns)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-	pid_t found = 0;
-
-	while (proc && !found && (e = readdir(proc))) {
-		char path[280];
-		struct stat st;
-
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", e->d_name);
-		if (!stat(path, &st) && st.st_ino == netns)
-			found = (pid_t)atoi(e->d_name);
-	}
-	if (proc)
-		closedir(proc);
-	return found;
-}
-
-static void watch(struct port *p, pid_t pid);
-
-/* The process that was watched has ended; its children may live on. */
-static void on_end(struct loop_source *s, uint32_t events)
-{
-	struct port *p =
-		(struct port *)((char *)s - offsetof(struct port, life));
-	pid_t pid;
-
-	(void)events;
-	loop_close(&p->ports->daemon->loop, &p->life);
-	pid = inhabitant(p->netns);
-	if (pid)
-		watch(p, pid);
-	else
-		drop(p, "its last process has ended");
-}
-
-static void watch(struct port *p, pid_t pid)
-{
-	struct daemon *d = p->ports->daemon;
-
-	p->pid = pid;
-	p->life.ready = on_end;
-	p->life.fd = (int)sys_call(SYS_pidfd_open, pid, 0);
-	if (p->life.fd >= 0 && !loop_add(&d->loop, &p->life, EPOLLIN))
-		return;
-	if (p->life.fd >= 0)
-		close(p->life.fd);
-	p->life.fd = -1;
-	log_line("port %s: process %d cannot be watched", p->tap.name, pid);
-}
-
-/* Ports whose last process has just ended are gone before anybody asks. */
-static void settle(struct ports *ps)
-{
-	struct port *p = ps->first, *next;
-
-	for (; p; p = next) {
-		struct pollfd ended = { .fd = p->life.fd, .events = POLLIN };
-
-		next = p->next;
-		if (p->life.fd >= 0 && poll(&ended, 1, 0) == 1)
-			on_end(&p->life, EPOLLIN);
-	}
-}
-
 /* --- coming and going --------------------------------------------------------
  */
 
@@ -252,7 +176,7 @@ static void drop(struct port *p, const char *why)
 	while (*link != p)
 		link = &(*link)->next;
 	*link = p->next;
-	loop_close(&d->loop, &p->life);
+	netns_watch_fini(&p->watch);
 	if (p->source.fd >= 0)
 		loop_remove(&d->loop, &p->source);
 	if (p->uplink) {
@@ -268,6 +192,30 @@ static void drop(struct port *p, const char *why)
 	tap_fini(&p->tap);
 	free(p);
 	transient_sweep(d);
+}
+
+static void on_empty(struct netns_watch *w)
+{
+	drop((struct port *)((char *)w - offsetof(struct port, watch)),
+	     "its last process has ended");
+}
+
+/* Ports whose last process has just ended are gone before anybody asks. */
+static void settle(struct ports *ps)
+{
+	for (struct port *p = ps->first, *next; p; p = next) {
+		next = p->next;
+		netns_watch_settle(&p->watch);
+	}
+}
+
+static struct port *find(struct daemon *d, vif_ix ix)
+{
+	struct port *p = d->ports ? d->ports->first : NULL;
+
+	while (p && p->vif != ix)
+		p = p->next;
+	return p;
 }
 
 /* Is anybody on the host that is about to go behind a port? */
@@ -293,39 +241,51 @@ static int check_empty(struct daemon *d, vif_ix ix, const char *path, pid_t pid,
 	return 0;
 }
 
-/* The VIF with a host of its own that the port is to have. 0: refused. */
-static vif_ix make_vif(struct daemon *d, const char *path, const char *address,
-		       bool uplink, const struct peer *peer,
-		       struct refusal *why)
+/* What the fabric has to say against it, before anything is made. */
+static int check_order(struct daemon *d, const struct port_order *o,
+		       const struct peer *peer, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
-	vif_ix ix = vif_find(f, path), top;
+	host_ix up = atomic_load(&f->header->uplink);
+	vif_ix ix = vif_find(f, o->path);
+	char other[VIF_PATH_MAX];
 
-	if (uplink && !rights_all(d, peer)) {
-		refuse(why, "no-permission", EX_NOPERM,
-		       "an uplink is everybody's: only the fabric's user and "
-		       "root may add one");
-		return 0;
+	if (o->uplink && up) {
+		vif_path(f, f->hosts[up].vif, other);
+		return refuse(why, "port-exists", EX_CANTCREAT,
+			      "the fabric has an uplink already, on VIF %s: "
+			      "remove it first with 'toami port rm %s'",
+			      other, other);
 	}
-	if (ix == VIF_ROOT) {
-		refuse(why, "vif-busy", EX_USAGE,
-		       "the root of the tree is the gateway's: give the port a "
-		       "VIF of its own");
-		return 0;
-	}
-	if (ix && (rights_use(d, peer, ix, why) || ports_admit(d, ix, why)))
-		return 0;
-	ix = hosts_make(d, path,
-			uplink	  ? "none"
-			: address ? address
-				  : "auto",
-			peer, &top, why);
+	if (o->uplink && !rights_all(d, peer))
+		return refuse(why, "no-permission", EX_NOPERM,
+			      "an uplink is everybody's: only the fabric's "
+			      "user and root may add one");
+	if (ix == VIF_ROOT)
+		return refuse(why, "vif-busy", EX_USAGE,
+			      "the root of the tree is the gateway's: give the "
+			      "port a VIF of its own");
+	return ix && (rights_use(d, peer, ix, why) || ports_admit(d, ix, why))
+		       ? -1
+		       : 0;
+}
+
+/* The VIF with a host of its own that the port is to have. 0: refused. */
+static vif_ix make_vif(struct daemon *d, const struct port_order *o,
+		       const struct peer *peer, vif_ix *top,
+		       struct refusal *why)
+{
+	const char *address = o->uplink	   ? "none"
+			      : o->address ? o->address
+					   : "auto";
+	vif_ix ix = hosts_make(d, o->path, address, peer, top, why);
+
 	if (!ix)
 		return 0;
-	if (!check_empty(d, ix, path, peer->pid, why) &&
-	    !(uplink && hosts_bare(d, ix, why)))
+	if (!check_empty(d, ix, o->path, peer->pid, why) &&
+	    !(o->uplink && hosts_bare(d, ix, why)))
 		return ix;
-	hosts_take_back(d, ix, top);
+	hosts_take_back(d, ix, *top);
 	return 0;
 }
 
@@ -373,48 +333,10 @@ static int start(struct port *p, int fd, bool offload, struct refusal *why)
 	return 0;
 }
 
-static json_t *setup_json(struct port *p)
-{
-	struct daemon *d = p->ports->daemon;
-	struct fabric *f = daemon_fabric(d);
-	const struct vif *v = vif_at(f, p->vif);
-	char path[VIF_PATH_MAX], a4[POOL_TEXT] = "", a6[POOL_TEXT] = "";
-	char g4[POOL_TEXT], s4[POOL_TEXT] = "", s6[POOL_TEXT] = "";
-	const uint8_t *m = p->tap.guard.mac;
-	char mac[18];
-
-	vif_path(f, p->vif, path);
-	if (!ip_is_any(&v->addr4))
-		pool_print(&v->addr4, a4);
-	if (!ip_is_any(&v->addr6))
-		pool_print(&v->addr6, a6);
-	if (!ip_is_any(&d->stranger4))
-		pool_print(&d->stranger4, s4);
-	if (!ip_is_any(&d->stranger6))
-		pool_print(&d->stranger6, s6);
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
-		 m[2], m[3], m[4], m[5]);
-	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:i, s:s, s:s, "
-			 "s:s, s:i}",
-			 "path", path, "name", p->tap.name, "uplink", p->uplink,
-			 "mac", mac, "address", a4, "prefix", d->pool.prefix4,
-			 "address6", a6, "prefix6", d->pool.prefix6,
-			 "nameserver",
-			 d->dns ? pool_print(&f->header->gateway4, g4) : "",
-			 "gateway", s4, "gateway6", s6, "mtu", STACK_MTU);
-}
-
-static const char *text_of(const json_t *request, const char *key)
-{
-	return json_string_value(json_object_get(request, key));
-}
-
 /* The gateway behind an uplink; -1: not an address of that family. */
-static int read_gateway(const json_t *request, const char *key, bool v4,
-			struct ip_addr *addr, struct refusal *why)
+static int read_gateway(const char *text, bool v4, struct ip_addr *addr,
+			struct refusal *why)
 {
-	const char *text = text_of(request, key);
-
 	memset(addr, 0, sizeof(*addr));
 	if (!text || (!pool_parse(text, addr) && ip_is_v4(addr) == v4))
 		return 0;
@@ -423,130 +345,205 @@ static int read_gateway(const json_t *request, const char *key, bool v4,
 		      text, v4 ? "IPv4" : "IPv6");
 }
 
-json_t *ports_add(struct daemon *d, const struct peer *peer,
-		  const json_t *request, struct refusal *why)
+static int read_gateways(const struct port_order *o, struct ip_addr gateway[2],
+			 struct refusal *why)
+{
+	if (read_gateway(o->gateway, true, &gateway[0], why) ||
+	    read_gateway(o->gateway6, false, &gateway[1], why))
+		return -1;
+	return o->uplink || (!o->gateway && !o->gateway6)
+		       ? 0
+		       : refuse(why, "bad-address", EX_USAGE,
+				"a gateway is beyond an uplink: give "
+				"--uplink, too");
+}
+
+static struct port *port_new(struct daemon *d, const struct port_order *o)
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->ports = d->ports;
+	p->uplink = o->uplink;
+	p->bare = o->bare;
+	p->source.fd = p->tap.fd = -1;
+	netns_watch_init(&p->watch, &d->loop, on_empty);
+	return p;
+}
+
+/* Whoever asks has made the interface. */
+static int take_interface(const struct peer *peer, const struct port_order *o,
+			  struct refusal *why)
+{
+	int fd = peer->given ? given_take(peer->given, o->name) : -1;
+
+	if (fd < 0)
+		refuse(why, "no-interface", EX_USAGE,
+		       "a port needs the descriptor of a TAP beside the "
+		       "request, and none%s%.32s came: is it in use, and may "
+		       "you make one?",
+		       o->name ? " of interface " : "", o->name ? o->name : "");
+	return fd;
+}
+
+vif_ix ports_add(struct daemon *d, const struct peer *peer,
+		 const struct port_order *o, vif_ix *top, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
-	const char *path = text_of(request, "path");
-	bool uplink = json_is_true(json_object_get(request, "uplink"));
-	bool offload = !json_is_false(json_object_get(request, "offload"));
-	host_ix up = atomic_load(&f->header->uplink);
-	struct ip_addr gateway4, gateway6;
-	char other[VIF_PATH_MAX];
+	struct ip_addr gateway[2];
 	struct port *p;
+	int fd;
 
-	if (!path || !peer->given || *peer->given < 0) {
-		refuse(why, "bad-request", EX_USAGE,
-		       "a port needs the path of a VIF, and the descriptor of "
-		       "a TAP beside the request");
-		return NULL;
-	}
-	if (uplink && up) {
-		vif_path(f, f->hosts[up].vif, other);
-		refuse(why, "port-exists", EX_CANTCREAT,
-		       "the fabric has an uplink already, on VIF %s: remove it "
-		       "first with 'toami port rm %s'",
-		       other, other);
-		return NULL;
-	}
-	if (read_gateway(request, "gateway", true, &gateway4, why) ||
-	    read_gateway(request, "gateway6", false, &gateway6, why))
-		return NULL;
-	p = calloc(1, sizeof(*p));
-	if (!p) {
+	if (check_order(d, o, peer, why) || read_gateways(o, gateway, why))
+		return 0;
+	fd = take_interface(peer, o, why);
+	if (fd < 0)
+		return 0;
+	p = port_new(d, o);
+	if (!p)
 		refuse(why, "internal", EX_OSERR, "out of memory");
-		return NULL;
-	}
-	p->ports = d->ports;
-	p->uplink = uplink;
-	p->source.fd = p->life.fd = p->tap.fd = -1;
-	p->vif = make_vif(d, path, text_of(request, "address"), uplink, peer,
-			  why);
-	if (!p->vif || start(p, *peer->given, offload, why)) {
-		if (p->vif && uplink && p->host &&
-		    !socket_host_down(&d->thread, p->host))
-			atomic_store(&vif_at(f, p->vif)->host, 0);
-		free(p->tap.buffer);
-		free(p);
-		return NULL;
-	}
-	*peer->given = -1;
+	else
+		p->vif = make_vif(d, o, peer, top, why);
+	if (!p || !p->vif || start(p, fd, o->offload, why))
+		goto refused;
 	p->next = d->ports->first;
 	d->ports->first = p;
-	if (uplink) {
+	if (o->uplink) {
 		set_uplink(d, p->host);
-		set_gateway(d, &gateway4, &gateway6);
+		set_gateway(d, &gateway[0], &gateway[1]);
 	}
-	p->netns =
-		(uint64_t)json_integer_value(json_object_get(request, "netns"));
-	if (p->netns)
-		watch(p, peer->pid);
-	log_line("port %s on VIF %s", p->tap.name, path);
-	return setup_json(p);
+	if (o->netns && netns_watch_begin(&p->watch, o->netns, peer->pid))
+		log_line("port %s: process %d cannot be watched", p->tap.name,
+			 peer->pid);
+	log_line("port %s on VIF %s", p->tap.name, o->path);
+	return p->vif;
+refused:
+	if (p && p->vif) {
+		if (o->uplink && p->host &&
+		    !socket_host_down(&d->thread, p->host))
+			atomic_store(&vif_at(f, p->vif)->host, 0);
+		hosts_take_back(d, p->vif, *top);
+	}
+	if (p)
+		free(p->tap.buffer);
+	free(p);
+	close(fd);
+	return 0;
 }
 
-json_t *ports_remove(struct daemon *d, const struct peer *peer,
-		     const json_t *request, struct refusal *why)
+int ports_find(struct daemon *d, const struct peer *peer, const char *path,
+	       vif_ix *ix, struct refusal *why)
 {
-	const char *path = text_of(request, "path");
-	vif_ix ix = path ? hosts_find(d, path, why) : 0;
-	struct port *p = d->ports->first;
-
-	if (!path)
-		refuse(why, "bad-request", EX_USAGE,
-		       "the request lacks the path of a VIF");
-	if (!ix)
-		return NULL;
-	while (p && p->vif != ix)
-		p = p->next;
-	if (!p) {
-		refuse(why, "unknown-port", EX_NOINPUT,
-		       "VIF %.64s has no port: 'toami port ls' shows what "
-		       "there is",
-		       path);
-		return NULL;
-	}
-	if (rights_use(d, peer, ix, why))
-		return NULL;
-	drop(p, "it was told to");
-	return json_object();
+	*ix = hosts_find(d, path, why);
+	if (!*ix)
+		return -1;
+	if (!ports_name(d, *ix))
+		return refuse(why, "unknown-port", EX_NOINPUT,
+			      "VIF %.64s has no port: 'toami port ls' shows "
+			      "what there is",
+			      path);
+	return rights_use(d, peer, *ix, why);
 }
 
-json_t *ports_list(struct daemon *d)
+void ports_remove(struct daemon *d, vif_ix ix)
 {
-	json_t *list = json_array();
-	char path[VIF_PATH_MAX];
+	struct port *p = find(d, ix);
 
-	for (struct port *p = d->ports->first; p; p = p->next) {
-		const struct tap_counts *c = &p->tap.count;
+	if (p)
+		drop(p, "it was told to");
+}
 
-		vif_path(daemon_fabric(d), p->vif, path);
-		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:{s:I, s:I, "
-				  "s:I, "
-				  "s:I, s:I}, s:{s:I, s:I, s:I}}",
-				  "path", path, "kind", "tap", "name",
-				  p->tap.name, "uplink", p->uplink, "offload",
-				  p->tap.offload, "pid", p->pid, "in", "frames",
-				  (json_int_t)c->in, "bytes",
-				  (json_int_t)c->in_bytes, "bad",
-				  (json_int_t)c->in_bad, "refused",
-				  (json_int_t)c->in_refused, "lost",
-				  (json_int_t)c->in_lost, "out", "frames",
-				  (json_int_t)c->out, "bytes",
-				  (json_int_t)c->out_bytes, "lost",
-				  (json_int_t)c->out_lost));
-	}
-	return json_pack("{s:o}", "ports", list);
+/* What is said of the port at @p, and what is so; texts in @t. */
+static void describe(struct port *p, struct port_order *o,
+		     struct port_order_text *t)
+{
+	struct daemon *d = p->ports->daemon;
+
+	vif_path(daemon_fabric(d), p->vif, t->path);
+	*o = (struct port_order){ .path = t->path,
+				  .name = p->tap.name,
+				  .uplink = p->uplink,
+				  .offload = p->tap.offload,
+				  .bare = p->bare,
+				  .netns = p->watch.netns };
+	if (p->uplink && !ip_is_any(&d->stranger4))
+		o->gateway = pool_print(&d->stranger4, t->gateway);
+	if (p->uplink && !ip_is_any(&d->stranger6))
+		o->gateway6 = pool_print(&d->stranger6, t->gateway6);
+}
+
+bool ports_describe(struct daemon *d, vif_ix ix, struct port_order *o,
+		    struct port_order_text *t)
+{
+	struct port *p = find(d, ix);
+
+	if (p)
+		describe(p, o, t);
+	return p;
+}
+
+int ports_agree(struct daemon *d, vif_ix ix, const struct port_order *o,
+		struct refusal *why)
+{
+	struct ip_addr gateway[2];
+	struct port_order_text text;
+	struct port_order has;
+
+	if (!ports_describe(d, ix, &has, &text) ||
+	    read_gateways(o, gateway, why))
+		return -1;
+	if (o->name && !strcmp(o->name, has.name) && o->uplink == has.uplink &&
+	    o->offload == has.offload && o->bare == has.bare)
+		return ip_equal(&gateway[0], &d->stranger4) &&
+				       ip_equal(&gateway[1], &d->stranger6)
+			       ? 0
+			       : !!o->uplink;
+	return refuse(why, "port-exists", EX_CANTCREAT,
+		      "VIF %.64s has port %s already, of another kind: remove "
+		      "it first with 'toami port rm %.64s'",
+		      has.path, has.name, has.path);
+}
+
+void ports_gateway(struct daemon *d, const char *gateway, const char *gateway6)
+{
+	struct ip_addr addr[2];
+	struct refusal unused;
+
+	if (!read_gateway(gateway, true, &addr[0], &unused) &&
+	    !read_gateway(gateway6, false, &addr[1], &unused))
+		set_gateway(d, &addr[0], &addr[1]);
+}
+
+void ports_going(struct daemon *d, vif_ix ix, bool going)
+{
+	struct port *p = find(d, ix);
+
+	if (p)
+		p->going = going;
+}
+
+const struct tap *ports_tap(struct daemon *d, vif_ix ix, pid_t *pid)
+{
+	struct port *p = find(d, ix);
+
+	*pid = p ? p->watch.pid : 0;
+	return p ? &p->tap : NULL;
+}
+
+vif_ix ports_next(struct daemon *d, vif_ix ix)
+{
+	struct port *p = ix ? find(d, ix) : NULL;
+
+	p = ix && p ? p->next : ix ? NULL : d->ports->first;
+	return p ? p->vif : 0;
 }
 
 const char *ports_name(struct daemon *d, vif_ix ix)
 {
-	for (struct port *p = d->ports ? d->ports->first : NULL; p; p = p->next)
-		if (p->vif == ix)
-			return p->tap.name;
-	return NULL;
+	struct port *p = find(d, ix);
+
+	return p && !p->going ? p->tap.name : NULL;
 }
 
 void ports_settle(struct daemon *d)

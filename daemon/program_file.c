@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See program_file.h. */
 #include "daemon/program_file.h"
+#include "daemon/given.h"
 #include "daemon/settings.h"
 
 #include <errno.h>
@@ -24,9 +25,9 @@ uint64_t program_file_stamp(const struct stat *st)
 	return h ? h : 1;
 }
 
-bool program_file_given(const struct daemon *d)
+bool program_file_given(const struct daemon *d, const char *path)
 {
-	return d->asking && d->asking->given && *d->asking->given >= 0;
+	return d->asking && path && *path && given_has(d->asking->given, path);
 }
 
 bool program_file_may_open(struct daemon *d)
@@ -40,17 +41,16 @@ static int open_file(struct daemon *d, const char *path, const char *object,
 {
 	int fd = -1;
 
-	if (program_file_given(d)) {
-		fd = *d->asking->given;
-		*d->asking->given = -1;
+	if (program_file_given(d, path))
+		fd = given_dup(d->asking->given, path);
+	if (fd >= 0)
 		return fd;
-	}
 	if (!program_file_may_open(d))
 		return refuse(why, "no-permission", EX_NOPERM,
 			      "%.64s keeps what it has: user %u has to open "
-			      "%.200s himself, one file a request: use "
-			      "'toami vif set'",
-			      object, d->asking->uid, path);
+			      "%.200s himself, and may send %d files a "
+			      "request",
+			      object, d->asking->uid, path, GIVEN_MAX);
 	if (*path == '/')
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)

@@ -24,8 +24,9 @@ struct program_file {
 int program_file_read(struct daemon *d, const char *path, const char *object,
 		      struct program_file *file, struct refusal *why);
 
-/* program_file_given - has a descriptor come with the request at hand? */
-bool program_file_given(const struct daemon *d);
+/* program_file_given - has @path, which may be NULL, come as a descriptor with
+ * the request at hand? */
+bool program_file_given(const struct daemon *d, const char *path);
 
 /* program_file_may_open - may who asks have the daemon open files? */
 bool program_file_may_open(struct daemon *d);

@@ -537,7 +537,7 @@ static bool is_kept(struct daemon *d, vif_ix ix, const struct program_texts *t,
 	const char *path = way == VIF_RX && given(t->program_in) ? t->program_in
 								 : t->program;
 
-	if (!c || program_file_given(d))
+	if (!c || program_file_given(d, path))
 		return false;
 	return (path == t->program ? t->same : t->same_in) &&
 	       !is_stale(d, atomic_load(&c->program[way]), path);
@@ -641,7 +641,8 @@ bool programs_stale(struct daemon *d, vif_ix ix, const struct program_texts *t)
 
 	if (!c)
 		return false;
-	return program_file_given(d) ||
+	return program_file_given(d, t->program) ||
+	       program_file_given(d, t->program_in) ||
 	       is_stale(d, atomic_load(&c->program[VIF_TX]), t->program) ||
 	       is_stale(d, atomic_load(&c->program[VIF_RX]),
 			given(t->program_in) ? t->program_in : t->program);

@@ -8,10 +8,14 @@
  *	vif set /web/api 'filter=tcp port 80'
  *	vif mv /old /web/new
  *	vif rm -r /gone
+ *	port add tap -n up0 --uplink --gateway 10.77.255.254 /up
+ *	port rm /old
  *
  * A word may be in single or double quotes; a backslash takes the next byte as
  * it is, but not in single quotes. "vif add" of a VIF that exists gives it
- * exactly the properties in that line.
+ * exactly the properties in that line. "port add" of a port that exists leaves
+ * it, but for the gateways behind it. Who asks has made the interfaces, which
+ * have names, and sends their descriptors along (given.h).
  */
 #ifndef TOAMI_DAEMON_SCRIPT_H
 #define TOAMI_DAEMON_SCRIPT_H
@@ -27,14 +31,15 @@ int script_run(struct transaction *t, const char *text, struct refusal *why);
 
 /**
  * script_diff - what script_run() would change, one line of text for each
- * change, appended to @out
+ * change, appended to @out; rights, quotas and sums are not looked at
  *
  * Returns 0, or -1 and why not.
  */
 int script_diff(struct daemon *d, const char *text, json_t *out,
 		struct refusal *why);
 
-/* script_save - the tree at and below @top; owned by the caller; NULL: no
+/* script_save - the tree at and below @top, without what is there for one
+ * command only; owned by the caller; NULL: no
  * memory
  */
 char *script_save(struct daemon *d, vif_ix top);

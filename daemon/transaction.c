@@ -4,6 +4,7 @@
 #include "daemon/events.h"
 #include "daemon/hosts.h"
 #include "daemon/members.h"
+#include "daemon/ports.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +15,17 @@ struct saved {
 	struct prop_value value; /* text owned */
 };
 
-enum undo_kind { UNDO_MADE, UNDO_SET, UNDO_MOVED };
+enum undo_kind { UNDO_MADE, UNDO_SET, UNDO_MOVED, UNDO_PORT, UNDO_GATEWAY };
 
 struct undo {
 	enum undo_kind kind;
 	vif_ix ix;
-	vif_ix top;	     /* UNDO_MADE: what was there before */
+	vif_ix top;	     /* UNDO_MADE, UNDO_PORT: what was there before */
 	vif_ix parent;	     /* UNDO_MOVED: where it was */
 	char *name;	     /* and how it was called */
 	struct saved *saved; /* UNDO_SET */
 	size_t count;
+	struct port_order_text *port; /* UNDO_GATEWAY: "": none */
 };
 
 void transaction_init(struct transaction *t, struct daemon *d,
@@ -38,6 +40,7 @@ static void free_undo(struct undo *u)
 		free(u->saved[i].value.text);
 	free(u->saved);
 	free(u->name);
+	free(u->port);
 }
 
 void transaction_fini(struct transaction *t)
@@ -45,13 +48,30 @@ void transaction_fini(struct transaction *t)
 	for (size_t i = 0; i < t->undos; i++)
 		free_undo(&t->undo[i]);
 	free(t->undo);
-	free(t->removed);
+	free(t->removed.ix);
+	free(t->detached.ix);
+	free(t->attached.ix);
 }
 
 static int no_memory(struct refusal *why)
 {
 	return refuse(why, "internal", EX_OSERR,
 		      "the daemon is out of memory: nothing has changed");
+}
+
+static int list_add(struct vif_list *l, vif_ix ix, struct refusal *why)
+{
+	if (l->count == l->room) {
+		size_t room = l->room ? l->room * 2 : 64;
+		vif_ix *more = realloc(l->ix, room * sizeof(*more));
+
+		if (!more)
+			return no_memory(why);
+		l->ix = more;
+		l->room = room;
+	}
+	l->ix[l->count++] = ix;
+	return 0;
 }
 
 /* Room for one more note, before the change is made: then it cannot fail. */
@@ -144,8 +164,8 @@ static int put(struct transaction *t, vif_ix ix, const struct change *change,
 static int not_removed(struct transaction *t, vif_ix ix, const char *path,
 		       struct refusal *why)
 {
-	for (size_t i = 0; i < t->removals; i++)
-		if (vif_below(daemon_fabric(t->daemon), ix, t->removed[i]))
+	for (size_t i = 0; i < t->removed.count; i++)
+		if (vif_below(daemon_fabric(t->daemon), ix, t->removed.ix[i]))
 			return refuse(why, "bad-request", EX_DATAERR,
 				      "VIF %.64s is removed before: do that "
 				      "with a 'load' of its own",
@@ -223,16 +243,87 @@ int transaction_remove(struct transaction *t, const char *path, bool below,
 	    rights_change(t->daemon, t->peer, ix, why) ||
 	    hosts_removable(t->daemon, ix, below, why))
 		return -1;
-	if (t->removals == t->removal_room) {
-		size_t room = t->removal_room ? t->removal_room * 2 : 64;
-		vif_ix *more = realloc(t->removed, room * sizeof(*more));
+	return list_add(&t->removed, ix, why);
+}
 
-		if (!more)
-			return no_memory(why);
-		t->removed = more;
-		t->removal_room = room;
+/* The port is there: only the gateways behind it may be others. */
+static int reattach(struct transaction *t, vif_ix ix,
+		    const struct port_order *order, struct refusal *why)
+{
+	int other = ports_agree(t->daemon, ix, order, why);
+	struct port_order was;
+	struct undo *u;
+
+	if (other <= 0) {
+		t->same += !other;
+		return other;
 	}
-	t->removed[t->removals++] = ix;
+	u = next_undo(t);
+	if (u)
+		u->port = malloc(sizeof(*u->port));
+	if (!u || !u->port)
+		return no_memory(why);
+	u->kind = UNDO_GATEWAY;
+	u->ix = ix;
+	ports_describe(t->daemon, ix, &was, u->port);
+	if (!was.gateway)
+		u->port->gateway[0] = 0;
+	if (!was.gateway6)
+		u->port->gateway6[0] = 0;
+	t->undos++;
+	t->changed++;
+	ports_gateway(t->daemon, order->gateway, order->gateway6);
+	return 0;
+}
+
+int transaction_attach(struct transaction *t, const struct port_order *order,
+		       struct refusal *why)
+{
+	vif_ix ix = vif_find(daemon_fabric(t->daemon), order->path), top;
+	struct undo *u;
+
+	for (size_t i = 0; i < t->detached.count; i++)
+		if (t->detached.ix[i] == ix)
+			return refuse(why, "bad-request", EX_DATAERR,
+				      "the port of VIF %.64s is removed "
+				      "before: do that with a 'load' of its "
+				      "own",
+				      order->path);
+	if (ix && not_removed(t, ix, order->path, why))
+		return -1;
+	if (ix && ports_name(t->daemon, ix))
+		return rights_use(t->daemon, t->peer, ix, why)
+			       ? -1
+			       : reattach(t, ix, order, why);
+	u = next_undo(t);
+	if (!u)
+		return no_memory(why);
+	/* Room first: then nothing can fail behind it. */
+	if (list_add(&t->attached, 0, why))
+		return -1;
+	ix = ports_add(t->daemon, t->peer, order, &top, why);
+	if (!ix) {
+		t->attached.count--;
+		return -1;
+	}
+	t->attached.ix[t->attached.count - 1] = ix;
+	u->kind = UNDO_PORT;
+	u->ix = ix;
+	u->top = top;
+	t->undos++;
+	t->made += ix != top;
+	return 0;
+}
+
+int transaction_detach(struct transaction *t, const char *path,
+		       struct refusal *why)
+{
+	vif_ix ix;
+
+	if (ports_find(t->daemon, t->peer, path, &ix, why) ||
+	    list_add(&t->detached, ix, why))
+		return -1;
+	ports_going(t->daemon, ix, true);
 	return 0;
 }
 
@@ -244,17 +335,19 @@ int transaction_commit(struct transaction *t, struct refusal *why)
 		if (settings_check(t->daemon, t->undo[i].ix, why))
 			return -1;
 	/* Something may have been made below it since it was looked at. */
-	for (size_t i = 0; i < t->removals; i++)
-		if (hosts_removable(t->daemon, t->removed[i], true, why))
+	for (size_t i = 0; i < t->removed.count; i++)
+		if (hosts_removable(t->daemon, t->removed.ix[i], true, why))
 			return -1;
 	/* The one thing that a removal may fail at later. */
-	if (t->removals && socket_census(&t->daemon->thread, &unused))
+	if (t->removed.count && socket_census(&t->daemon->thread, &unused))
 		return refuse(why, "busy", EX_TEMPFAIL,
 			      "no VIF can go now, because a program is stopped "
 			      "in the middle of using the fabric: let it run "
 			      "and try again");
-	for (size_t i = 0; i < t->removals; i++)
-		if (hosts_remove(t->daemon, t->removed[i], true, why))
+	for (size_t i = 0; i < t->detached.count; i++)
+		ports_remove(t->daemon, t->detached.ix[i]);
+	for (size_t i = 0; i < t->removed.count; i++)
+		if (hosts_remove(t->daemon, t->removed.ix[i], true, why))
 			return 1;
 	return 0;
 }
@@ -271,8 +364,21 @@ static void undo_set(struct transaction *t, const struct undo *u)
 	events_vif(t->daemon, EVENT_VIF_SET, u->ix);
 }
 
+static void undo_port(struct transaction *t, const struct undo *u)
+{
+	ports_remove(t->daemon, u->ix);
+	hosts_take_back(t->daemon, u->ix, u->top);
+}
+
+static const char *word_or_null(const char *word)
+{
+	return *word ? word : NULL;
+}
+
 void transaction_undo(struct transaction *t)
 {
+	for (size_t i = 0; i < t->detached.count; i++)
+		ports_going(t->daemon, t->detached.ix[i], false);
 	while (t->undos) {
 		struct undo *u = &t->undo[--t->undos];
 
@@ -280,6 +386,11 @@ void transaction_undo(struct transaction *t)
 			hosts_take_back(t->daemon, u->ix, u->top);
 		else if (u->kind == UNDO_SET)
 			undo_set(t, u);
+		else if (u->kind == UNDO_PORT)
+			undo_port(t, u);
+		else if (u->kind == UNDO_GATEWAY)
+			ports_gateway(t->daemon, word_or_null(u->port->gateway),
+				      word_or_null(u->port->gateway6));
 		else
 			hosts_put_back(t->daemon, u->ix, u->parent, u->name);
 		free_undo(u);

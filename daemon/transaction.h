@@ -10,14 +10,21 @@
 #define TOAMI_DAEMON_TRANSACTION_H
 
 #include "daemon/request.h"
+#include "daemon/script_line.h"
+
+struct vif_list {
+	vif_ix *ix;
+	size_t count, room;
+};
 
 struct transaction {
 	struct daemon *daemon;
 	const struct peer *peer;
 	struct undo *undo;
 	size_t undos, undo_room;
-	vif_ix *removed; /* to be, with all below them */
-	size_t removals, removal_room;
+	struct vif_list removed;	     /* to be, with all below them */
+	struct vif_list detached;	     /* whose ports are to go */
+	struct vif_list attached;	     /* whose ports have been added */
 	uint32_t made, changed, moved, same; /* VIFs */
 };
 
@@ -40,6 +47,15 @@ int transaction_move(struct transaction *t, const char *path, const char *to,
 /* transaction_remove - the VIF at @path is to go; @below: with others below it
  */
 int transaction_remove(struct transaction *t, const char *path, bool below,
+		       struct refusal *why);
+
+/* transaction_attach - the VIF at @order->path, made where it is missing, has
+ * that port, whose interface @peer has given unless it is there */
+int transaction_attach(struct transaction *t, const struct port_order *order,
+		       struct refusal *why);
+
+/* transaction_detach - the port on the VIF at @path is to go */
+int transaction_detach(struct transaction *t, const char *path,
 		       struct refusal *why);
 
 /*

@@ -7,9 +7,9 @@
 #include "daemon/verbs.h"
 #include "daemon/call.h"
 #include "daemon/dns_service.h"
+#include "daemon/given.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
-#include "daemon/ports.h"
 #include "daemon/settings.h"
 #include "toami/control.h"
 
@@ -125,21 +125,6 @@ static json_t *do_status(struct call *c)
 			status, "memory_bytes",
 			json_integer((json_int_t)st.st_blocks * 512));
 	return status;
-}
-
-static json_t *do_port_add(struct call *c)
-{
-	return ports_add(c->daemon, c->peer, c->request, c->why);
-}
-
-static json_t *do_port_rm(struct call *c)
-{
-	return ports_remove(c->daemon, c->peer, c->request, c->why);
-}
-
-static json_t *do_port_ls(struct call *c)
-{
-	return ports_list(c->daemon);
 }
 
 static json_t *do_down(struct call *c)
@@ -294,7 +279,11 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 	}
 	call.request = request;
 	d->asking = peer;
+	if (peer->given)
+		given_name(peer->given, request);
 	result = run(&call);
+	if (peer->given)
+		given_name(peer->given, NULL);
 	d->asking = NULL;
 	reply = json_object();
 	id = json_object_get(request, "id");

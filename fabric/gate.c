@@ -108,19 +108,9 @@ void fabric_leave(struct fabric_inside *in)
 	atomic_store_explicit(&in->ctx->user, 0, memory_order_release);
 }
 
-bool fabric_trylock(struct fabric_inside *in, struct fabric_lock *lock)
-{
-	uint32_t free = 0;
-
-	return !atomic_load_explicit(&lock->word, memory_order_relaxed) &&
-	       atomic_compare_exchange_strong(&lock->word, &free, in->ix);
-}
-
 void fabric_unlock(struct fabric_inside *in, struct fabric_lock *lock)
 {
 	(void)in;
-	/* An exchange: a full barrier, so that the caller's next look at a
-	 * backlog cannot come before the lock is seen free. */
 	if (unlikely(atomic_exchange(&lock->word, 0) & FABRIC_LOCK_WAITERS))
 		futex_wake_all(&lock->word);
 }

@@ -43,10 +43,34 @@ int fabric_enter(struct fabric *f, proc_ix proc, ctx_ix *hint,
 void fabric_leave(struct fabric_inside *in);
 
 /* fabric_trylock - true: @in holds the lock now */
-bool fabric_trylock(struct fabric_inside *in, struct fabric_lock *lock);
+static inline bool fabric_trylock(struct fabric_inside *in,
+				  struct fabric_lock *lock)
+{
+	uint32_t free = 0;
 
-/* fabric_unlock - wakes those who wait outside */
+	return !atomic_load_explicit(&lock->word, memory_order_relaxed) &&
+	       atomic_compare_exchange_strong(&lock->word, &free, in->ix);
+}
+
+/* fabric_unlock - wakes those who wait outside; a full barrier, so that the
+ * caller's next look at a backlog cannot come before the lock is seen free */
 void fabric_unlock(struct fabric_inside *in, struct fabric_lock *lock);
+
+/*
+ * fabric_unlock_late - likewise without the barrier: the caller passes one
+ * before it looks at a backlog. Who begins to wait outside at this very moment
+ * may sleep on until it looks again by itself: for locks that nobody waits for
+ * in a hurry.
+ */
+static inline void fabric_unlock_late(struct fabric_inside *in,
+				      struct fabric_lock *lock)
+{
+	if (likely(atomic_load_explicit(&lock->word, memory_order_relaxed) ==
+		   in->ix))
+		atomic_store_explicit(&lock->word, 0, memory_order_release);
+	else
+		fabric_unlock(in, lock);
+}
 
 #define FABRIC_PATIENT UINT64_MAX
 

@@ -13,9 +13,8 @@
 /* Timers need not be exact to less than this: fewer wake-ups of the daemon. */
 #define SLACK_NS NSEC_PER_MSEC
 
-/* Writes the abstract name; returns the address's length. */
-static uint32_t name_of(const struct fabric *f, uint64_t name,
-			struct sockaddr_un *un)
+uint32_t wake_address(const struct fabric *f, uint64_t name,
+		      struct sockaddr_un *un)
 {
 	static const char digits[] = "0123456789abcdef";
 	static const char prefix[] = "toami-";
@@ -35,7 +34,7 @@ static uint32_t name_of(const struct fabric *f, uint64_t name,
 int wake_open(const struct fabric *f, uint64_t name)
 {
 	struct sockaddr_un un;
-	uint32_t len = name_of(f, name, &un);
+	uint32_t len = wake_address(f, name, &un);
 	long fd = sys_call(SYS_socket, AF_UNIX,
 			   SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	long err;
@@ -53,7 +52,7 @@ int wake_open(const struct fabric *f, uint64_t name)
 int wake_bind(const struct fabric *f, int fd, uint64_t name)
 {
 	struct sockaddr_un un;
-	uint32_t len = name_of(f, name, &un);
+	uint32_t len = wake_address(f, name, &un);
 
 	return (int)sys_call(SYS_bind, fd, &un, len);
 }
@@ -61,7 +60,7 @@ int wake_bind(const struct fabric *f, int fd, uint64_t name)
 bool wake_name(const struct fabric *f, int fd, uint64_t *name)
 {
 	struct sockaddr_un un, like;
-	uint32_t len = sizeof(un), n = name_of(f, 0, &like);
+	uint32_t len = sizeof(un), n = wake_address(f, 0, &like);
 	const char *digits = un.sun_path + (n - sizeof(un.sun_family)) - 16;
 
 	if (sys_call(SYS_getsockname, fd, &un, &len) || len != n ||
@@ -78,7 +77,7 @@ bool wake_name(const struct fabric *f, int fd, uint64_t *name)
 bool wake_alive(const struct fabric *f, uint64_t name)
 {
 	struct sockaddr_un un;
-	uint32_t len = name_of(f, name, &un);
+	uint32_t len = wake_address(f, name, &un);
 	long fd = sys_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	long err;
 
@@ -148,7 +147,7 @@ static void send_by_own(const struct fabric *f, proc_ix self,
 void wake_send(const struct fabric *f, proc_ix self, uint64_t name)
 {
 	struct sockaddr_un un;
-	uint32_t len = name_of(f, name, &un);
+	uint32_t len = wake_address(f, name, &un);
 	long fd;
 
 	/*

@@ -19,6 +19,11 @@
 #define WAKE_DAEMON 0
 #define WAKE_PORTS  UINT64_MAX /* likewise: frames wait for a port */
 
+/* wake_address - the address of @name; returns its length */
+struct sockaddr_un;
+uint32_t wake_address(const struct fabric *f, uint64_t name,
+		      struct sockaddr_un *un);
+
 /**
  * wake_open - a socket that wake_send(@name) makes readable
  *

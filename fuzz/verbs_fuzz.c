@@ -4,10 +4,17 @@
  * gets one answer, an object with a result or an error, and whatever it has
  * made of the tree can be taken down again. HACKING.md has the commands.
  *
- * The input is the lines of one connection. A '%' stands for the next of the
- * words below, so that requests which mean something are found soon.
+ * The input is the lines of one connection. One that begins with '=' is sent
+ * as it is. Otherwise its first byte chooses a verb, and the rest are members:
+ * a byte chooses the key, one the kind of value, then comes the value. In text,
+ * which ends at ';', bytes from 128 on stand for the words below. So nearly
+ * every line is a request that gets past the parser of JSON.
  */
+#include "daemon/given.h"
 #include "daemon/hosts.h"
+#include "daemon/prop.h"
+#include "daemon/session.h"
+#include "daemon/settings.h"
 #include "daemon/verbs.h"
 
 #include <jansson.h>
@@ -18,44 +25,105 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Programs join and the daemon ends by other verbs than these. */
+static const char *const verbs[] = {
+	"vif.add",  "vif.set",	  "vif.rm",	"vif.mv",  "vif.ls",
+	"vif.show", "vif.attach", "vif.detach", "capture", "watch",
+	"metrics",  "save",	  "load",	"ss",	   "nstat",
+	"map.ls",   "map.get",	  "map.set",	"map.rm",  "map.dump",
+	"port.add", "port.rm",	  "port.ls",	"status",  "version",
+};
+
+static const char *const keys[] = {
+	"path",	     "set",	"address", "text",     "to",	 "diff",
+	"recursive", "keep",	"queue",   "short",    "brief",	 "pid",
+	"map",	     "key",	"value",   "ip",       "cursor", "direction",
+	"sampled",   "snap",	"id",	   "protocol", "name",	 "uplink",
+	"gateway",   "offload", "files",   "gateway6", "info",	 "each",
+};
+
 static const char *const words[] = {
-	"{\"verb\":\"",
-	"\",\"path\":\"/",
-	"\",\"address\":\"",
-	"\",\"",
-	"\"}",
-	"vif.add",
-	"vif.rm",
-	"vif.ls",
-	"vif.show",
-	"vif.set",
-	"status",
-	"version",
+	"/a",
+	"/b",
+	"/a/b",
+	"/a/b/c",
+	"/",
+	"vif add ",
+	"vif set ",
+	"vif mv ",
+	"vif rm ",
+	"-r ",
+	"-a ",
+	"port add tap ",
+	"port rm ",
+	"-n up0 ",
+	"--uplink ",
+	"\n",
+	" ",
+	"rate=",
+	"rate-in=",
+	"min=",
+	"weight=",
+	"prio=",
+	"limit=",
+	"delay=",
+	"jitter=",
+	"loss=",
+	"reorder=",
+	"duplicate=",
+	"filter=",
+	"filter-in=",
+	"program=",
+	"program-in=",
+	"flow=",
+	"mark=",
+	"sample=",
+	"owner=",
+	"quota=",
+	"100mbit",
+	"1.5gbit",
+	"10kbit",
+	"20ms",
+	"64kib",
+	"1%",
+	"none",
+	"auto",
+	"dhcp",
 	"10.77.0.9",
 	"fd77:746f:616d::9",
-	"auto",
-	"none",
-	"recursive\":true",
-	"keep\":true",
-	"protocol\":1",
-	"rate\":\"",
-	"100mbit",
-	"filter\":\"",
+	",",
+	"'",
+	"\"",
 	"tcp port 80",
-	"limit\":\"",
-	"delay\":\"",
-	"10ms",
-	"weight\":\"",
-	"id\":[",
-	"ss",
-	"stats",
-	"a/b",
-	"\":{\"",
+	"udp",
+	"and",
+	"host 10.77.0.2",
+	"children:",
+	"depth:",
+	"queue:",
+	"program:",
+	"root",
+	"#",
+	"7",
+	"4294967296",
+	"/nosuch.o",
 };
+
+static char dir[] = "/tmp/toami-fuzz-XXXXXX";
+static struct daemon *made;
+
+static void clean_up(void)
+{
+	char path[sizeof(dir) + 8];
+
+	daemon_free(made);
+	snprintf(path, sizeof(path), "%s/log", dir);
+	unlink(path);
+	rmdir(dir);
+}
 
 static struct daemon *daemon_made(void)
 {
-	static char dir[] = "/tmp/toami-fuzz-XXXXXX";
 	static struct options options = { .dir = dir,
 					  .subnet4 = POOL_SUBNET4,
 					  .subnet6 = POOL_SUBNET6,
@@ -65,6 +133,7 @@ static struct daemon *daemon_made(void)
 
 	if (!mkdtemp(dir))
 		abort();
+	atexit(clean_up);
 	d = daemon_new(&options, &why);
 	if (!d) {
 		fprintf(stderr, "%s\n", why.text);
@@ -75,56 +144,168 @@ static struct daemon *daemon_made(void)
 
 static void ask(struct daemon *d, const char *line, size_t bytes)
 {
-	struct peer peer = { .pid = getpid(), .uid = geteuid() };
+	struct session session = { 0 };
+	struct given given = { 0 };
+	struct peer peer = { .pid = getpid(),
+			     .uid = geteuid(),
+			     .session = &session,
+			     .given = &given };
 	char *text = verbs_answer(d, &peer, line, bytes);
 	json_t *reply = json_loads(text, 0, NULL);
 
 	if (!json_is_object(reply) || !json_object_get(reply, "result") ==
 					      !json_object_get(reply, "error"))
 		abort();
+	session_end(d, &session);
 	json_decref(reply);
 	free(text);
 }
 
-/* Programs join and the daemon ends by other verbs than these. */
-static bool leave_out(const char *line, size_t bytes)
+/* What is left of the input, and the line that is made of it. */
+struct in {
+	const uint8_t *at, *end;
+	char line[16384];
+	size_t n;
+};
+
+static uint8_t next_byte(struct in *in)
 {
-	return memmem(line, bytes, "run.", 4) ||
-	       memmem(line, bytes, "down", 4) ||
-	       memmem(line, bytes, "save", 4) ||
-	       memmem(line, bytes, "load", 4) || memmem(line, bytes, "\\u", 2);
+	return in->at < in->end ? *in->at++ : ';';
+}
+
+static void put(struct in *in, const char *text)
+{
+	size_t bytes = strlen(text);
+
+	if (in->n + bytes + 1 >= sizeof(in->line))
+		return;
+	memcpy(in->line + in->n, text, bytes);
+	in->n += bytes;
+}
+
+/* A byte of a string in JSON. */
+static void put_quoted(struct in *in, char c)
+{
+	char text[8];
+
+	if (c == '"' || c == '\\' || (unsigned char)c < ' ')
+		snprintf(text, sizeof(text), "\\u%04x", (unsigned char)c);
+	else
+		snprintf(text, sizeof(text), "%c", c);
+	put(in, text);
+}
+
+static void put_text(struct in *in)
+{
+	uint8_t b;
+
+	put(in, "\"");
+	while ((b = next_byte(in)) != ';' && b != '\n') {
+		const char *word = words[(b & 127) % ARRAY_SIZE(words)];
+
+		if (b < 128)
+			put_quoted(in, (char)b);
+		else
+			for (; *word; word++)
+				put_quoted(in, *word);
+	}
+	put(in, "\"");
+}
+
+/* A value other than text: a word, a number, or what JSON has besides. */
+static void put_value(struct in *in)
+{
+	static const char *const others[] = {
+		"true", "false",  "null", "[]", "{}",
+		"-1",	"1.5e99", "[[]]", "0",	"18446744073709551616",
+	};
+	uint8_t kind = next_byte(in);
+	char number[32];
+
+	if (kind < 64) {
+		put(in, "\"");
+		put(in, words[kind % ARRAY_SIZE(words)]);
+		put(in, "\"");
+	} else if (kind < 96) {
+		snprintf(number, sizeof(number), "%llu",
+			 (unsigned long long)next_byte(in) << (kind % 32 * 2));
+		put(in, number);
+	} else if (kind < 128) {
+		put(in, others[kind % ARRAY_SIZE(others)]);
+	} else {
+		put_text(in);
+	}
+}
+
+/* {"rate":"10mbit",...} up to ';' */
+static void put_set(struct in *in)
+{
+	uint8_t b;
+
+	put(in, "{");
+	for (int i = 0; (b = next_byte(in)) != ';' && b != '\n'; i++) {
+		put(in, i ? ",\"" : "\"");
+		put(in, prop_table[b % PROPS].name);
+		put(in, "\":");
+		put_value(in);
+	}
+	put(in, "}");
+}
+
+static void put_request(struct in *in, uint8_t verb)
+{
+	uint8_t b;
+
+	put(in, "{\"verb\":\"");
+	put(in, verbs[verb % ARRAY_SIZE(verbs)]);
+	put(in, "\"");
+	while (in->at < in->end && (b = next_byte(in)) != '\n') {
+		const char *key = keys[b % ARRAY_SIZE(keys)];
+
+		put(in, ",\"");
+		put(in, key);
+		put(in, "\":");
+		if (!strcmp(key, "set"))
+			put_set(in);
+		else
+			put_value(in);
+	}
+	put(in, "}");
+}
+
+/* A line as it is: not one that ends the fuzzer, or has a name at hand. */
+static bool put_raw(struct in *in)
+{
+	while (in->at < in->end && *in->at != '\n' && in->n < sizeof(in->line))
+		in->line[in->n++] = (char)*in->at++;
+	in->at += in->at < in->end;
+	return !memmem(in->line, in->n, "run.", 4) &&
+	       !memmem(in->line, in->n, "down", 4) &&
+	       !memmem(in->line, in->n, "\\u", 2);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct daemon *d;
-	static char line[4096];
-	size_t n = 0;
+	struct in in = { .at = data, .end = data + size };
 
 	if (!d)
-		d = daemon_made();
-	for (size_t i = 0; i <= size; i++) {
-		const char *word;
-		size_t bytes;
+		d = made = daemon_made();
+	while (in.at < in.end) {
+		uint8_t first = next_byte(&in);
+		bool send = true;
 
-		if (i == size || data[i] == '\n') {
-			if (!leave_out(line, n))
-				ask(d, line, n);
-			n = 0;
-			continue;
-		}
-		if (n + 32 > sizeof(line))
-			continue;
-		if (data[i] != '%' || i + 1 == size) {
-			line[n++] = (char)data[i];
-			continue;
-		}
-		word = words[data[++i] % (sizeof(words) / sizeof(*words))];
-		bytes = strlen(word);
-		memcpy(line + n, word, bytes);
-		n += bytes;
+		in.n = 0;
+		if (first == '=')
+			send = put_raw(&in);
+		else
+			put_request(&in, first);
+		if (send)
+			ask(d, in.line, in.n);
 	}
 	/* Nothing is left for the next one. */
+	settings_put(d, VIF_ROOT, (struct prop_value[PROPS]){ 0 }, true,
+		     &(struct refusal){ 0 });
 	for (vif_ix ix;
 	     (ix = vif_next(daemon_fabric(d), VIF_ROOT, VIF_ROOT));) {
 		struct refusal why;

@@ -272,9 +272,10 @@ static void deliver(struct work *w)
 {
 	do {
 		deliver_out(w);
-	} while ((unlikely(w->held.first || w->held_again) ||
-		  hold_is_due(w, w->now_ns)) &&
-		 hold_serve(w));
+	} while ((unlikely(w->passed) && hold_look(w)) ||
+		 ((unlikely(w->held.first || w->held_again) ||
+		   hold_is_due(w, w->now_ns)) &&
+		  hold_serve(w)));
 }
 
 void work_unlock(struct work *w)

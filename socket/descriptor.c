@@ -248,21 +248,29 @@ static void linger(struct socket_thread *t, long fd, uint32_t seconds)
 			break;
 }
 
-void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
+uint32_t descriptor_generation(const struct fabric *f, uint32_t entry)
+{
+	return entry & FABRIC_FD_PSET
+		       ? pset_at(f, entry & ~FABRIC_FD_PSET)->generation
+		       : sock_at(f, entry)->generation;
+}
+
+void descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
+			   uint32_t e, uint32_t generation)
 {
 	struct fabric *f = &t->process->fabric;
-	_Atomic uint32_t *entry = &f->procs[child].fd[fd];
-	uint32_t e = atomic_load(entry), now = e;
+	_Atomic uint32_t *entry = &f->procs[proc].fd[fd];
 	bool is_sock = e && !(e & FABRIC_FD_PSET), last = false;
+	uint32_t now = e;
 	struct work w;
 
-	if (!e)
-		return;
 	if (is_sock ? work_begin(&w, t, sock_at(f, e)->host)
 		    : work_enter(&w, t))
 		return;
-	if (!atomic_compare_exchange_strong(entry, &now, 0)) {
-		work_end(&w); /* somebody else has */
+	/* Somebody else has, or it is the slot's next user's by now. */
+	if ((is_counted(e) && descriptor_generation(f, e) != generation) ||
+	    !atomic_compare_exchange_strong(entry, &now, 0)) {
+		work_end(&w);
 		return;
 	}
 	if (is_sock)
@@ -270,15 +278,41 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
 	else if (is_counted(e))
 		last = pset_unref(&w, e & ~FABRIC_FD_PSET);
 	work_end(&w);
-	if (last)
-		pset_end(t, e & ~FABRIC_FD_PSET);
+	/* An impatient thread has the reference still, and comes again. */
+	if (last && pset_end(t, e & ~FABRIC_FD_PSET))
+		atomic_store(entry, e);
+}
+
+void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
+{
+	const struct fabric *f = &t->process->fabric;
+	uint32_t e = atomic_load(&f->procs[child].fd[fd]);
+
+	if (e)
+		descriptor_drop_other(
+			t, child, fd, e,
+			is_counted(e) ? descriptor_generation(f, e) : 0);
 }
 
 /* Has it been sent to others? Then its end may be the last one's. */
 static bool is_parcelled(struct socket_thread *t, uint32_t entry)
 {
-	return is_counted(entry) && !(entry & FABRIC_FD_PSET) &&
-	       atomic_load(&sock_at(&t->process->fabric, entry)->parcelled);
+	const struct fabric *f = &t->process->fabric;
+
+	if (!is_counted(entry))
+		return false;
+	return entry & FABRIC_FD_PSET
+		       ? atomic_load(&pset_at(f, entry & ~FABRIC_FD_PSET)
+					      ->parcelled)
+		       : atomic_load(&sock_at(f, entry)->parcelled);
+}
+
+/* A descriptor of something that is parcelled is closed. */
+static void left_parcel(struct socket_thread *t, uint32_t entry)
+{
+	if (entry & FABRIC_FD_PSET)
+		pset_left(t, entry & ~FABRIC_FD_PSET);
+	parcel_sweep(t);
 }
 
 long descriptor_close(struct socket_thread *t, long fd)
@@ -302,7 +336,7 @@ long descriptor_close(struct socket_thread *t, long fd)
 		return err;
 	n = sys_call(SYS_close, fd);
 	if (unlikely(parcelled))
-		parcel_sweep(t);
+		left_parcel(t, entry);
 	return n;
 }
 
@@ -325,8 +359,13 @@ long descriptor_close_range(struct socket_thread *t, unsigned long first,
 					       flags);
 			from = fd + 1;
 		} else if (atomic_load(&p->fd[fd])) {
-			parcelled |= is_parcelled(t, atomic_load(&p->fd[fd]));
+			uint32_t entry = atomic_load(&p->fd[fd]);
+			bool is = is_parcelled(t, entry);
+
 			descriptor_drop(t, (long)fd);
+			if (is && (entry & FABRIC_FD_PSET))
+				pset_left(t, entry & ~FABRIC_FD_PSET);
+			parcelled |= is;
 		}
 	}
 	if (from <= last)
@@ -390,7 +429,7 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 		return -EBADF;
 	}
 	if (parcelled)
-		parcel_sweep(t);
+		left_parcel(t, old);
 	return n;
 }
 

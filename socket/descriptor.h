@@ -72,6 +72,17 @@ bool descriptor_ref(struct work *w, proc_ix proc, long fd, uint32_t entry,
  * -ENOBUFS */
 int descriptor_drop(struct socket_thread *t, long fd);
 
+/* descriptor_generation - of the slot that @entry stands for */
+uint32_t descriptor_generation(const struct fabric *f, uint32_t entry);
+
+/**
+ * descriptor_drop_other - descriptor @fd of @proc, another process, stands for
+ * nothing from now on
+ * @entry, @generation: as they were when that was decided; otherwise it stays
+ */
+void descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
+			   uint32_t entry, uint32_t generation);
+
 /*
  * descriptor_drop_unborn - the same for @fd of @child, which was not forked
  * after all. It is the parent who is inside meanwhile: if he dies, nobody takes

@@ -110,18 +110,18 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 
 /* Of @n events of the kernel's, those that the program asked for: our wake
  * socket is taken out. */
-static int sort_kernel(struct socket_thread *t, struct pset *p,
+static int sort_kernel(struct socket_thread *t, struct pset *p, long epfd,
 		       struct epoll_event *ev, long n)
 {
+	pset_ix ix = slot_ix(&t->process->fabric.table[FABRIC_TABLE_PSET], p);
 	uint64_t magic = t->process->magic;
-	int kept = 0;
+	int kept = 0, fd;
 
 	for (long i = 0; i < n; i++) {
 		if (ev[i].data.u64 == magic) {
-			/* Made by another process after a fork, it is not ours.
-			 */
-			if (descriptor_get(t, p->wake_fd) == FD_HIDDEN)
-				wake_drain(p->wake_fd);
+			fd = pset_wake_fd(t, ix, (int)epfd, magic);
+			if (fd >= 0)
+				wake_drain(fd);
 			pset_drained(p);
 			continue;
 		}
@@ -137,7 +137,8 @@ static int look_in_kernel(struct socket_thread *t, struct pset *p, long epfd,
 	long n = sys_call(SYS_epoll_wait, epfd, ev, max, 0);
 
 	p->kernel_checked_ns = fabric_now(&t->process->fabric);
-	return n < 0 ? (n == -EFAULT ? -EFAULT : 0) : sort_kernel(t, p, ev, n);
+	return n < 0 ? (n == -EFAULT ? -EFAULT : 0)
+		     : sort_kernel(t, p, epfd, ev, n);
 }
 
 /* Everything that is ready now. */
@@ -241,7 +242,7 @@ static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
 	return n == 0	     ? -ETIMEDOUT
 	       : n == -EINTR ? -EINTR
 	       : n < 0	     ? 0
-			     : sort_kernel(t, p, ev, n);
+			     : sort_kernel(t, p, epfd, ev, n);
 }
 
 long epoll_wait_until(struct socket_thread *t, long epfd,

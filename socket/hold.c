@@ -36,7 +36,7 @@ static struct conn *conn_of(const struct work *w, conn_ix ix)
 /* --- whom it lets send more */
 
 /* Puts @ix on its host's stack of kicked ones, and looks after that. */
-static void kick(struct work *w, conn_ix ix)
+static apart void kick(struct work *w, conn_ix ix)
 {
 	struct stack_pace *p = pace_at(paces(w), ix);
 	host_ix to = conn_of(w, ix)->host;
@@ -126,6 +126,28 @@ static void teach(struct work *w, struct sched_view *v, struct frame *f,
 	atomic_store_explicit(&c->paced, 1, memory_order_relaxed);
 }
 
+/* False: there is no room for more of them. */
+static inline bool remember(struct work *w, conn_ix ix)
+{
+	if (w->lefts && w->left[w->lefts - 1] == ix)
+		return true;
+	if (unlikely(w->lefts == WORK_LEFT))
+		return false;
+	w->left[w->lefts++] = ix;
+	return true;
+}
+
+/* After a full barrier: whom does what has passed let send more? */
+static inline void kick_left(struct work *w)
+{
+	uint32_t n = w->lefts;
+
+	w->lefts = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (pace_wants_kick(pace_at(paces(w), w->left[i])))
+			kick(w, w->left[i]);
+}
+
 /*
  * A frame on a long link is not in its sender's way. Beyond so many connections
  * in one run they are, until the delay ends.
@@ -134,15 +156,10 @@ static void left(struct sched_view *v, struct frame *f)
 {
 	struct work *w = v->user;
 
-	if (!f->held)
-		return;
-	if (!w->lefts || w->left[w->lefts - 1] != f->pace) {
-		if (w->lefts == WORK_LEFT)
-			return;
-		w->left[w->lefts++] = f->pace;
+	if (f->held && remember(w, f->pace)) {
+		pace_pass(pace_at(paces(w), f->pace), f->held);
+		f->held = 0;
 	}
-	pace_pass(pace_at(paces(w), f->pace), f->held);
-	f->held = 0;
 }
 
 /* For the scheduler, which knows frames but not what is in them. */
@@ -209,37 +226,47 @@ static void push(struct work *w, struct sched_view *v, frame_ix ix)
 
 /*
  * Most frames find nothing in their way: they are charged, and go on without
- * having been anywhere else. False: the long way.
+ * having been anywhere else. What follows letting go of the lock waits until
+ * a frame has been carried, whose locked instructions are the barrier that is
+ * needed: hold_look(). False: the long way.
  */
-static bool pass_at_once(struct work *w, struct frame *f)
+static inline bool pass_at_once(struct work *w, struct frame *f)
 {
-	struct fabric_lock *lock = sched_lock_of(w->fabric);
+	struct fabric_lock *lock = &sched_door(w->fabric)->lock;
 	struct stack_pace *p = pace_at(paces(w), f->pace);
+	uint32_t generation = 0;
 	bool done;
 
-	/* Its connection has something to learn? */
-	if (f->pace && !f->held)
-		return false;
+	if (f->pace) {
+		/* Its connection has something to learn? */
+		if (!f->held || !remember(w, f->pace))
+			return false;
+		generation = p->generation;
+	}
 	if (!fabric_trylock(&w->in, lock))
 		return false;
-	done = sched_pass(w->fabric, f, w->now_ns, f->pace ? p->generation : 0);
-	if (done && f->held)
+	done = sched_pass(w->fabric, f, w->now_ns, generation);
+	if (done && f->held) {
 		pace_pass(p, f->held);
-	fabric_unlock(&w->in, lock);
+		f->held = 0;
+	}
+	fabric_unlock_late(&w->in, lock);
+	w->passed = true;
+	return done;
+}
+
+bool hold_look(struct work *w)
+{
+	w->passed = false;
 	if (unlikely(sched_work_waits(w->fabric)))
 		w->held_again = true;
-	if (!done)
-		return false;
-	if (f->held) {
-		f->held = 0;
-		if (unlikely(pace_wants_kick(p)))
-			kick(w, f->pace);
-	}
-	return true;
+	kick_left(w);
+	return w->out.first;
 }
 
 /* The lane below @to that it is for, if it has one. */
-static vif_ix lane_of(const struct work *w, const struct frame *f, vif_ix to)
+static apart vif_ix lane_of(const struct work *w, const struct frame *f,
+			    vif_ix to)
 {
 	host_ix host = atomic_load_explicit(&vif_at(w->fabric, to)->host,
 					    memory_order_relaxed);
@@ -272,7 +299,7 @@ bool hold_take(struct work *w, frame_ix ix, vif_ix to)
 /* The lock is taken: the holder brings them in. */
 static void leave_behind(struct work *w)
 {
-	_Atomic frame_ix *backlog = sched_backlog_of(w->fabric);
+	_Atomic frame_ix *backlog = &sched_door(w->fabric)->backlog;
 	struct arena *a = &w->in.arena;
 	frame_ix ix;
 
@@ -288,7 +315,7 @@ static void leave_behind(struct work *w)
 /* What others left, oldest first, then our own. */
 static void bring_in(struct work *w, struct sched_view *v)
 {
-	_Atomic frame_ix *backlog = sched_backlog_of(w->fabric);
+	_Atomic frame_ix *backlog = &sched_door(w->fabric)->backlog;
 	struct arena *a = &w->in.arena;
 	frame_ix ix, first = 0;
 
@@ -340,11 +367,8 @@ static void run(struct work *w, struct frame_list *out,
 	pass_held(w, &v.dropped);
 	w->sched_ns = sched_close(&v);
 	w->now_ns = v.now_ns;
-	fabric_unlock(&w->in, sched_lock_of(w->fabric));
-	for (uint32_t i = 0; i < w->lefts; i++)
-		if (pace_wants_kick(pace_at(paces(w), w->left[i])))
-			kick(w, w->left[i]);
-	w->lefts = 0;
+	fabric_unlock(&w->in, &sched_door(w->fabric)->lock);
+	kick_left(w);
 	frame_list_join(a, out, &v.out);
 	frame_list_join(a, dropped, &v.dropped);
 }
@@ -361,7 +385,7 @@ static void let_go(struct work *w, struct frame *f)
 
 bool hold_serve(struct work *w)
 {
-	struct fabric_lock *lock = sched_lock_of(w->fabric);
+	struct fabric_lock *lock = &sched_door(w->fabric)->lock;
 	struct frame_list out = { 0, 0 }, dropped = { 0, 0 };
 	struct arena *a = &w->in.arena;
 	frame_ix ix;

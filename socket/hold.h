@@ -37,6 +37,10 @@ static inline bool hold_wants(const struct work *w, const struct frame *f,
  */
 bool hold_take(struct work *w, frame_ix ix, vif_ix to);
 
+/* hold_look - after w->passed, and once the frames that passed have been
+ * carried; true: there are frames to deliver now */
+bool hold_look(struct work *w);
+
 /* hold_free - @ix is lost before it got anywhere; consumes it */
 void hold_free(struct work *w, frame_ix ix);
 

@@ -75,6 +75,9 @@ static const struct mapping mappings[] = {
 	{ IPPROTO_UDPLITE, UDPLITE_RECV_CSCOV, CONN_RECV_COVERAGE },
 };
 
+/* Looked at for every datagram: places in sock.kept[] known by name. */
+enum { KEPT_UDP_SEGMENT, KEPT_UDP_GRO };
+
 /*
  * Options that steer what a fabric does not have, or that only those see who
  * set them: kept, and told to who asks. By their places in sock.kept[].
@@ -84,6 +87,8 @@ static const struct kept {
 	int name;
 	int begin; /* as a new socket has it */
 } kepts[] = {
+	[KEPT_UDP_SEGMENT] = { IPPROTO_UDP, UDP_SEGMENT, 0 },
+	[KEPT_UDP_GRO] = { IPPROTO_UDP, UDP_GRO, 0 },
 	{ SOL_SOCKET, SO_PRIORITY, 0 },
 	{ SOL_SOCKET, SO_INCOMING_CPU, 0 },
 	{ SOL_SOCKET, SO_BUSY_POLL, 0 },
@@ -108,8 +113,6 @@ static const struct kept {
 	{ IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, 2 },
 	{ IPPROTO_IPV6, IPV6_FREEBIND, 0 },
 	{ IPPROTO_IPV6, IPV6_TRANSPARENT, 0 },
-	{ IPPROTO_UDP, UDP_SEGMENT, 0 },
-	{ IPPROTO_UDP, UDP_GRO, 0 },
 };
 static_assert(ARRAY_SIZE(kepts) <= SOCK_KEPT, "sock.kept[] is too short");
 
@@ -123,12 +126,12 @@ static int kept_at(long level, long name)
 
 uint16_t option_udp_segment(const struct sock *s)
 {
-	return (uint16_t)s->kept[kept_at(IPPROTO_UDP, UDP_SEGMENT)];
+	return (uint16_t)s->kept[KEPT_UDP_SEGMENT];
 }
 
 bool option_udp_gro(const struct sock *s)
 {
-	return s->kept[kept_at(IPPROTO_UDP, UDP_GRO)];
+	return s->kept[KEPT_UDP_GRO];
 }
 
 /* What is told beside each datagram: control.h. */

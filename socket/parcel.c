@@ -7,6 +7,8 @@
 #include "fabric/wake.h"
 #include "socket/control.h"
 #include "socket/descriptor.h"
+#include "socket/keeper.h"
+#include "socket/pset.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -22,14 +24,14 @@
 /* Names of wake sockets that are parcels': beyond what poll sets count to. */
 #define PARCEL_NAME (UINT64_C(1) << 63)
 
-static uint64_t name_of(const struct sock *s, sock_ix ix)
+static uint64_t name_of(sock_ix ix, uint32_t generation)
 {
-	return PARCEL_NAME | (uint64_t)(s->generation & INT32_MAX) << 32 | ix;
+	return PARCEL_NAME | (uint64_t)(generation & INT32_MAX) << 32 | ix;
 }
 
 uint64_t parcel_name(const struct fabric *f, const struct sock *s)
 {
-	return name_of(s, slot_ix(&f->table[FABRIC_TABLE_SOCK], s));
+	return name_of(slot_ix(&f->table[FABRIC_TABLE_SOCK], s), s->generation);
 }
 
 static bool any(const struct fabric *f)
@@ -66,19 +68,104 @@ static void keep(struct socket_thread *t, long fd, uint32_t entry)
 	descriptor_unref(t, owed);
 }
 
+/*
+ * An epoll instance: the daemon hears of it before it is entered among its
+ * descriptors, so that what is entered is alive or known to be gone.
+ */
+static void send_set(struct socket_thread *t, int fd, uint32_t entry)
+{
+	struct fabric *f = &t->process->fabric;
+	pset_ix ix = entry & ~FABRIC_FD_PSET;
+	struct pset *p = pset_at(f, ix);
+	int wake = pset_wake_fd(t, ix, fd, t->process->magic);
+
+	if (wake < 0 || keeper_keep(f, pset_wake_name(p, ix), wake, fd))
+		return;
+	atomic_store(&p->shared, 1);
+	atomic_store(&p->parcelled, 1);
+	keep(t, fd, entry);
+}
+
 static void send_one(struct socket_thread *t, int fd)
 {
 	struct fabric *f = &t->process->fabric;
 	uint32_t entry = descriptor_raw(t, fd);
 	struct sock *s;
 
-	if (!is_counted(entry) || (entry & FABRIC_FD_PSET))
+	if (!is_counted(entry))
 		return;
+	if (entry & FABRIC_FD_PSET) {
+		send_set(t, fd, entry);
+		return;
+	}
 	s = sock_at(f, entry);
 	/* It has a name already if it has been sent before. */
-	wake_bind(f, fd, name_of(s, entry));
+	wake_bind(f, fd, name_of(entry, s->generation));
 	atomic_store(&s->parcelled, 1);
 	keep(t, fd, entry);
+}
+
+/* Is any poll set on its way, or kept for who may have it? */
+static bool any_set(const struct fabric *f)
+{
+	const _Atomic uint32_t *table = f->procs[KEEPER].fd;
+
+	if (any(f))
+		for (uint32_t i = PARCEL_FIRST; i < FABRIC_FD_MAX; i++)
+			if (atomic_load(&table[i]) & FABRIC_FD_PSET)
+				return true;
+	return false;
+}
+
+/* No events are taken out of it: there is no place for them. */
+static bool is_instance(int fd)
+{
+	long n = sys_call(SYS_epoll_wait, fd, 0, 1, 0);
+
+	return !n || n == -EFAULT;
+}
+
+/* A reference to the set of that wake name, at @fd; false: it is gone. */
+static bool take_set(struct socket_thread *t, int fd, uint64_t name)
+{
+	struct fabric *f = &t->process->fabric;
+	pset_ix ix = (uint32_t)name;
+	uint32_t refs;
+	struct work w;
+	struct pset *p;
+	bool taken;
+
+	if (!ix || ix >= slot_end(&f->table[FABRIC_TABLE_PSET]) ||
+	    work_enter(&w, t))
+		return false;
+	p = pset_at(f, ix);
+	refs = atomic_load(&p->refs);
+	while (refs && !atomic_compare_exchange_weak(&p->refs, &refs, refs + 1))
+		;
+	taken = refs && pset_wake_name(p, ix) == name;
+	if (taken)
+		descriptor_set(t, fd, ix | FABRIC_FD_PSET);
+	work_end(&w);
+	if (refs && !taken) /* the slot is another's by now */
+		descriptor_unref(t, ix | FABRIC_FD_PSET);
+	return taken;
+}
+
+static void receive_set(struct socket_thread *t, int fd)
+{
+	struct fabric *f = &t->process->fabric;
+	uint64_t name = 0;
+	int wake;
+
+	if (!any_set(f) || !is_instance(fd))
+		return;
+	wake = keeper_ask(f, &name, fd);
+	if (wake < 0)
+		return;
+	if (take_set(t, fd, name) && pset_wake_here(t, (uint32_t)name) < 0)
+		descriptor_hide(t, wake);
+	else
+		sys_call(SYS_close, wake);
 }
 
 /* @fd came in a message: is it one of us? */
@@ -91,8 +178,13 @@ static void receive_one(struct socket_thread *t, int fd)
 	uint64_t name;
 	sock_ix ix;
 
-	if ((unsigned int)fd >= FABRIC_FD_MAX || descriptor_raw(t, fd) ||
-	    !wake_name(f, fd, &name) || !(name & PARCEL_NAME))
+	if ((unsigned int)fd >= FABRIC_FD_MAX || descriptor_raw(t, fd))
+		return;
+	if (!wake_name(f, fd, &name)) {
+		receive_set(t, fd);
+		return;
+	}
+	if (!(name & PARCEL_NAME))
 		return;
 	ix = (uint32_t)name;
 	if (!ix || ix >= slot_end(&f->table[FABRIC_TABLE_SOCK]))
@@ -103,7 +195,7 @@ static void receive_one(struct socket_thread *t, int fd)
 	refs = atomic_load(&s->refs);
 	while (refs && !atomic_compare_exchange_weak(&s->refs, &refs, refs + 1))
 		;
-	if (refs && name_of(s, ix) == name) {
+	if (refs && name_of(ix, s->generation) == name) {
 		descriptor_set(t, fd, ix);
 		refs = 0;
 	}
@@ -185,13 +277,42 @@ void parcel_sweep(struct socket_thread *t)
 {
 	struct fabric *f = &t->process->fabric;
 	_Atomic uint32_t *table = f->procs[KEEPER].fd;
+	bool sets = false;
 
 	if (!any(f))
 		return;
 	for (uint32_t i = PARCEL_FIRST; i < FABRIC_FD_MAX; i++) {
 		uint32_t e = atomic_load(&table[i]);
+		uint32_t generation = e ? descriptor_generation(f, e) : 0;
 
-		if (e && !wake_alive(f, name_of(sock_at(f, e), e)))
-			descriptor_drop_unborn(t, KEEPER, i);
+		if (e & FABRIC_FD_PSET)
+			sets = true;
+		else if (e && !wake_alive(f, name_of(e, generation)))
+			descriptor_drop_other(t, KEEPER, i, e, generation);
 	}
+	if (sets)
+		keeper_sweep(f);
+}
+
+uint64_t parcel_next_set(const struct fabric *f, uint32_t *at)
+{
+	const _Atomic uint32_t *table = f->procs[KEEPER].fd;
+
+	if (!*at)
+		*at = any(f) ? PARCEL_FIRST : FABRIC_FD_MAX;
+	for (; *at < FABRIC_FD_MAX; (*at)++) {
+		uint32_t e = atomic_load(&table[*at]);
+		pset_ix ix = e & ~FABRIC_FD_PSET;
+
+		if (e & FABRIC_FD_PSET)
+			return pset_wake_name(pset_at(f, ix), ix);
+	}
+	return 0;
+}
+
+void parcel_drop_set(struct socket_thread *t, uint32_t at, uint64_t name)
+{
+	uint32_t e = (uint32_t)name | FABRIC_FD_PSET;
+
+	descriptor_drop_other(t, KEEPER, at, e, (uint32_t)(name >> 32));
 }

@@ -9,6 +9,9 @@
  * of his own. The name lives as long as the placeholder does anywhere, in a
  * process or on its way; once it is gone, so is the entry. That is looked for
  * when a descriptor of such a socket is closed, and after a death.
+ *
+ * An epoll instance travels as itself and cannot be named. The daemon tells who
+ * receives it which set it is, and when it is gone: keeper.h.
  */
 #ifndef TOAMI_SOCKET_PARCEL_H
 #define TOAMI_SOCKET_PARCEL_H
@@ -24,5 +27,16 @@ long parcel_call(struct socket_thread *t, long nr, const long args[6]);
 
 /* parcel_sweep - drops the references of what is nowhere any more */
 void parcel_sweep(struct socket_thread *t);
+
+/**
+ * parcel_next_set - for the daemon: the poll sets among what is kept
+ * @at: 0 to begin with; then the last one's place plus 1
+ *
+ * Returns the set's wake name and its place, or 0.
+ */
+uint64_t parcel_next_set(const struct fabric *f, uint32_t *at);
+
+/* parcel_drop_set - the set of that name, at that place, is kept no more */
+void parcel_drop_set(struct socket_thread *t, uint32_t at, uint64_t name);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/user.h"
 #include "fabric/wake.h"
 #include "socket/descriptor.h"
+#include "socket/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -483,6 +484,46 @@ void pset_drained(struct pset *p)
 		atomic_fetch_or(&p->sleeping, PSET_SOCKET_ARMED);
 }
 
+/* Is descriptor @fd of this process the wake socket of that name? */
+static bool is_wake(const struct socket_thread *t, long fd, uint64_t name)
+{
+	uint64_t has;
+
+	return descriptor_get(t, fd) == FD_HIDDEN &&
+	       wake_name(&t->process->fabric, (int)fd, &has) && has == name;
+}
+
+int pset_wake_here(const struct socket_thread *t, pset_ix ix)
+{
+	const struct fabric *f = &t->process->fabric;
+	const struct pset *p = pset_at(f, ix);
+	uint64_t name = pset_wake_name(p, ix);
+	int made = atomic_load(&p->wake_fd);
+
+	if (likely(!atomic_load(&p->shared)))
+		return descriptor_get(t, made) == FD_HIDDEN ? made : -1;
+	if (is_wake(t, made, name))
+		return made;
+	for (uint32_t fd = atomic_load(&f->procs[t->self].fd_end); fd--;)
+		if (is_wake(t, fd, name))
+			return (int)fd;
+	return -1;
+}
+
+/* The wake socket that another process has made, from the keeper. */
+static int fetch_wake(struct socket_thread *t, pset_ix ix)
+{
+	struct pset *p = pset_at(&t->process->fabric, ix);
+	uint64_t name = pset_wake_name(p, ix);
+	int fd = keeper_ask(&t->process->fabric, &name, -1);
+
+	if (fd < 0)
+		return fd;
+	/* From now on the number says nothing. */
+	atomic_store(&p->shared, 1);
+	return descriptor_hide(t, fd);
+}
+
 int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd, uint64_t magic)
 {
 	struct fabric *f = &t->process->fabric;
@@ -493,13 +534,14 @@ int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd, uint64_t magic)
 	/* Of several threads that want it, one gets the name; the others wait
 	 * for him. */
 	for (int i = 0; i < WAKE_TRIES; i++) {
-		int made = atomic_load(&p->wake_fd);
-
-		if (made >= 0)
-			return made;
+		fd = pset_wake_here(t, ix);
+		if (fd >= 0)
+			return fd;
 		fd = wake_open(f, pset_wake_name(p, ix));
 		if (fd != -EADDRINUSE)
 			break;
+		if (atomic_load(&p->wake_fd) >= 0)
+			return fetch_wake(t, ix);
 		sys_call(SYS_sched_yield);
 	}
 	if (fd < 0)
@@ -507,8 +549,26 @@ int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd, uint64_t magic)
 	fd = descriptor_hide(t, fd);
 	if (fd >= 0 && epfd >= 0)
 		sys_call(SYS_epoll_ctl, epfd, EPOLL_CTL_ADD, fd, &ev);
+	/* By fork, others may have the set, but will not get this. */
+	if (epfd >= 0 && atomic_load(&p->refs) > 1 &&
+	    !keeper_keep(f, pset_wake_name(p, ix), fd, -1))
+		atomic_store(&p->shared, 1);
 	p->wake_fd = fd;
 	return fd;
+}
+
+void pset_left(struct socket_thread *t, pset_ix ix)
+{
+	const struct fabric_proc *p = &t->process->fabric.procs[t->self];
+	uint32_t end = atomic_load(&p->fd_end);
+	int wake;
+
+	for (uint32_t fd = 0; fd < end; fd++)
+		if (atomic_load(&p->fd[fd]) == (ix | FABRIC_FD_PSET))
+			return;
+	wake = pset_wake_here(t, ix);
+	if (wake >= 0)
+		descriptor_close_hidden(t, wake);
 }
 
 void pset_kick(struct socket_thread *t, pset_ix ix)
@@ -570,7 +630,10 @@ int pset_end(struct socket_thread *t, pset_ix ix)
 	struct pset *p = pset_at(f, ix);
 	struct fabric_inside in;
 	struct epoll_event none;
-	int fd = p->wake_fd, err = remove_watches(t, ix);
+	/* The daemon, ending what a dead process held, has no such descriptor.
+	 */
+	int fd = t->self == t->process->self ? pset_wake_here(t, ix) : -1;
+	int err = remove_watches(t, ix);
 
 	if (err)
 		goto fail;
@@ -588,9 +651,7 @@ int pset_end(struct socket_thread *t, pset_ix ix)
 	fabric_unlock(&in, &p->lock);
 	slot_free(&f->table[FABRIC_TABLE_PSET], ix);
 	fabric_leave(&in);
-	/* The daemon, ending what a dead process held, has no such descriptor.
-	 */
-	if (fd >= 0 && t->self == t->process->self)
+	if (fd >= 0)
 		descriptor_close_hidden(t, fd);
 	return 0;
 fail:

@@ -96,6 +96,17 @@ void pset_drained(struct pset *p);
  */
 int pset_wake_fd(struct socket_thread *t, pset_ix ix, int epfd, uint64_t magic);
 
+/**
+ * pset_wake_here - the wake socket's number in this process, -1: it has none
+ *
+ * A set whose wake socket another process has made is for pset_wake_fd().
+ */
+int pset_wake_here(const struct socket_thread *t, pset_ix ix);
+
+/* pset_left - a descriptor of a shared set was closed: this process's wake
+ * socket goes with the last of them */
+void pset_left(struct socket_thread *t, pset_ix ix);
+
 /* pset_kick - sleepers on it look again (a descriptor was added) */
 void pset_kick(struct socket_thread *t, pset_ix ix);
 

@@ -88,7 +88,7 @@ static bool held_by_dead(struct fabric *f, struct fabric_lock *lock)
 
 static void mend_sched_lock(struct repair *re)
 {
-	struct fabric_lock *lock = sched_lock_of(re->f);
+	struct fabric_lock *lock = &sched_door(re->f)->lock;
 
 	if (!held_by_dead(re->f, lock))
 		return;

@@ -120,6 +120,10 @@ struct pset {
 		generation; /* counts uses of the slot: part of the wake name */
 	_Atomic uint32_t kernel_fds; /* descriptors of the kernel's in it */
 	uint64_t kernel_checked_ns;
+	/* several processes have it that did not get its wake socket by fork:
+	 * keeper.h */
+	_Atomic uint32_t shared;
+	_Atomic uint32_t parcelled; /* has been sent to others: parcel.h */
 	_Alignas(CACHE_LINE) _Atomic watch_ix ready; /* stack of WATCH_QUEUED */
 	_Atomic uint32_t level; /* 0: the list is empty and nobody is at it */
 	watch_ix level_first;	/* taken off `ready`, to be looked at again */

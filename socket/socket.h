@@ -13,9 +13,9 @@
  * send*, recv*, sendfile, splice, shutdown, close, dup*, fcntl, ioctl,
  * getsockopt, setsockopt, getsockname, getpeername, poll, ppoll, select,
  * pselect6, epoll_*, fstat untouched, close_range, and the io_uring calls
- * (refused with ENOSYS: programs fall back). AF_INET and AF_INET6 streams and
- * datagrams are ours; raw and packet sockets are refused; every other family is
- * the kernel's.
+ * (refused with ENOSYS: programs fall back). AF_INET and AF_INET6 streams,
+ * datagrams and raw sockets are ours; packet sockets are refused; every other
+ * family is the kernel's.
  *
  * Everything here uses no C library, no errno, no thread-local storage and no
  * vector registers, and calls the kernel only through base/sys.h.

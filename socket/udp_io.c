@@ -249,14 +249,12 @@ static uint32_t take_train(struct work *w, const struct sock *s, frame_ix first,
 	struct arena *a = &w->in.arena;
 	uint32_t segment = frame_at(a, first)->payload, bytes = segment;
 	uint32_t last = segment;
-	struct udp_note note;
 
 	room = min_u64(room, DATAGRAM_MAX);
 	for (uint32_t n = 1;
 	     n < TRAIN_MAX && last == segment && bytes && bytes < room; n++) {
 		uint32_t max = min_u32(segment, (uint32_t)room - bytes);
-		frame_ix ix =
-			udp_take_alike(&w->stack, s->conn, first, max, &note);
+		frame_ix ix = udp_take_alike(&w->stack, s->conn, first, max);
 
 		if (!ix)
 			break;
@@ -267,7 +265,7 @@ static uint32_t take_train(struct work *w, const struct sock *s, frame_ix first,
 	return train->first ? segment : 0;
 }
 
-/* scatter() of @first and what follows it; frees that. */
+/* scatter() of @first and what follows it, if anything does; frees that. */
 static long scatter_train(struct arena *a, const struct frame *first,
 			  struct frame_list *train, struct cursor *c)
 {
@@ -387,9 +385,7 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			 * lock. */
 			if (!(flags & MSG_PEEK))
 				work_unlock(&w);
-			got = train.first
-				      ? scatter_train(&w.in.arena, f, &train, c)
-				      : scatter(&w.in.arena, f, 0, c);
+			got = scatter_train(&w.in.arena, f, &train, c);
 			if (!(flags & MSG_PEEK))
 				frame_free(&w.in.arena, ix);
 			work_end(&w);

@@ -32,9 +32,12 @@ struct work {
 	struct stack stack; /* of `host` while it is locked */
 	host_ix host;	    /* locked; 0: none */
 	struct frame_list out;
-	struct frame_list held;	 /* for the scheduler: hold.h */
-	conn_ix left[WORK_LEFT]; /* have frames that are only delayed now */
+	struct frame_list held; /* for the scheduler: hold.h */
+	/* Connections whose frames have passed: may they send more? Asked once
+	 * a barrier lies behind it. */
+	conn_ix left[WORK_LEFT];
 	uint32_t lefts;
+	bool passed;	   /* frames have, and nobody has looked since */
 	bool held_again;   /* somebody has left something to the scheduler */
 	uint64_t sched_ns; /* when it has to be run next, as last seen */
 	uint64_t now_ns;   /* the last reading of the clock */

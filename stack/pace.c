@@ -4,22 +4,13 @@
 #include "stack/tcp.h"
 #include "stack/undo.h"
 
-static bool has_room(const struct stack_pace *p)
+bool pace_wish(struct stack_pace *p)
 {
-	return pace_load(&p->sent) - pace_load(&p->passed) <
-	       pace_load(&p->limit);
-}
-
-bool stack_pace_room(const struct stack *st, const struct conn *c)
-{
-	struct stack_pace *p = pace_at(st->paces, c->self);
 	uint32_t none = PACE_NONE;
 
-	if (likely(has_room(p)))
-		return true;
 	/* A full barrier, whatever it finds: KICKED comes to us anyway. */
 	atomic_compare_exchange_strong(&p->wish, &none, PACE_WAITS);
-	if (!has_room(p))
+	if (!pace_has_room(p))
 		return false;
 	none = PACE_WAITS;
 	atomic_compare_exchange_strong(&p->wish, &none, PACE_NONE);

@@ -23,7 +23,7 @@
 #ifndef TOAMI_STACK_PACE_H
 #define TOAMI_STACK_PACE_H
 
-#include "stack/stack.h"
+#include "stack/conn.h"
 
 enum pace_wish {
 	PACE_NONE,
@@ -75,8 +75,23 @@ static inline bool pace_wants_kick(struct stack_pace *p)
 	return atomic_compare_exchange_strong(&p->wish, &waits, PACE_KICKED);
 }
 
+static inline bool pace_has_room(const struct stack_pace *p)
+{
+	return pace_load(&p->sent) - pace_load(&p->passed) <
+	       pace_load(&p->limit);
+}
+
+/* pace_wish - there is no room: looks again, having asked to be kicked; true:
+ * there is some by now */
+bool pace_wish(struct stack_pace *p);
+
 /* stack_pace_room - may @c send? If not, it will be kicked. */
-bool stack_pace_room(const struct stack *st, const struct conn *c);
+static inline bool stack_pace_room(const struct stack *st, const struct conn *c)
+{
+	struct stack_pace *p = pace_at(st->paces, c->self);
+
+	return likely(pace_has_room(p)) || pace_wish(p);
+}
 
 /* stack_kick - @c may have room; taken off the stack of its host */
 void stack_kick(struct stack *st, conn_ix c);

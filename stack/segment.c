@@ -7,6 +7,7 @@
 #include "stack/segment.h"
 #include "base/mem.h"
 #include "stack/csum.h"
+#include "stack/shape.h"
 #include "stack/wire.h"
 
 #include <errno.h>
@@ -126,43 +127,6 @@ static inline void rewrite(struct frame *f, const struct plan *p, uint32_t i,
 	f->flags |= FRAME_NEEDS_CSUM;
 }
 
-/* How far the payload is given away. */
-struct progress {
-	uint32_t ref, off;
-};
-
-/* The next @bytes of @f's payload become those of the empty frame @ix. */
-static inline int give(struct arena *a, frame_ix ix, const struct frame *f,
-		       struct progress *at, uint32_t bytes)
-{
-	struct frame *g = frame_at(a, ix);
-
-	if (unlikely(!(f->flags & FRAME_REFS))) {
-		at->off += bytes;
-		return frame_fill(a, ix, f->data + at->off - bytes, bytes);
-	}
-	g->flags = FRAME_REFS;
-	while (bytes && at->ref < f->refs) {
-		const struct frame_ref *r = &f->ref[at->ref];
-		uint32_t n = min_u32(bytes, r->bytes - at->off);
-
-		if (unlikely(g->refs == FRAME_REFS_MAX))
-			return -EMSGSIZE;
-		chunk_get(a, r->chunk);
-		g->ref[g->refs++] = (struct frame_ref){
-			r->chunk, (uint16_t)(r->off + at->off), (uint16_t)n
-		};
-		g->payload += n;
-		bytes -= n;
-		at->off += n;
-		if (at->off == r->bytes) {
-			at->ref++;
-			at->off = 0;
-		}
-	}
-	return 0;
-}
-
 /* A piece of @f without its payload; 0: no memory. */
 static inline frame_ix piece_of(struct arena *a, const struct frame *f)
 {
@@ -192,7 +156,7 @@ static apart int cut(struct arena *a, frame_ix ix, bool csum,
 {
 	struct frame *f = frame_at(a, ix);
 	struct frame_list made = { 0, 0 };
-	struct progress at = { 0, 0 };
+	struct frame_place at = { 0, 0 };
 	uint32_t off = 0, n = 0;
 	struct plan p = { 0 };
 
@@ -206,7 +170,8 @@ static apart int cut(struct arena *a, frame_ix ix, bool csum,
 		frame_ix piece = piece_of(a, f);
 		struct frame *g = frame_at(a, piece);
 
-		if (unlikely(!piece || give(a, piece, f, &at, bytes))) {
+		if (unlikely(!piece ||
+			     frame_refer_next(a, piece, f, &at, bytes))) {
 			frame_free(a, piece);
 			frame_list_free(a, &made);
 			frame_free(a, ix);

@@ -141,25 +141,10 @@ frame_ix frame_clone(struct arena *a, frame_ix ix)
 int frame_refer_from(struct arena *a, frame_ix ix, const struct frame *from,
 		     uint32_t off, uint32_t bytes)
 {
-	int err;
+	struct frame_place at = { 0, off };
 
-	if (!(from->flags & FRAME_REFS))
-		return frame_fill(a, ix, from->data + off, bytes);
-	for (uint8_t i = 0; bytes && i < from->refs; i++) {
-		const struct frame_ref *r = &from->ref[i];
-		uint32_t n;
-
-		if (off >= r->bytes) {
-			off -= r->bytes;
-			continue;
-		}
-		n = min_u32(bytes, r->bytes - off);
-		err = frame_refer(a, ix, r->chunk, (uint16_t)(r->off + off),
-				  (uint16_t)n);
-		if (err)
-			return err;
-		bytes -= n;
-		off = 0;
-	}
-	return 0;
+	if (from->flags & FRAME_REFS)
+		while (at.ref < from->refs && at.off >= from->ref[at.ref].bytes)
+			at.off -= from->ref[at.ref++].bytes;
+	return frame_refer_next(a, ix, from, &at, bytes);
 }

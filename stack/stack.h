@@ -90,8 +90,9 @@ struct stack_ops {
 	void (*configured)(struct stack *st);
 
 	/*
-	 * @f was accepted for @c: charge it to the lane c->vif. Called only
-	 * when that is not the host's own VIF (host->vif). May be NULL.
+	 * @f, whatever it carries, is for @c and was admitted: charge it to the
+	 * lane c->vif. Called only when that is not the host's own VIF
+	 * (host->vif). May be NULL.
 	 */
 	void (*received)(struct stack *st, conn_ix c, const struct frame *f);
 
@@ -485,7 +486,7 @@ frame_ix udp_take(struct stack *st, conn_ix c, struct udp_note *note,
 /* udp_take_alike - likewise, if it is like @first in all but its payload, which
  * is 1 to @max bytes long; 0: it is not */
 frame_ix udp_take_alike(struct stack *st, conn_ix c, frame_ix first,
-			uint32_t max, struct udp_note *note);
+			uint32_t max);
 
 /* An ICMP error that came for what a socket had sent. */
 struct udp_error {

@@ -35,12 +35,17 @@ static inline struct conn *conn_at(const struct stack *st, conn_ix ix)
 	return slot_at(st->conns, ix);
 }
 
-/* May @ix enter the lane that @c is on? */
+/* @ix enters the lane that @c is on, if it may. */
 static inline bool conn_admits(struct stack *st, const struct conn *c,
 			       frame_ix ix)
 {
-	return likely(c->vif == st->host->config.vif) || !st->ops->admit ||
-	       st->ops->admit(st, c->self, ix);
+	if (likely(c->vif == st->host->config.vif))
+		return true;
+	if (st->ops->admit && !st->ops->admit(st, c->self, ix))
+		return false;
+	if (st->ops->received)
+		st->ops->received(st, c->self, frame_at(st->arena, ix));
+	return true;
 }
 
 /*

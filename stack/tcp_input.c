@@ -631,8 +631,8 @@ void tcp_input_usual(struct stack *st, struct frame *f, frame_ix ix)
 	if (unlikely(!(c->flags & CONN_TS) || c->watch || !in_place(c, &in) ||
 		     seq_lt(in.tsval, c->ts_recent)))
 		goto other;
-	/* Somebody else's lane: what may enter it is asked on the long way. */
-	if (unlikely(c->vif != g->vif) && st->ops->admit)
+	/* A lane: what may enter it is asked, and charged, on the long way. */
+	if (unlikely(c->vif != g->vif))
 		goto other;
 	count(st, Ip_InReceives);
 	count(st, Ip_InDelivers);

@@ -98,8 +98,6 @@ static bool coalesce(struct stack *st, struct conn *c, struct frame *f,
 static inline void append(struct stack *st, struct conn *c, uint32_t bytes,
 			  frame_ix ix, struct frame *f)
 {
-	if (c->vif != st->host->config.vif && st->ops->received)
-		st->ops->received(st, c->self, f);
 	if (((const struct tcp_header *)(f->header + f->l4_off))->flags &
 	    TCP_PSH)
 		c->pushed = true;

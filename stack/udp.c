@@ -40,8 +40,6 @@ void udp_queue(struct stack *st, struct conn *c, frame_ix ix)
 		frame_free(st->arena, ix);
 		return;
 	}
-	if (c->vif != st->host->config.vif && st->ops->received)
-		st->ops->received(st, c->self, f);
 	outer = writing_begin(st, c->self);
 	f->next = 0;
 	f->note[0] = st->now_ns;
@@ -391,7 +389,7 @@ frame_ix udp_take(struct stack *st, conn_ix ix, struct udp_note *note,
 }
 
 frame_ix udp_take_alike(struct stack *st, conn_ix ix, frame_ix first,
-			uint32_t max, struct udp_note *note)
+			uint32_t max)
 {
 	const struct frame *f = frame_at(st->arena, first), *g;
 	frame_ix next = conn_at(st, ix)->rcv_first;
@@ -406,7 +404,7 @@ frame_ix udp_take_alike(struct stack *st, conn_ix ix, frame_ix first,
 	    a.ttl != b.ttl || a.tos != b.tos || !ip_equal(&a.from, &b.from) ||
 	    !ip_equal(&a.to, &b.to))
 		return 0;
-	return udp_take(st, ix, note, false);
+	return udp_take(st, ix, &b, false);
 }
 
 int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,

@@ -147,7 +147,7 @@ static void passed(struct sched_view *v, frame_ix ix, class_ix class,
 /* --- the queue */
 
 /* Nobody waits in the tree above @ix, and no ceiling is shut. */
-static bool is_open(struct sched_view *v, node_ix ix)
+static inline bool is_open(const struct sched_view *v, node_ix ix)
 {
 	for (; ix; ix = node_at(v, ix)->parent) {
 		const struct sched_node *n = node_at(v, ix);
@@ -159,14 +159,16 @@ static bool is_open(struct sched_view *v, node_ix ix)
 	return true;
 }
 
-static void charge(struct sched_view *v, node_ix ix, uint32_t bytes)
+/* All of them are idle: is_open(). */
+static inline void charge(const struct sched_view *v, node_ix ix,
+			  uint32_t bytes)
 {
 	for (; ix; ix = node_at(v, ix)->parent) {
 		const struct sched_node *n = node_at(v, ix);
 		struct sched_class *c = class_at(v, n->class);
 
 		if (c->ceil_mult) {
-			ceiling_credit(v, n, c);
+			ceiling_credit(v, c, NODE_IDLE, n->since_ns);
 			ceiling_charge(c, bytes);
 		}
 		c->packets++;
@@ -174,49 +176,50 @@ static void charge(struct sched_view *v, node_ix ix, uint32_t bytes)
 	}
 }
 
-/* The nodes that frames from @tx to @rx pass, found before or now. */
-static struct sched_way *way_of(struct sched_view *v, vif_ix tx, vif_ix rx)
+static apart bool way_find(struct fabric *f, struct sched_way *way, vif_ix tx,
+			   vif_ix rx, uint64_t now_ns)
 {
-	struct sched_way *way = &v->s->way[(tx * 31 ^ rx) & (SCHED_WAYS - 1)];
 	struct sched_path p;
+	struct sched_view v;
 
-	if (likely(way->tx == tx && way->rx == rx &&
-		   way->generation == v->s->generation))
-		return way;
 	*way = (struct sched_way){ .tx = tx, .rx = rx };
-	if (!sched_path(v->fabric, tx, rx, &p))
-		return way;
+	if (!sched_path(f, tx, rx, &p))
+		return false;
+	sched_open(&v, f, NULL, now_ns);
 	if (p.tx)
-		way->tx_node = node_get(v, p.tx, p.tx_top);
+		way->tx_node = node_get(&v, p.tx, p.tx_top);
 	if (p.rx)
-		way->rx_node = node_get(v, p.rx, p.rx_top);
-	if (!p.tx == !way->tx_node && !p.rx == !way->rx_node)
-		way->generation = v->s->generation;
-	return way;
+		way->rx_node = node_get(&v, p.rx, p.rx_top);
+	if (!p.tx != !way->tx_node || !p.rx != !way->rx_node)
+		return false;
+	way->generation = v.generation;
+	return true;
 }
 
 bool sched_pass(struct fabric *f, const struct frame *fr, uint64_t now_ns,
 		uint32_t generation)
 {
-	struct sched *s = slot_at(&f->table[FABRIC_TABLE_SCHED], 1);
+	struct sched *s = sched_at(f);
 	uint32_t bytes = frame_wire_bytes(fr);
-	struct sched_way *way;
+	vif_ix tx = fr->tx_vif, rx = fr->rx_vif;
+	struct sched_way *way = &s->way[(tx * 31 ^ rx) & (SCHED_WAYS - 1)];
+	/* As sched_open(), without what is not needed. */
 	struct sched_view v;
 
 	if (unlikely(generation && generation != s->generation))
 		return false;
-	if (unlikely(atomic_load_explicit(&s->backlog, memory_order_relaxed) ||
-		     atomic_load_explicit(&s->dirty, memory_order_relaxed) ||
-		     s->impaired))
+	if (unlikely(sched_work_waits(f) || s->impaired))
 		return false;
-	/* As sched_open(), without what is not needed. */
 	v.fabric = f;
 	v.s = s;
 	v.nodes = f->table[FABRIC_TABLE_NODE].base;
+	v.classes = f->table[FABRIC_TABLE_CLASS].base;
 	v.now_ns = now_ns;
-	way = way_of(&v, fr->tx_vif, fr->rx_vif);
-	if (unlikely(way->generation != s->generation) ||
-	    !is_open(&v, way->tx_node) || !is_open(&v, way->rx_node))
+	if (unlikely(way->tx != tx || way->rx != rx ||
+		     way->generation != s->generation) &&
+	    !way_find(f, way, tx, rx, now_ns))
+		return false;
+	if (!is_open(&v, way->tx_node) || !is_open(&v, way->rx_node))
 		return false;
 	charge(&v, way->tx_node, bytes);
 	charge(&v, way->rx_node, bytes);
@@ -292,7 +295,7 @@ static void settle(struct sched_view *v, node_ix ix, uint32_t bytes,
 			else if (c->min_mult)
 				c->stats.borrowed_bytes += bytes;
 			if (c->ceil_mult) {
-				ceiling_credit(v, n, c);
+				ceiling_credit(v, c, n->state, n->since_ns);
 				ceiling_charge(c, bytes);
 			}
 			if (wants && c->ceil_mult && c->gate_ns > v->now_ns) {
@@ -397,7 +400,7 @@ bool sched_run(struct sched_view *v, uint32_t budget)
 	struct sched *s = v->s;
 	uint32_t done = 0, entry;
 
-	if (atomic_load_explicit(&s->dirty, memory_order_relaxed))
+	if (atomic_load_explicit(&s->door.dirty, memory_order_relaxed))
 		class_read_dirty(v);
 	while ((entry = wheel_due(v))) {
 		if (entry & SCHED_FRAME)
@@ -415,11 +418,6 @@ bool sched_run(struct sched_view *v, uint32_t budget)
 
 /* --- the view */
 
-static struct sched *sched_at(const struct fabric *f)
-{
-	return slot_at(&f->table[FABRIC_TABLE_SCHED], 1);
-}
-
 void sched_init(struct fabric *f)
 {
 	struct sched *s = sched_at(f);
@@ -430,23 +428,6 @@ void sched_init(struct fabric *f)
 	atomic_store(&f->header->sched_next_ns, UINT64_MAX);
 }
 
-struct fabric_lock *sched_lock_of(const struct fabric *f)
-{
-	return &sched_at(f)->lock;
-}
-
-_Atomic frame_ix *sched_backlog_of(const struct fabric *f)
-{
-	return &sched_at(f)->backlog;
-}
-
-bool sched_work_waits(const struct fabric *f)
-{
-	struct sched *s = sched_at(f);
-
-	return atomic_load(&s->backlog) || atomic_load(&s->dirty);
-}
-
 void sched_open(struct sched_view *v, struct fabric *f, struct arena *a,
 		uint64_t now_ns)
 {
@@ -454,6 +435,7 @@ void sched_open(struct sched_view *v, struct fabric *f, struct arena *a,
 				  .s = sched_at(f),
 				  .generation = sched_at(f)->generation,
 				  .nodes = f->table[FABRIC_TABLE_NODE].base,
+				  .classes = f->table[FABRIC_TABLE_CLASS].base,
 				  .arena = a,
 				  .now_ns = now_ns };
 }

@@ -15,7 +15,7 @@
  * idle.
  *
  * Writers: one lock guards queues, dates and statistics. Nobody waits for it:
- * socket/shape.h.
+ * socket/hold.c.
  */
 #ifndef TOAMI_VIF_SCHED_H
 #define TOAMI_VIF_SCHED_H

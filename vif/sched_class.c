@@ -17,11 +17,6 @@
 
 #define PATIENCE_NS (5 * NSEC_PER_MSEC)
 
-static struct sched *sched_at(const struct fabric *f)
-{
-	return slot_at(&f->table[FABRIC_TABLE_SCHED], 1);
-}
-
 static struct sched_class *class_of(const struct fabric *f, class_ix ix)
 {
 	return slot_at(&f->table[FABRIC_TABLE_CLASS], ix);
@@ -155,7 +150,7 @@ void class_load(struct sched_view *v, class_ix ix)
 
 void class_read_dirty(struct sched_view *v)
 {
-	class_ix ix = atomic_exchange(&v->s->dirty, 0);
+	class_ix ix = atomic_exchange(&v->s->door.dirty, 0);
 
 	v->generation = ++v->s->generation;
 	while (ix) {
@@ -175,13 +170,13 @@ static void push_dirty(struct fabric *f, class_ix ix)
 {
 	struct sched *s = sched_at(f);
 	struct sched_class *c = class_of(f, ix);
-	class_ix head = atomic_load(&s->dirty);
+	class_ix head = atomic_load(&s->door.dirty);
 
 	if (atomic_exchange(&c->dirty, 1))
 		return;
 	do {
 		c->dirty_next = head;
-	} while (!atomic_compare_exchange_weak(&s->dirty, &head, ix));
+	} while (!atomic_compare_exchange_weak(&s->door.dirty, &head, ix));
 }
 
 /* The word of @ix, given its parent's. True: what it hands down has changed. */
@@ -288,7 +283,7 @@ static int enter(struct fabric *f, proc_ix self, struct fabric_inside *in,
 {
 	ctx_ix hint = 0;
 
-	if (fabric_enter_lock(f, self, &hint, sched_lock_of(f), PATIENCE_NS,
+	if (fabric_enter_lock(f, self, &hint, &sched_door(f)->lock, PATIENCE_NS,
 			      in))
 		return -EBUSY;
 	sched_open(v, f, &in->arena, fabric_now(f));
@@ -299,7 +294,7 @@ static int enter(struct fabric *f, proc_ix self, struct fabric_inside *in,
 static void leave(struct fabric_inside *in, struct sched_view *v)
 {
 	sched_close(v);
-	fabric_unlock(in, sched_lock_of(v->fabric));
+	fabric_unlock(in, &sched_door(v->fabric)->lock);
 	fabric_leave(in);
 }
 

@@ -35,12 +35,20 @@ typedef uint32_t flow_ix;  /* of FABRIC_TABLE_FLOW */
 #define VIF_SCHED_OWN_RX 0x8u
 #define VIF_SCHED_LANES	 0x10u /* a host that has a lane with one of those */
 
+/* What of the scheduler is touched without its lock. */
+struct sched_door {
+	struct fabric_lock lock;
+	/* Frames that found the lock taken, newest first. */
+	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
+	_Atomic class_ix dirty; /* classes whose controls have changed */
+};
+
 struct sched;
 
 struct sched_view {
 	struct fabric *fabric;
 	struct sched *s;
-	unsigned char *nodes;
+	unsigned char *nodes, *classes;
 	struct arena *arena;
 	uint64_t now_ns;
 	uint32_t generation; /* of the controls */
@@ -66,9 +74,11 @@ struct sched_path {
 /* sched_init - in a new segment; the daemon */
 void sched_init(struct fabric *f);
 
-/* sched_lock_of, sched_backlog_of - what guards it, and what waits for it */
-struct fabric_lock *sched_lock_of(const struct fabric *f);
-_Atomic frame_ix *sched_backlog_of(const struct fabric *f);
+/* sched_door - where it is entered */
+static inline struct sched_door *sched_door(const struct fabric *f)
+{
+	return slot_at(&f->table[FABRIC_TABLE_SCHED], 1);
+}
 
 /*
  * sched_path - what a frame from @tx to @rx passes; false: nothing. No lock.
@@ -99,7 +109,12 @@ static inline uint64_t sched_next_ns(const struct fabric *f)
 }
 
 /* sched_work_waits - frames or changed controls wait for the lock's holder */
-bool sched_work_waits(const struct fabric *f);
+static inline bool sched_work_waits(const struct fabric *f)
+{
+	const struct sched_door *d = sched_door(f);
+
+	return atomic_load(&d->backlog) || atomic_load(&d->dirty);
+}
 
 /* The tightest of what is set along a way; 0: not set. */
 struct sched_bounds {

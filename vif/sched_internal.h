@@ -184,11 +184,8 @@ struct sched_way {
 };
 
 struct sched {
-	struct fabric_lock lock;
-	/* Frames that found the lock taken, newest first. */
-	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
-	_Atomic class_ix dirty; /* classes whose controls have changed */
-	_Alignas(CACHE_LINE) uint64_t random;
+	struct sched_door door;
+	uint64_t random;
 	node_ix roots;	     /* ring of roots that may send */
 	uint32_t impaired;   /* classes that are */
 	uint32_t generation; /* counts changes of controls and of the tree */
@@ -216,10 +213,16 @@ static inline struct sched_note *sched_note(struct frame *f)
 	return (struct sched_note *)f->note;
 }
 
+static inline struct sched *sched_at(const struct fabric *f)
+{
+	return (struct sched *)sched_door(f);
+}
+
 static inline struct sched_class *class_at(const struct sched_view *v,
 					   class_ix c)
 {
-	return slot_at(&v->fabric->table[FABRIC_TABLE_CLASS], c);
+	return (struct sched_class *)(v->classes +
+				      (size_t)c * SCHED_CLASS_BYTES);
 }
 
 static inline struct sched_node *node_at(const struct sched_view *v, node_ix n)
@@ -253,17 +256,18 @@ static inline void date_add(uint64_t *ns, uint32_t *frac, uint32_t bytes,
 }
 
 /*
- * ceiling_credit - bounds the credit of @n's class by what @n has been doing
+ * ceiling_credit - bounds @c's credit by what its node has been doing, @state
+ * since @since_ns
  *
  * Only who waited for this date, and for nobody else, has missed something.
  */
 static inline void ceiling_credit(const struct sched_view *v,
-				  const struct sched_node *n,
-				  struct sched_class *c)
+				  struct sched_class *c, uint8_t state,
+				  uint64_t since_ns)
 {
 	uint64_t most = SCHED_LATE_NS, missed;
 
-	if (n->state == NODE_IDLE && v->now_ns - n->since_ns >= SCHED_IDLE_NS) {
+	if (state == NODE_IDLE && v->now_ns - since_ns >= SCHED_IDLE_NS) {
 		most = SCHED_IDLE_NS;
 		c->arrears_ns = 0;
 	}
@@ -271,7 +275,7 @@ static inline void ceiling_credit(const struct sched_view *v,
 		return;
 	missed = v->now_ns - most - c->gate_ns;
 	c->gate_ns += missed;
-	if (n->state == NODE_WAITING)
+	if (state == NODE_WAITING)
 		c->arrears_ns =
 			min_u64(c->arrears_ns + missed, SCHED_ARREARS_MAX_NS);
 }

@@ -43,7 +43,7 @@ void sched_mend(struct fabric *f, bool lost)
 		return;
 	sched_open(&v, f, &f->arena, fabric_now(f));
 	forget_classes(&v);
-	atomic_store(&v.s->dirty, 0);
+	atomic_store(&v.s->door.dirty, 0);
 	v.s->roots = 0;
 	v.s->impaired = 0;
 	v.s->generation++;
@@ -100,7 +100,7 @@ void sched_visit(struct fabric *f, void (*frame)(void *arg, frame_ix ix),
 	struct sched_view v;
 
 	sched_open(&v, f, &f->arena, 0);
-	visit_chain(&v, atomic_load(&v.s->backlog), frame, arg);
+	visit_chain(&v, atomic_load(&v.s->door.backlog), frame, arg);
 	for (flow_ix ix = 1, end = slot_end(&f->table[FABRIC_TABLE_FLOW]);
 	     ix < end; ix++)
 		if (flow_at(&v, ix)->live)

@@ -155,7 +155,7 @@ static bool is_shut(struct sched_view *v, node_ix ix)
 	struct sched_class *c = class_at(v, n->class);
 
 	if (c->ceil_mult)
-		ceiling_credit(v, n, c);
+		ceiling_credit(v, c, n->state, n->since_ns);
 	if (!c->ceil_mult || c->gate_ns <= v->now_ns) {
 		if (n->state == NODE_WAITING)
 			c->stats.throttled_ns += v->now_ns - n->since_ns;

@@ -161,14 +161,18 @@ int toami_watch_next(struct toami_control *control, struct toami_event *event);
 int toami_vif_save(struct toami_control *control, const char *path,
 		   char **text);
 
-/* What a load has done, in VIFs. */
+/* What a load has done, in VIFs; and ports. */
 struct toami_vif_loaded {
 	uint64_t made, changed, moved, removed, same;
+	uint64_t attached, detached;
 };
 
 /**
  * toami_vif_load - all lines of @text, or none
  * @loaded: may be NULL
+ *
+ * Interfaces of ports are made in the caller's network namespace and set up
+ * when all is done: where that fails, the tree has changed all the same.
  */
 int toami_vif_load(struct toami_control *control, const char *text,
 		   struct toami_vif_loaded *loaded);

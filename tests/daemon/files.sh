@@ -48,6 +48,53 @@ expect 1 "$(wc -l <"$work/part")" "a part of the tree"
 "$toami" save | cmp - "$work/saved" || exit 1
 echo "ok: the next daemon has the same tree"
 
+# An IPv6 address that is not the one beside the IPv4 address is saved, too.
+"$toami" vif add -a fd77:746f:616d::abcd /six >/dev/null
+"$toami" vif add -a 10.77.0.7,fd77:746f:616d::7 /seven >/dev/null
+expect "vif add -a 10.77.0.2,fd77:746f:616d::abcd /six" "$("$toami" save /six)" "an IPv6 address"
+expect "vif add -a 10.77.0.7 /seven" "$("$toami" save /seven)" "both addresses"
+"$toami" save >"$work/both"
+"$toami" vif rm /six /seven
+"$toami" load "$work/both" >/dev/null
+"$toami" save | cmp - "$work/both"
+printf 'vif add -a 10.77.0.2,fd77:746f:616d::abce /six\n' >"$work/bad"
+refuses 73 'line 1: VIF /six exists with address 10.77.0.2,fd77:746f:616d::abcd' "$work/bad"
+status=0
+"$toami" load --diff "$work/bad" 2>"$work/err" || status=$?
+expect 73 $status "diff refuses another address, too"
+"$toami" vif rm /six /seven
+
+# A line builds on those before it.
+cat >"$work/steps" <<'END'
+vif mv /web /w
+vif set /w rate=2gbit
+vif set /w/api weight=5
+vif add /web weight=7
+vif set /web weight=8
+vif set /web weight=8
+END
+cat >"$work/wanted" <<'END'
+> /web /w
+~ /w rate 1gbit -> 2gbit
+~ /w/api weight 3 -> 5
++ /web
+~ /web weight none -> 7
+~ /web weight 7 -> 8
+END
+"$toami" load --diff "$work/steps" | cmp - "$work/wanted"
+printf 'vif mv /web /w\nvif set /web/api weight=2\n' >"$work/bad"
+"$toami" load --diff "$work/bad" >/dev/null 2>"$work/err" && exit 1
+grep -q 'line 2: there is no VIF /web/api' "$work/err"
+echo "ok: diff follows the lines"
+
+# What a command has made for itself goes with it, and is not saved.
+"$toami" run --rate 10mbit -- sleep 60 &
+started="$started $!"
+until_ok sh -c "'$toami' vif ls -q | grep -q sleep"
+"$toami" save | cmp - "$work/saved"
+kill $started
+until_ok sh -c "! '$toami' vif ls -q | grep -q sleep"
+
 # All or nothing: whatever the line that is refused.
 try() {
 	printf '%s\n' "$@" >"$work/bad"

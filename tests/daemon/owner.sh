@@ -84,13 +84,26 @@ if command -v clang >/dev/null; then
 	here=$(cd "$(dirname "$0")" && pwd)
 	clang -O2 -target bpf -mcpu=v3 -I "$here/../../include" -c "$here/../bpf/programs/burner.c" \
 		-o "$work/open.o"
+	sed 's/SECTION("tx")/SECTION("rx")/' "$here/../bpf/programs/burner.c" >"$work/rx.c"
+	clang -O2 -target bpf -mcpu=v3 -I "$here/../../include" -c "$work/rx.c" -o "$work/rx.o"
 	cp "$work/open.o" "$work/secret.o"
 	cp "$work/open.o" "$work/other.o"
-	chmod 644 "$work/open.o" "$work/other.o"
+	chmod 644 "$work/open.o" "$work/other.o" "$work/rx.o"
 	chmod 600 "$work/secret.o"
 	refuses 77 'user 65534 has to open .*secret.o himself' vif set /alice/web "program=$work/secret.o"
 	printf 'vif set /alice/web program=%s\n' "$work/secret.o" >"$work/file"
 	refuses 77 'user 65534 has to open .*secret.o himself' load "$work/file"
+	as "$toami" vif set /alice/web "program=$work/open.o"
+	as "$toami" vif set /alice/web program=none
+	# Two of them in one request, and in one file.
+	as "$toami" vif set /alice/web "program=$work/open.o" "program-in=$work/rx.o"
+	printf 'vif set /alice/web program=%s program-in=none\nvif set /alice/base program=%s\n' \
+		"$work/other.o" "$work/open.o" >"$work/file"
+	expect "0 made, 2 changed, 0 moved, 0 removed, 0 the same" "$(as "$toami" load "$work/file")" "two programs, one file"
+	as "$toami" vif set /alice/base program=none
+	as "$toami" run -v /alice/web --program "$work/open.o" -- true
+	(cd "$work" && as "$toami" run -v /alice/web --program other.o -- true)
+	expect 1 "$("$toami" vif show /alice/web | grep -c "program=$work/other.o")" "run opens programs, too"
 	as "$toami" vif set /alice/web "program=$work/open.o"
 	# Another change does not read it again.
 	as "$toami" vif set /alice/web filter='tcp port 7001'

@@ -81,6 +81,19 @@ refuses 66 'process 1 is not on the fabric' vif attach /other 1
 refuses 64 'is not the number of a process' vif attach /other x
 refuses 64 'PATH and processes' vif attach /other
 
+# What enters a lane counts there whatever it carries: acknowledgements, too.
+"$toami" vif add /up/lane >/dev/null
+start /sink nc -lk -p 7009
+until_ok on /up/lane nc -z sink 7009
+head -c 3000000 /dev/zero | on /up/lane nc -N sink 7009
+expect True "$(field /up 'v["rx"]["packets"] > 20')" "acknowledgements have come"
+same_rx() {
+	[ "$(field /up 'v["rx"]')" = "$(field /up/lane 'v["rx"]')" ]
+}
+until_ok same_rx
+echo "ok: a lane counts what enters it as its host does"
+"$toami" vif rm -r /up
+
 # One socket of a program, downward only; a lane that goes leaves its sockets above.
 cat >"$work/one.py" <<'END'
 import socket, sys

@@ -57,7 +57,7 @@ static void show_sched(void)
 
 	fprintf(stderr, "kill: scheduler: next in %lld us, waits %d, lock %x\n",
 		(long long)(sched_next_ns(f) - fabric_now(f)) / 1000,
-		sched_work_waits(f), sched_lock_of(f)->word);
+		sched_work_waits(f), sched_door(f)->lock.word);
 	for (conn_ix ix = 1; ix < slot_end(&f->table[FABRIC_TABLE_CONN]);
 	     ix++) {
 		const struct stack_pace *p =

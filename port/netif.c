@@ -3,7 +3,7 @@
  * See netif.h. The old requests of ioctl() do all that is needed, and an
  * address that needs no duplicate detection: the daemon hands out each once.
  */
-#include "cli/netif.h"
+#include "port/netif.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,18 +16,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-static const char *text_of(const json_t *setup, const char *key)
-{
-	const char *s = json_string_value(json_object_get(setup, key));
-
-	return s ? s : "";
-}
-
-static int number_of(const json_t *setup, const char *key)
-{
-	return (int)json_integer_value(json_object_get(setup, key));
-}
 
 static int ask(int family, unsigned long request, void *arg)
 {
@@ -152,19 +140,15 @@ static int set_gateway6(const char *name, const char *text)
 	return ask(AF_INET6, SIOCADDRT, &r);
 }
 
-int netif_setup(const char *name, const json_t *setup, const char **what)
+int netif_setup(const char *name, const struct netif *setup, const char **what)
 {
-	const char *a4 = text_of(setup, "address");
-	const char *a6 = text_of(setup, "address6");
-	const char *g4 = text_of(setup, "gateway");
-	const char *g6 = text_of(setup, "gateway6");
 	int err;
 
 	*what = "its MAC address cannot be set";
-	err = set_mac(name, text_of(setup, "mac"));
+	err = set_mac(name, setup->mac);
 	if (!err) {
 		*what = "its MTU cannot be set";
-		err = set_mtu(name, number_of(setup, "mtu"));
+		err = set_mtu(name, setup->mtu);
 	}
 	/* Nobody else has the addresses, and no router is there to be heard. */
 	set_sysctl6(name, "accept_dad", "0");
@@ -173,24 +157,24 @@ int netif_setup(const char *name, const json_t *setup, const char **what)
 		*what = "it cannot be switched on";
 		err = netif_up(name);
 	}
-	if (!err && *a4) {
+	if (!err && *setup->address) {
 		*what = "its IPv4 address cannot be set";
-		err = set_address4(name, a4, number_of(setup, "prefix"));
+		err = set_address4(name, setup->address, setup->prefix);
 	}
 	/* A kernel without IPv6 does without. */
-	if (!err && *a6) {
+	if (!err && *setup->address6) {
 		*what = "its IPv6 address cannot be set";
-		err = set_address6(name, a6, number_of(setup, "prefix6"));
+		err = set_address6(name, setup->address6, setup->prefix6);
 		if (err == -EAFNOSUPPORT)
 			return 0;
 	}
-	if (!err && *g4) {
+	if (!err && *setup->gateway) {
 		*what = "the IPv4 route to its gateway cannot be set";
-		err = set_gateway4(name, g4);
+		err = set_gateway4(name, setup->gateway);
 	}
-	if (!err && *g6 && *a6) {
+	if (!err && *setup->gateway6 && *setup->address6) {
 		*what = "the IPv6 route to its gateway cannot be set";
-		err = set_gateway6(name, g6);
+		err = set_gateway6(name, setup->gateway6);
 	}
 	return err;
 }

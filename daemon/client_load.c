@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Saving and loading through the control library; include/toami/vif.h is its
+ * page. What a script names and the daemon may not open or make, is opened
+ * here, before anything is asked: packet programs and interfaces.
+ */
+#include "daemon/client.h"
+#include "daemon/client_port.h"
+#include "daemon/script_line.h"
+#include "port/tap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int out_of_memory(struct toami_control *control)
+{
+	struct refusal why;
+
+	refuse(&why, "internal", EX_OSERR, "out of memory");
+	return client_fail(control, &why);
+}
+
+int toami_vif_save(struct toami_control *control, const char *path, char **text)
+{
+	json_t *result;
+	int err = client_request(
+		control, json_pack("{s:s, s:s?}", "verb", "save", "path", path),
+		&result);
+
+	*text = NULL;
+	if (err)
+		return err;
+	*text = strdup(json_string_value(json_object_get(result, "text")));
+	json_decref(result);
+	return *text ? 0 : out_of_memory(control);
+}
+
+/* An interface that could not be had. */
+struct missing {
+	char name[IFNAMSIZ];
+	int err; /* negative; 0: none is missing */
+};
+
+/* What line @l names. */
+static void open_line(const struct script_line *l, struct client_files *files,
+		      struct missing *missing)
+{
+	struct port_order order;
+	char got[IFNAMSIZ];
+	int fd;
+
+	for (int i = 0; i < l->words; i++)
+		client_files_program(files, l->word[i]);
+	if (script_line_port(l, &order) || !order.name)
+		return;
+	fd = tap_open(order.name, got);
+	if (fd >= 0) {
+		client_files_add(files, fd, order.name);
+	} else if (!missing->err) {
+		snprintf(missing->name, IFNAMSIZ, "%s", order.name);
+		missing->err = fd;
+	}
+}
+
+/* All that @text names, as far as it is there. What is wrong with its lines is
+ * the daemon's to say. */
+static int open_named(const char *text, struct client_files *files,
+		      struct missing *missing)
+{
+	struct script_line *l = calloc(1, sizeof(*l));
+	struct refusal unused;
+
+	files->count = 0;
+	missing->err = 0;
+	if (!l)
+		return -ENOMEM;
+	while (script_line_next(l, &text, &unused) > 0)
+		open_line(l, files, missing);
+	free(l);
+	return 0;
+}
+
+static uint64_t read_count(const json_t *json, const char *what)
+{
+	return (uint64_t)json_integer_value(json_object_get(json, what));
+}
+
+int toami_vif_load(struct toami_control *control, const char *text,
+		   struct toami_vif_loaded *loaded)
+{
+	struct client_files files;
+	struct missing missing;
+	json_t *result, *ports, *item;
+	size_t i;
+	int err;
+
+	if (open_named(text, &files, &missing))
+		return out_of_memory(control);
+	err = client_request_with(
+		control, json_pack("{s:s, s:s}", "verb", "load", "text", text),
+		&files, &result);
+	client_files_close(&files);
+	if (err) {
+		/* The daemon knows only that it did not come. */
+		return missing.err && !strcmp(toami_control_code(control),
+					      "no-interface")
+			       ? client_port_refuse(control, missing.name,
+						    missing.err)
+			       : err;
+	}
+	ports = json_object_get(result, "ports");
+	if (loaded)
+		*loaded = (struct toami_vif_loaded){
+			.made = read_count(result, "made"),
+			.changed = read_count(result, "changed"),
+			.moved = read_count(result, "moved"),
+			.removed = read_count(result, "removed"),
+			.same = read_count(result, "same"),
+			.attached = json_array_size(ports),
+			.detached = read_count(result, "detached"),
+		};
+	json_array_foreach(ports, i, item)
+	{
+		int bad = client_port_setup(control, item);
+
+		err = err ? err : bad;
+	}
+	json_decref(result);
+	return err;
+}
+
+int toami_vif_diff(struct toami_control *control, const char *text,
+		   char **changes)
+{
+	json_t *result, *item;
+	int err = client_request(control,
+				 json_pack("{s:s, s:s, s:b}", "verb", "load",
+					   "text", text, "diff", 1),
+				 &result);
+	size_t bytes, i;
+	FILE *to;
+
+	*changes = NULL;
+	if (err)
+		return err;
+	to = open_memstream(changes, &bytes);
+	if (to) {
+		json_array_foreach(json_object_get(result, "changes"), i, item)
+			fprintf(to, "%s\n", json_string_value(item));
+		fclose(to);
+	}
+	json_decref(result);
+	return *changes ? 0 : out_of_memory(control);
+}
