@@ -124,9 +124,9 @@ static void complain(const char *what, const struct bpf_insn *i, uint64_t a,
 
 static struct bpf_insn some_alu(void)
 {
-	static const uint8_t ops[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV,
-				       BPF_OR,	BPF_AND, BPF_LSH, BPF_RSH,
-				       BPF_NEG, BPF_MOD, BPF_XOR, BPF_MOV,
+	static const uint8_t ops[] = { BPF_ADD,	 BPF_SUB, BPF_MUL, BPF_DIV,
+				       BPF_OR,	 BPF_AND, BPF_LSH, BPF_RSH,
+				       BPF_NEG,	 BPF_MOD, BPF_XOR, BPF_MOV,
 				       BPF_ARSH, BPF_END };
 	struct bpf_insn i = { .dst = 1, .src = 2 };
 	uint8_t op = ops[next() % sizeof(ops)];
@@ -168,9 +168,8 @@ static void try_alu(struct verifier *v)
 		complain("refused", &i, a[0], b[0], 0);
 	for (int n = 0; n < MEMBERS * MEMBERS; n++) {
 		uint64_t x = a[n % MEMBERS], y = b[n / MEMBERS];
-		uint64_t operand = BPF_SRC(i.code) == BPF_X
-					   ? y
-					   : (uint64_t)(int64_t)i.imm;
+		uint64_t operand =
+			BPF_SRC(i.code) == BPF_X ? y : (uint64_t)(int64_t)i.imm;
 		uint64_t r = interpret_alu(&i, x, operand);
 
 		if (!holds(&f->reg[1], r))
@@ -262,12 +261,12 @@ static void test_copies(void **state)
 		struct bpf_insn copy = { .code = BPF_ALU64 | BPF_MOV | BPF_X,
 					 .dst = 2,
 					 .src = 1 };
-		struct bpf_insn move = { .code = (uint8_t)((next() % 2
-								    ? BPF_ALU64
-								    : BPF_ALU) |
-							   BPF_ADD | BPF_K),
-					 .dst = 2,
-					 .imm = (int32_t)(next() % 64) - 32 };
+		struct bpf_insn move = {
+			.code = (uint8_t)((next() % 2 ? BPF_ALU64 : BPF_ALU) |
+					  BPF_ADD | BPF_K),
+			.dst = 2,
+			.imm = (int32_t)(next() % 64) - 32
+		};
 		struct bpf_insn i = some_jump();
 		uint64_t a[MEMBERS];
 		bool taken = next() % 2;
@@ -281,8 +280,8 @@ static void test_copies(void **state)
 		assert_int_equal(verify_alu(v, &move), 0);
 		possible = verify_condition(v, &v->cur, &i, taken);
 		for (int k = 0; k < MEMBERS; k++) {
-			uint64_t y = interpret_alu(
-				&move, a[k], (uint64_t)(int64_t)move.imm);
+			uint64_t y = interpret_alu(&move, a[k],
+						   (uint64_t)(int64_t)move.imm);
 
 			if (interpret_holds(&i, i.dst == 1 ? a[k] : y,
 					    (uint64_t)(int64_t)i.imm) != taken)

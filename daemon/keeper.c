@@ -192,8 +192,7 @@ static void open_mail(struct mail *m, struct msghdr *msg)
 
 		if (h->cmsg_level != SOL_SOCKET)
 			continue;
-		if (h->cmsg_type == SCM_CREDENTIALS &&
-		    bytes == sizeof(m->who))
+		if (h->cmsg_type == SCM_CREDENTIALS && bytes == sizeof(m->who))
 			memcpy(&m->who, CMSG_DATA(h), sizeof(m->who));
 		if (h->cmsg_type == SCM_RIGHTS && bytes <= sizeof(m->fds))
 			memcpy(m->fds, CMSG_DATA(h), bytes);
@@ -217,8 +216,8 @@ static bool take(struct keeper *k)
 			      .msg_iovlen = 1,
 			      .msg_control = &u,
 			      .msg_controllen = sizeof(u) };
-	ssize_t n = recvmsg(k->source.fd, &msg,
-			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n =
+		recvmsg(k->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
 		return errno == EINTR;

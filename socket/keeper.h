@@ -20,9 +20,9 @@
 #define WAKE_KEEPER (UINT64_MAX - 1)
 
 enum keeper_what {
-	KEEPER_KEEP, /* the wake socket, and maybe the instance behind it */
-	KEEPER_ASK,  /* the instance, or none and the name; the answer is a
-		      * note of the same kind with the wake socket */
+	KEEPER_KEEP,  /* the wake socket, and maybe the instance behind it */
+	KEEPER_ASK,   /* the instance, or none and the name; the answer is a
+		       * note of the same kind with the wake socket */
 	KEEPER_SWEEP, /* one that has been sent may be gone */
 };
 
