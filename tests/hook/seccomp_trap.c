@@ -44,7 +44,8 @@ int main(void)
 	struct sigaction sa = { .sa_sigaction = answer,
 				.sa_flags = SA_SIGINFO };
 
-	/* A site that is rewritten before the filter comes, and one after it. */
+	/* A site that is rewritten before the filter comes, and one after it.
+	 */
 	for (int i = 0; i < 3; i++)
 		CHECK(getpgid(0) > 0);
 	CHECK(!sigaction(SIGSYS, &sa, NULL));
