@@ -3,6 +3,7 @@
 #include "daemon/hosts.h"
 #include "daemon/log.h"
 #include "fabric/address.h"
+#include "socket/sock.h"
 #include "stack/host.h"
 
 #include <errno.h>

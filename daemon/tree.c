@@ -79,7 +79,7 @@ static int permit(struct daemon *d, const struct peer *peer, vif_ix top,
 }
 
 vif_ix tree_make(struct daemon *d, const char *path, const char *address,
-		  const struct peer *peer, vif_ix *top, struct refusal *why)
+		 const struct peer *peer, vif_ix *top, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
 	vif_ix ix = vif_find(f, path), step;
@@ -173,8 +173,7 @@ static int remove_one(struct daemon *d, vif_ix ix, const char *path,
 	return 0;
 }
 
-int tree_removable(struct daemon *d, vif_ix ix, bool below,
-		    struct refusal *why)
+int tree_removable(struct daemon *d, vif_ix ix, bool below, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
 	char path[VIF_PATH_MAX];
@@ -326,7 +325,7 @@ static int move(struct daemon *d, vif_ix ix, vif_ix parent, const char *name)
 }
 
 int tree_move(struct daemon *d, vif_ix ix, const char *to,
-	       const struct peer *peer, struct refusal *why)
+	      const struct peer *peer, struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(d);
 	char path[VIF_PATH_MAX], was[VIF_NAME_MAX];
@@ -377,8 +376,7 @@ int tree_move(struct daemon *d, vif_ix ix, const char *to,
 	return 0;
 }
 
-void tree_put_back(struct daemon *d, vif_ix ix, vif_ix parent,
-		    const char *name)
+void tree_put_back(struct daemon *d, vif_ix ix, vif_ix parent, const char *name)
 {
 	settings_leave(d, ix);
 	move(d, ix, parent, name);

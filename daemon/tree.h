@@ -17,7 +17,7 @@
  * been made before a refusal is taken back. Returns the VIF, or 0 and why not.
  */
 vif_ix tree_make(struct daemon *d, const char *path, const char *address,
-		  const struct peer *peer, vif_ix *top, struct refusal *why);
+		 const struct peer *peer, vif_ix *top, struct refusal *why);
 
 /* tree_take_back - removes @ix and those above it, up to @top: as if never
  * made
@@ -40,7 +40,7 @@ int tree_remove(struct daemon *d, vif_ix ix, bool below, struct refusal *why);
 
 /* tree_removable - what tree_remove() would say: 0, or -1 and why not */
 int tree_removable(struct daemon *d, vif_ix ix, bool below,
-		    struct refusal *why);
+		   struct refusal *why);
 
 /**
  * tree_move - @ix is at path @to from now on, with all below it
@@ -50,10 +50,10 @@ int tree_removable(struct daemon *d, vif_ix ix, bool below,
  * why not.
  */
 int tree_move(struct daemon *d, vif_ix ix, const char *to,
-	       const struct peer *peer, struct refusal *why);
+	      const struct peer *peer, struct refusal *why);
 
 /* tree_put_back - undoes tree_move(): nothing can be in its way */
 void tree_put_back(struct daemon *d, vif_ix ix, vif_ix parent,
-		    const char *name);
+		   const char *name);
 
 #endif
