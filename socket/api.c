@@ -155,9 +155,16 @@ int toami_setsockopt(int fd, int level, int name, const void *val,
 
 int toami_vif_attach_socket(int fd, const char *path)
 {
-	return toami_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE,
-				path ? path : "",
-				path ? (socklen_t)strlen(path) + 1 : 0);
+	const char *name = path ? path : "";
+	size_t bytes = path ? strlen(path) + 1 : 0;
+
+	/* Of a program that has not joined by itself, the hook's. */
+	if (!process.self)
+		return (int)sys_call6(SYS_setsockopt, fd, SOL_SOCKET,
+				      SO_BINDTODEVICE, (long)name, (long)bytes,
+				      0);
+	return toami_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name,
+				(socklen_t)bytes);
 }
 
 int toami_getsockname(int fd, struct sockaddr *addr, socklen_t *len)

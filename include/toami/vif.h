@@ -144,8 +144,10 @@ int toami_vif_detach(struct toami_control *control, pid_t pid,
  * toami_vif_attach_socket - one socket of this process goes to the VIF at
  * @path, at or below the process's own, that shares its address; NULL: back
  *
- * The same as setsockopt(SO_BINDTODEVICE). Returns 0 or a negative errno:
- * ENODEV, EPERM: not below; EXDEV: the VIF has another address.
+ * For sockets of a program that `toami run` has started, and of one that has
+ * called toami_attach(). The same as setsockopt(SO_BINDTODEVICE). Returns 0 or
+ * a negative errno: ENODEV, EPERM: not below; EXDEV: the VIF has another
+ * address.
  */
 int toami_vif_attach_socket(int fd, const char *path);
 

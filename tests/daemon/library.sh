@@ -54,6 +54,16 @@ status=0
 "$example" /nosuch 2>"$work/err" || status=$?
 expect 66 $status "its errors are the command's"
 grep -q 'there is no VIF /nosuch' "$work/err"
+# One socket of a hooked program, by the library.
+"$toami" vif add /web/bulk rate=50mbit >/dev/null
+sink=$("$toami" vif show -j /sink | python3 -c 'import json, sys; print(json.load(sys.stdin)["address"])')
+on /web "$TOAMI_BUILD/tests/daemon/example-lane" /web/bulk "$sink" 7000 200000
+until_ok sh -c "'$toami' vif show /web/bulk | grep -q 'sent  *[0-9]* packets, 2[0-9]\{5\} bytes'"
+echo "ok: a socket attached by the library"
+status=0
+on /web "$TOAMI_BUILD/tests/daemon/example-lane" /slow "$sink" 7000 1 2>"$work/err" || status=$?
+expect 1 $status "not to a VIF elsewhere"
+grep -q 'Operation not permitted' "$work/err"
 if command -v clang >/dev/null; then
 	clang -O2 -target bpf -mcpu=v3 -I "$(dirname "$0")/../../include" \
 		-c "$(dirname "$0")/../../examples/bpf/firewall.c" -o "$work/firewall.o"

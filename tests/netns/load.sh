@@ -110,3 +110,30 @@ until_ok sh -c "[ \"\$('$toami' vif ls -q | grep -c -e /sleep -e /guest)\" = 2 ]
 until_ok sh -c "'$toami' port ls | grep -q toami0"
 expect "0 1 0" "$("$toami" save | grep -c /sleep || true) $("$toami" save | grep -c /guest) $("$toami" save | grep -c '^port' || true)" \
 	"what passes is not saved"
+
+# The library attaches ports, too.
+cat >"$work/port.py" <<'END'
+import ctypes, sys
+lib = ctypes.CDLL(sys.argv[1])
+text = ctypes.c_char_p
+
+
+class Port(ctypes.Structure):
+    _fields_ = [("interface", text), ("address", text), ("gateway", text), ("gateway6", text),
+                ("uplink", ctypes.c_int), ("no_offload", ctypes.c_int), ("bare", ctypes.c_int)]
+
+
+lib.toami_control_text.restype = text
+control = ctypes.c_void_p()
+assert lib.toami_control_open(None, 0, ctypes.byref(control)) == 0
+name = ctypes.create_string_buffer(16)
+port = Port(interface=b"lib0", address=b"10.77.0.44")
+assert lib.toami_port_add(control, b"/lib", ctypes.byref(port), name) == 0, lib.toami_control_text(control)
+assert lib.toami_port_add(control, b"/lib2", ctypes.byref(port), None) == 73
+print(name.value.decode(), lib.toami_control_text(control).decode())
+END
+expect "lib0 interface lib0 is in use: choose another name" \
+	"$(in_ns k python3 "$work/port.py" "$TOAMI_BUILD/libtoami.so")" "the library's port"
+expect 1 "$(in_ns k ip -br addr show lib0 | grep -c 10.77.0.44/16)" "is set up"
+"$toami" port rm /lib
+until_ok sh -c "! ip netns exec $ns-k ip link show lib0"
