@@ -9,6 +9,7 @@
 #include "cli/pcapng.h"
 #include "vif/capture.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <poll.h>
@@ -52,6 +53,7 @@ struct session {
 	struct capture_reader reader;
 	struct bpf_program filter;
 	bool has_filter;
+	char **words; /* of the filter, ended by NULL */
 	FILE *to;
 	uint32_t snap;
 	uint64_t count, left; /* frames written; that may still be */
@@ -213,6 +215,36 @@ static void finish(struct session *s)
 		(unsigned long long)s->count, (unsigned long long)lost);
 }
 
+/*
+ * The words of a filter as one expression, compiled: before anything is asked,
+ * to see whether it is right; and with the subnet's @prefix, which "broadcast"
+ * means, when that is known.
+ */
+static int compile(struct session *s, unsigned prefix)
+{
+	char text[4096] = "";
+	size_t at = 0;
+	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, FRAME_MAX);
+	int err;
+
+	for (char **w = s->words; *w && at < sizeof(text); w++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s",
+				       at ? " " : "", *w);
+	if (!pcap || at >= sizeof(text))
+		return cli_complain(EX_USAGE, "the filter is too long");
+	if (s->has_filter)
+		pcap_freecode(&s->filter);
+	err = pcap_compile(pcap, &s->filter, text, 1,
+			   htonl(UINT32_MAX << (32 - prefix)));
+	if (err)
+		cli_complain(EX_USAGE,
+			     "'%s' is no filter: %s: see pcap-filter(7)", text,
+			     pcap_geterr(pcap));
+	pcap_close(pcap);
+	s->has_filter = !err;
+	return err ? EX_USAGE : 0;
+}
+
 static int start(struct session *s, const char *path, const char *direction,
 		 bool recursive, bool sampled)
 {
@@ -236,6 +268,10 @@ static int start(struct session *s, const char *path, const char *direction,
 	if (!slot || slot >= CAPTURE_MAX)
 		return cli_complain(EX_PROTOCOL, "the daemon's answer is not "
 						 "understood");
+	if (*s->words)
+		err = compile(s, s->fabric.header->prefix4);
+	if (err)
+		return err;
 	capture_read_start(&s->reader, capture_at(&s->fabric, slot));
 	s->to_real_ns = (int64_t)(real_ns() - fabric_now(&s->fabric));
 	pcapng_begin(s->to, "toami " TOAMI_VERSION);
@@ -245,29 +281,6 @@ static int start(struct session *s, const char *path, const char *direction,
 	err = pump(s);
 	finish(s);
 	return err;
-}
-
-/* The words of a filter as one expression, compiled. */
-static int compile(struct session *s, char **words)
-{
-	char text[4096] = "";
-	size_t at = 0;
-	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, FRAME_MAX);
-	int err;
-
-	for (; *words && at < sizeof(text); words++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s",
-				       at ? " " : "", *words);
-	if (!pcap || at >= sizeof(text))
-		return cli_complain(EX_USAGE, "the filter is too long");
-	err = pcap_compile(pcap, &s->filter, text, 1, PCAP_NETMASK_UNKNOWN);
-	if (err)
-		cli_complain(EX_USAGE,
-			     "'%s' is no filter: %s: see pcap-filter(7)", text,
-			     pcap_geterr(pcap));
-	pcap_close(pcap);
-	s->has_filter = !err;
-	return err ? EX_USAGE : 0;
 }
 
 static bool read_count(const char *word, uint64_t most, uint64_t *n)
@@ -342,8 +355,9 @@ int cli_capture(int argc, char **argv)
 		err = cli_usage("capture");
 	}
 	s->snap = (uint32_t)snap;
-	if (!err && optind + 1 < argc)
-		err = compile(s, argv + optind + 1);
+	s->words = argv + optind + (optind < argc);
+	if (!err && *s->words)
+		err = compile(s, 16);
 	if (!err)
 		err = open_file(s, file);
 	if (!err)

@@ -2,6 +2,7 @@
 /* See pcap_filter.h. */
 #include "daemon/pcap_filter.h"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pcap/pcap.h>
@@ -49,8 +50,8 @@ int getnetbyname_r(const char *restrict name, struct netent *restrict net,
 	return 0;
 }
 
-int pcap_filter_compile(const char *expression, struct bpf_classic **insns,
-			char *why, size_t why_bytes)
+int pcap_filter_compile(const char *expression, unsigned prefix,
+			struct bpf_classic **insns, char *why, size_t why_bytes)
 {
 	pcap_t *p = pcap_open_dead(DLT_EN10MB, SNAPLEN);
 	struct bpf_program program;
@@ -61,7 +62,8 @@ int pcap_filter_compile(const char *expression, struct bpf_classic **insns,
 		snprintf(why, why_bytes, "out of memory");
 		return -1;
 	}
-	if (pcap_compile(p, &program, expression, 1, PCAP_NETMASK_UNKNOWN)) {
+	if (pcap_compile(p, &program, expression, 1,
+			 htonl(UINT32_MAX << (32 - prefix)))) {
 		snprintf(why, why_bytes, "%s%s", pcap_geterr(p),
 			 strstr(pcap_geterr(p), "unknown host") ||
 					 strstr(pcap_geterr(p), "unknown net")

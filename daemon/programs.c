@@ -403,7 +403,8 @@ static uint32_t filter_make(struct daemon *d, const char *text,
 	int n = -1;
 
 	if (insn)
-		n = pcap_filter_compile(text, &classic, said, sizeof(said));
+		n = pcap_filter_compile(text, d->pool.prefix4, &classic, said,
+					sizeof(said));
 	if (n < 0) {
 		refuse(why, "bad-value", EX_USAGE,
 		       "'%.100s' is no filter for %.64s: %s: see "
@@ -416,7 +417,8 @@ static uint32_t filter_make(struct daemon *d, const char *text,
 		refuse(why, "bad-value", EX_USAGE,
 		       "'%.100s' is no filter for %.64s: %s", text, object,
 		       n == -E2BIG ? "it comes to too many instructions"
-				   : "its code cannot be translated");
+				   : "it loops ('protochain'), as no filter "
+				     "may");
 		goto out;
 	}
 	s.count = (uint32_t)n;

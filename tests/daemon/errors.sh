@@ -9,6 +9,8 @@ toamid=$TOAMI_BUILD/toamid
 
 refuses 64 "unknown host 'www.invalid' (names are not looked up here" vif set /web 'filter=host www.invalid'
 "$toami" vif set /web 'filter=host fd77::1 or tcp port http'
+"$toami" vif set /web 'filter=ip broadcast or udp[8:4] = 0x61626364'
+refuses 64 'it loops' vif set /web 'filter=ip6 protochain 6'
 "$toami" vif set /web filter=none
 refuses 66 'no VIF /nosuch: .*toami vif add' vif show /nosuch
 refuses 66 'no VIF /nosuch' vif rm /nosuch
