@@ -66,7 +66,12 @@ static void kernel_default(int sig)
 	kernel_set(sig, &dfl);
 }
 
-/* Our handler in the place of @a, the program's. */
+/*
+ * Our handler in the place of @a, the program's. SIGSYS is blocked in it, too,
+ * until the program's handler runs: that of another would make calls, and what
+ * the thread had of the call that was interrupted is needed still. Nothing that
+ * our own text calls is caught.
+ */
 static long kernel_wrap(int sig, const struct hook_sigaction *a)
 {
 	const struct hook_sigaction w = {
