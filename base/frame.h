@@ -41,6 +41,7 @@
 #define FRAME_PUSH    0x10 /* stack's note: PSH */
 #define FRAME_SHAPED  0x20 /* has passed the scheduler */
 #define FRAME_LOST    0x40 /* to be freed there */
+#define FRAME_STAMP   0x80 /* somebody waits to be told when it leaves */
 
 /* gso_type, the values of VIRTIO_NET_HDR_GSO_*. */
 #define FRAME_GSO_NONE	0
@@ -95,6 +96,18 @@ struct frame {
 
 static_assert(sizeof(struct frame) <= FRAME_BYTES, "frame exceeds its slot");
 
+/* With FRAME_STAMP, whom to tell. Where no header of a member's reaches. */
+struct frame_stamp {
+	uint32_t sock;
+	uint32_t generation;
+	uint32_t key; /* of a stream: behind its last byte */
+};
+
+#define FRAME_HEADER_MOST (14 + 40 + 60)
+static_assert(FRAME_HEADER_MOST + sizeof(struct frame_stamp) <=
+		      FRAME_HEADER_ROOM,
+	      "no room for a stamp");
+
 /* A list of frames linked by `next`. */
 struct frame_list {
 	frame_ix first;
@@ -148,6 +161,12 @@ void arena_shared_init(struct arena_shared *s, uint32_t frames,
 static inline struct frame *frame_at(const struct arena *a, frame_ix ix)
 {
 	return (struct frame *)(a->frames + (size_t)ix * FRAME_BYTES);
+}
+
+static inline struct frame_stamp *frame_stamp(struct frame *f)
+{
+	return (struct frame_stamp *)(f->header + FRAME_HEADER_ROOM -
+				      sizeof(struct frame_stamp));
 }
 
 static inline struct chunk *chunk_at(const struct arena *a, chunk_ix ix)

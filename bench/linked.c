@@ -97,12 +97,6 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 	return answer(ret);
 }
 
-static int control(int fd, int cmd, va_list ap)
-{
-	return (int)answer(toami_fcntl(fd, cmd, va_arg(ap, long)));
-}
-
-/* fcntl64 is its other name, which the header may have given it already. */
 int program_fcntl(int fd, int cmd, ...) __asm__("fcntl");
 int program_fcntl(int fd, int cmd, ...)
 {
@@ -110,19 +104,11 @@ int program_fcntl(int fd, int cmd, ...)
 	int ret;
 
 	va_start(ap, cmd);
-	ret = control(fd, cmd, ap);
+	ret = (int)answer(toami_fcntl(fd, cmd, va_arg(ap, long)));
 	va_end(ap);
 	return ret;
 }
 
-int program_fcntl64(int fd, int cmd, ...) __asm__("fcntl64");
-int program_fcntl64(int fd, int cmd, ...)
-{
-	va_list ap;
-	int ret;
-
-	va_start(ap, cmd);
-	ret = control(fd, cmd, ap);
-	va_end(ap);
-	return ret;
-}
+/* Its other name, which the header may have given it already. */
+int program_fcntl64(int fd, int cmd, ...) __asm__("fcntl64")
+	__attribute__((alias("fcntl")));

@@ -140,6 +140,9 @@ static int attach(struct toami_control *c, const char *path)
 		return cli_complain(EX_OSERR, "/proc/self/ns/net: %s",
 				    strerror(errno));
 	order.netns = netns.st_ino;
+	/* Nobody else is on this VIF: its ports are all the program's, whoever
+	 * it runs as, as they are a hooked one's. */
+	write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	err = netif_up("lo");
 	if (err)
 		return cli_complain(EX_OSERR,

@@ -49,7 +49,6 @@ int hook_catch_arm(void)
 
 void hook_catch_disarm(void)
 {
-	hook_config.dispatch = false;
 	sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
 }
 
@@ -58,6 +57,7 @@ void hook_sigsys(int sig, siginfo_t *info, void *context)
 	ucontext_t *uc = context;
 	greg_t *g = uc->uc_mcontext.gregs;
 
+	hook_thread_check();
 	if (info->si_code != SYS_USER_DISPATCH_CODE) {
 		hook_signal_sys(sig, info, uc);
 		return;

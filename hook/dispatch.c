@@ -8,7 +8,6 @@
 #include <asm/prctl.h>
 #include <errno.h>
 #include <linux/prctl.h>
-#include <linux/ptrace.h>
 
 #include "base/sys.h"
 #include "hook/exe.h"
@@ -16,6 +15,7 @@
 #include "hook/sandbox.h"
 #include "hook/signal.h"
 #include "hook/trace.h"
+#include "hook/traceme.h"
 
 #define CALLS 512 /* as long as the sled */
 
@@ -100,6 +100,7 @@ static uint8_t classes[CALLS] = {
 	SPECIAL(rt_sigprocmask),
 	SPECIAL(rt_sigreturn),
 	SPECIAL(rt_sigsuspend),
+	SPECIAL(rt_sigtimedwait),
 	SPECIAL(clone),
 	SPECIAL(fork),
 	SPECIAL(vfork),
@@ -115,6 +116,9 @@ static uint8_t classes[CALLS] = {
 	SPECIAL(openat2),
 	SPECIAL(seccomp),
 	SPECIAL(ptrace),
+	SPECIAL(kill),
+	SPECIAL(tkill),
+	SPECIAL(tgkill),
 	SPECIAL(readlink),
 	SPECIAL(readlinkat),
 #ifdef TOAMI_TEST
@@ -231,21 +235,6 @@ static int prctl(struct hook_frame *f)
 		       : HOOK_PASS;
 }
 
-/*
- * From here on the caller's parent is told of each signal, before the caller
- * gets it; a debugger is in vfork until the exec, and cannot answer. So no call
- * may come by a signal until then: what comes by jumps is seen as ever, the
- * rest is the kernel's. The next program is hooked by its environment.
- */
-static int trace_me(struct hook_frame *f)
-{
-	if (f->args[0] != PTRACE_TRACEME || hook_config.threads)
-		return HOOK_PASS;
-	if (hook_config.dispatch)
-		hook_catch_disarm();
-	return HOOK_PASS;
-}
-
 /* A thread that leaves the loader's thread storage leaves the hook's, too. */
 static int arch_prctl(struct hook_frame *f)
 {
@@ -287,6 +276,8 @@ static __attribute__((noinline)) int special(struct hook_thread *t,
 		return hook_sigreturn(t, f);
 	case SYS_rt_sigsuspend:
 		return hook_sigsuspend(t, f);
+	case SYS_rt_sigtimedwait:
+		return hook_sigtimedwait(t, f);
 	case SYS_clone:
 	case SYS_clone3:
 	case SYS_fork:
@@ -306,7 +297,12 @@ static __attribute__((noinline)) int special(struct hook_thread *t,
 	case SYS_seccomp:
 		return hook_sandbox(f);
 	case SYS_ptrace:
-		return trace_me(f);
+		return hook_traceme(t, f);
+	case SYS_kill:
+	case SYS_tkill:
+	case SYS_tgkill:
+		hook_traceme_now(t);
+		return HOOK_PASS;
 	case SYS_open:
 	case SYS_openat:
 	case SYS_openat2:

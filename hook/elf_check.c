@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "hook/enter.h"
 
 #define PHDRS_MAX   64
 #define DYNAMIC_MAX 64
@@ -237,7 +238,7 @@ void hook_exec_words(struct hook_plan *p, const char *path, long argc,
 	*out++ = p->scripts || !argc ? program : argv[0];
 	*out++ = digit;
 	*out++ = program;
-	*out++ = "-";
+	*out++ = LOAD_TRAP_LEFT;
 	for (int i = p->scripts - 1; i >= 0; i--) {
 		*out++ = p->script[i].interpreter;
 		if (p->script[i].argument)

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
+#include <signal.h>
 
 #include "base/mem.h"
 #include "base/sys.h"
@@ -33,6 +34,7 @@ struct process {
 	size_t aux_bytes;
 	int fd;		  /* of the program */
 	const char *path; /* as it was called */
+	bool trap_held;	  /* see LOAD_WORDS */
 };
 
 static noreturn void fail(const char *path, const char *why)
@@ -52,6 +54,7 @@ static void process_read(struct process *p, uint64_t *stack)
 	for (; *digit >= '0' && *digit <= '9'; digit++)
 		p->fd = p->fd * 10 + (*digit - '0');
 	p->path = old[2];
+	p->trap_held = !strcmp(old[LOAD_WORD_TRAP], LOAD_TRAP_HELD);
 	p->stack = stack + LOAD_WORDS;
 	p->stack[0] = stack[0] - LOAD_WORDS;
 	p->argv = (char **)(p->stack + 1);
@@ -161,15 +164,22 @@ static void describe(const struct process *p, const struct elf_map *program)
 	sys_call(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, &m, sizeof(m), 0);
 }
 
-static noreturn void go(uint64_t entry, uint64_t *stack)
+/* As late as can be, SIGTRAP is let go if it is held: a debugger finds
+ * everything in its place. */
+static noreturn void go(uint64_t entry, uint64_t *stack, bool trap_held)
 {
-	__asm__ volatile("mov %1, %%rsp\n\t"
-			 "xor %%edx, %%edx\n\t"
-			 "xor %%ebx, %%ebx\n\t"
+	static const uint64_t masks[] = { 0, SIGBIT(SIGTRAP) };
+	register long size __asm__("r10") = sizeof(masks[0]);
+
+	__asm__ volatile("mov %[stack], %%rsp\n\t"
 			 "xor %%ebp, %%ebp\n\t"
-			 "jmp *%0"
+			 "syscall\n\t"
+			 "xor %%edx, %%edx\n\t"
+			 "jmp *%[entry]"
 			 :
-			 : "a"(entry), "r"(stack)
+			 : "a"(SYS_rt_sigprocmask), "D"(SIG_UNBLOCK),
+			   "S"(&masks[trap_held]), "d"(0),
+			   "r"(size), [stack] "r"(stack), [entry] "b"(entry)
 			 : "memory");
 	__builtin_unreachable();
 }
@@ -195,5 +205,6 @@ noreturn void hook_enter(uint64_t *stack, const char *loader,
 	hook_start(p.env);
 	if (program.interpreter[0]) /* it would bring in the other hook */
 		hook_exec_hide(p.env);
-	go(program.interpreter[0] ? interpreter.entry : program.entry, p.stack);
+	go(program.interpreter[0] ? interpreter.entry : program.entry, p.stack,
+	   p.trap_held);
 }

@@ -36,6 +36,22 @@
 
 	.text
 
+	/*
+	 * For debuggers, from SAVE on: the caller's %rsp and %rip are in the frame at
+	 * %rsp, the registers that C keeps are as they were. Another stack follows, as after
+	 * a signal.
+	 */
+	.macro	CALL_AT_RSP
+	.cfi_startproc
+	.cfi_def_cfa rsp, 0
+	.cfi_register rip, rcx
+	.endm
+	.macro	FRAME_AT_RSP
+	.cfi_signal_frame
+	.cfi_escape 0x0f, 4, 0x77, (F_RSP & 0x7f) | 0x80, F_RSP >> 7, 0x06
+	.cfi_escape 0x10, 16, 2, 0x77, F_RET
+	.endm
+
 	/* rcx: return address. Leaves the program's stack; rsp = struct hook_frame. */
 	.macro	SAVE via, end
 	THREAD	%r11
@@ -118,13 +134,18 @@ LABEL \end
 
 /* From the sled at address 0 (site.c), which has taken the return address off. */
 FUNCTION hook_entry_page0
+	CALL_AT_RSP
 	SAVE	VIA_PAGE0, hook_entry_page0_end
+	FRAME_AT_RSP
 	mov	%rsp, %rdi
 	call	hook_dispatch_page0
 	jmp	dispatched
+	.cfi_endproc
 
 FUNCTION hook_entry
+	CALL_AT_RSP
 	SAVE	VIA_JUMP, hook_entry_end
+	FRAME_AT_RSP
 	mov	%rsp, %rdi
 	call	hook_dispatch
 dispatched:
@@ -133,6 +154,7 @@ dispatched:
 leave:
 	cmpw	$VIA_JUMP, F_VIA(%rsp)	/* and no DF */
 	jne	leave_other
+	.cfi_endproc
 leave_jump:
 	RESTORE
 LABEL hook_leave_begin

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mman.h>
+#include <signal.h>
 
 #include "base/mem.h"
 #include "base/sys.h"
@@ -17,6 +18,7 @@
 #include "hook/exe.h"
 #include "hook/hook.h"
 #include "hook/maps.h"
+#include "hook/traceme.h"
 
 #define PATH_BYTES 4096
 #define PRELOAD	   "LD_PRELOAD="
@@ -42,22 +44,6 @@ static size_t prefix_of(const char *s, const char *prefix)
 	return n;
 }
 
-/* @to is the file @name in the directory of @file. */
-static void beside(char to[PATH_BYTES], const char *file, const char *name)
-{
-	size_t slash = 0;
-
-	for (size_t n = 0; file[n]; n++) {
-		if (to != file)
-			to[n] = file[n];
-		if (file[n] == '/')
-			slash = n + 1;
-	}
-	for (; *name && slash < PATH_BYTES - 1; name++)
-		to[slash++] = *name;
-	to[slash] = '\0';
-}
-
 /* Where we are, from the kernel; without /proc, from @preload: exec() puts us
  * first there. */
 static int find_self(const char *preload)
@@ -68,7 +54,8 @@ static int find_self(const char *preload)
 			   sizeof(self)) &&
 	    self[0] == '/') {
 #ifdef HOOK_OWN_THREADS
-		beside(self, self, HOOK_PRELOADED_FILE);
+		if (!hook_beside(self, sizeof(self), self, HOOK_PRELOADED_FILE))
+			return -ENAMETOOLONG;
 #endif
 		return 0;
 	}
@@ -101,8 +88,9 @@ int hook_exec_start(char **env)
 		}
 	}
 	ret = find_self(preload);
-	if (!ret)
-		beside(loader, self, HOOK_LOADER_FILE);
+	if (!ret &&
+	    !hook_beside(loader, sizeof(loader), self, HOOK_LOADER_FILE))
+		ret = -ENAMETOOLONG;
 	return ret;
 }
 
@@ -332,6 +320,33 @@ static long path_read(const struct hook_frame *f, struct room *room)
 			  sizeof(room->path));
 }
 
+/*
+ * Holds SIGTRAP back over the exec: see LOAD_WORDS. False: the program has it
+ * blocked itself, and so will the next. What a handler between this and the
+ * exec, which is then made again, finds in its mask is still ours.
+ */
+static bool trap_hold(struct hook_thread *t)
+{
+	uint64_t trap = SIGBIT(SIGTRAP), old = 0;
+
+	sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &trap, &old, 8);
+	if (!(old & trap))
+		t->exec_trap = true;
+	return t->exec_trap;
+}
+
+void hook_exec_failed(struct hook_thread *t)
+{
+	uint64_t trap = SIGBIT(SIGTRAP);
+
+	if (t->exec_fd)
+		sys_call(SYS_close, t->exec_fd);
+	if (t->exec_trap)
+		sys_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &trap, 0, 8);
+	t->exec_fd = 0;
+	t->exec_trap = false;
+}
+
 int hook_exec(struct hook_thread *t, struct hook_frame *f)
 {
 	int at = f->rax == SYS_execveat;
@@ -358,6 +373,9 @@ int hook_exec(struct hook_thread *t, struct hook_frame *f)
 		hook_say(text, NULL);
 		return HOOK_RETURN;
 	}
+	if (t->traceme && sys_call(SYS_faccessat, AT_FDCWD, room->path, 1))
+		return HOOK_PASS; /* for its error */
+	hook_traceme_exec(t);
 	t->alt_nr = f->rax;
 	mem_copy(t->alt, f->args, sizeof(t->alt));
 	t->alt[2 + at] = (long)v;
@@ -365,6 +383,8 @@ int hook_exec(struct hook_thread *t, struct hook_frame *f)
 	if (room->plan.load) {
 		hook_exec_words(&room->plan, room->path, argc, argv,
 				room->words);
+		if (trap_hold(t))
+			room->words[LOAD_WORD_TRAP] = LOAD_TRAP_HELD;
 		t->exec_fd = room->plan.fd;
 		t->alt_nr = SYS_execve;
 		t->alt[0] = (long)loader;

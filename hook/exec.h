@@ -13,6 +13,11 @@ const char *hook_exec_vif(void);
 const char *hook_exec_tier(void);
 const char *hook_exec_trace(void); /* the file for `toami trace` */
 
+struct hook_thread;
+
+/* hook_exec_failed - takes back what was prepared for toami-load */
+void hook_exec_failed(struct hook_thread *t);
+
 #ifdef HOOK_OWN_THREADS
 /* hook_exec_hide - the loader that reads @env would bring in the preloaded hook
  */

@@ -48,7 +48,8 @@ void hook_dispatch_traced(void);
  * -errno. */
 int hook_catch_arm(void);
 
-/* hook_catch_disarm - no more of them come; what is rewritten still does */
+/* hook_catch_disarm - no more of this thread's come; what is rewritten still
+ * does */
 void hook_catch_disarm(void);
 void hook_sigsys(int sig, siginfo_t *info, void *context);
 

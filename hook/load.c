@@ -37,24 +37,6 @@ __asm__(".globl _start\n"
 
 noreturn __attribute__((used)) void toami_load(uint64_t *stack);
 
-/* The path of ours, with the last name replaced. False: too long. */
-static bool beside(char *to, const char *own, const char *name)
-{
-	size_t n = 0, slash = 0;
-
-	for (; own[n]; n++) {
-		if (n >= PATH_BYTES - 64)
-			return false;
-		to[n] = own[n];
-		if (own[n] == '/')
-			slash = n + 1;
-	}
-	for (n = 0; name[n]; n++)
-		to[slash + n] = name[n];
-	to[slash + n] = '\0';
-	return true;
-}
-
 /* What exec was given, an absolute path of ours. */
 static const char *own_path(const uint64_t *stack)
 {
@@ -85,7 +67,7 @@ noreturn void toami_load(uint64_t *stack)
 
 	if (stack[0] < LOAD_WORDS)
 		fail("toami-load is for toami run and the hook");
-	if (!beside(path, own_path(stack), HOOK_LOADED_FILE))
+	if (!hook_beside(path, sizeof(path), own_path(stack), HOOK_LOADED_FILE))
 		fail("the name of its directory is too long");
 	fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -4,14 +4,10 @@
  *
  * All signals are blocked from hook_clone() until the child and the parent are
  * settled, each in its own turn. The child gets a frame of its own beforehand
- * and goes back to the program from there:
- *
- *   thread  its own thread storage and its own stack for the hook, made ready
- * by the parent vfork   (posix_spawn) the parent's, which waits: frames go
- * below the parent's frame fork    copies of everything
- *
- * vfork(2) itself is made a fork whose parent waits: the child runs on the
- * parent's stack, and copies spare us from what it does there.
+ * and goes back to the program from there. A thread has a thread storage and a
+ * stack for the hook of its own, made ready by the parent. A vfork child, and
+ * posix_spawn's, has the parent's, which waits: its frames go below the
+ * parent's frame. A fork's child has copies of everything.
  */
 #include <errno.h>
 #include <linux/sched.h>
@@ -39,7 +35,7 @@ static int request_read(struct hook_thread *t, const struct hook_frame *f,
 	case SYS_fork:
 		return 0;
 	case SYS_vfork:
-		r->flags |= CLONE_VFORK;
+		r->flags |= CLONE_VFORK | CLONE_VM;
 		t->alt_nr = SYS_clone;
 		mem_zero(t->alt, sizeof(t->alt));
 		t->alt[0] = (long)r->flags;
@@ -101,6 +97,9 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 		return HOOK_RETURN;
 	kind = kind_of(&r);
 	if (kind < 0) {
+		hook_say("a thread that shares its parent's thread-local "
+			 "storage cannot be hooked: try --stack kernel",
+			 NULL);
 		f->rax = kind;
 		return HOOK_RETURN;
 	}
@@ -164,6 +163,9 @@ void hook_clone_parent(struct hook_frame *f)
 		t->inside = 1;
 		t->top = (uint64_t)f;
 		t->vfork_depth = f->clone_depth;
+		t->traceme = false;
+		t->exec_fd = 0; /* its own */
+		t->exec_trap = false;
 		t->socket.self = f->clone_self;
 		t->socket.signal_due = 0;
 	}
@@ -196,6 +198,7 @@ void hook_clone_child(struct hook_frame *f)
 		hook_site_forked();
 		hook_config.threads = false;
 		t->vfork_depth = 0;
+		t->sys_pending = false;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
 		t->top = (uint64_t)f;
 		t->vfork_depth++;

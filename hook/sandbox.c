@@ -49,6 +49,7 @@ static const uint16_t ours[] = {
 	SYS_getpid,	  SYS_gettid,
 	SYS_prlimit64,	  SYS_mmap,
 	SYS_munmap,	  SYS_rt_tgsigqueueinfo,
+	SYS_arch_prctl,
 };
 
 struct writer {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "base/user.h"
+#include "hook/exec.h"
 #include "hook/hook.h"
 
 #ifndef SA_RESTORER
@@ -230,6 +231,12 @@ void hook_signal_requeue(struct hook_frame *f)
 	if (sys_call(SYS_rt_tgsigqueueinfo, pid, tid, sig, &t->due_info) < 0)
 		sys_call(SYS_tgkill, pid, tid, sig);
 	t->socket.signal_due = 0;
+	if (t->sys_pending && !t->sys_blocked && sig != SIGSYS) {
+		bit |= SIGMASK_SYS;
+		sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &bit, 0, 8);
+		sys_call(SYS_rt_tgsigqueueinfo, pid, tid, SIGSYS, &t->sys_info);
+		t->sys_pending = false;
+	}
 	/*
 	 * It interrupted a call that had its own mask, perhaps: let it in
 	 * whatever the program's mask says. canonical() restores that.
@@ -323,7 +330,7 @@ static void fault_inside(struct hook_thread *t, int sig, siginfo_t *info,
 
 void hook_signal(int sig, siginfo_t *info, void *context)
 {
-	struct hook_thread *t = hook_self();
+	struct hook_thread *t;
 	ucontext_t *uc = context;
 	greg_t *g = uc->uc_mcontext.gregs;
 	const char *at = (const char *)g[REG_RIP];
@@ -339,6 +346,8 @@ void hook_signal(int sig, siginfo_t *info, void *context)
 		g[REG_RIP] = (greg_t)user_copy_fault;
 		return;
 	}
+	hook_thread_check();
+	t = hook_self();
 	if (t->inside) {
 		if (is_fault(sig, info))
 			fault_inside(t, sig, info, uc);
@@ -356,21 +365,43 @@ void hook_signal(int sig, siginfo_t *info, void *context)
 		by_default(sig, &a, info);
 }
 
+/*
+ * Somebody sent SIGSYS, which is never blocked, at a time when the program does
+ * not want it. Kept until it does; there is one, as of any other signal.
+ */
+static void sys_keep(struct hook_thread *t, const siginfo_t *info)
+{
+	if (!t->sys_pending)
+		mem_copy(&t->sys_info, info, sizeof(*info));
+	t->sys_pending = true;
+}
+
 void hook_signal_sys(int sig, siginfo_t *info, ucontext_t *uc)
 {
 	struct hook_thread *t = hook_self();
+	bool forced = info->si_code > 0; /* by a seccomp filter */
 	struct hook_sigaction a;
 
-	if (t->inside) { /* a seccomp filter trapped a call of ours */
-		if (info->si_code > 0)
-			uc->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+	if (t->inside && forced) { /* it trapped a call of ours */
+		uc->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+		return;
+	}
+	if (!forced &&
+	    (t->sys_blocked || (t->inside && t->socket.signal_due))) {
+		sys_keep(t, info);
+		return;
+	}
+	if (t->inside) {
+		put_off(t, sig, info, uc);
 		return;
 	}
 	canonical(t, uc);
+	if (forced) /* a sandbox's handler compares them */
+		info->si_call_addr = (void *)uc->uc_mcontext.gregs[REG_RIP];
 	a = action_take(sig);
 	if (is_real(&a)) {
 		run(sig, info, uc, &a);
-	} else if ((void *)a.handler != (void *)SIG_IGN || info->si_code > 0) {
+	} else if ((void *)a.handler != (void *)SIG_IGN || forced) {
 		kernel_default(sig);
 		sys_call(SYS_tgkill, sys_call(SYS_getpid), sys_call(SYS_gettid),
 			 sig);
@@ -468,20 +499,47 @@ int hook_sigprocmask(struct hook_thread *t, struct hook_frame *f)
 	return HOOK_ALT;
 }
 
+/* What was kept is delivered on the way out. */
+static void sys_due(struct hook_thread *t)
+{
+	uint64_t mask = hook_mask_block();
+
+	if (t->socket.signal_due) /* and that with it */
+		return;
+	mem_copy(&t->due_info, &t->sys_info, sizeof(t->due_info));
+	t->due_mask = mask;
+	t->socket.signal_due = 1;
+	t->sys_pending = false;
+}
+
+int hook_sigtimedwait(struct hook_thread *t, struct hook_frame *f)
+{
+	uint64_t set;
+
+	if (!t->sys_pending || hook_copy_user(&set, (void *)f->args[0], 8) ||
+	    !(set & SIGMASK_SYS) || f->args[3] != 8)
+		return HOOK_PASS;
+	f->rax = SIGSYS;
+	if (f->args[1] && hook_copy_user((void *)f->args[1], &t->sys_info,
+					 sizeof(t->sys_info)))
+		f->rax = -EFAULT;
+	t->sys_pending = false;
+	return HOOK_RETURN;
+}
+
 void hook_alt_done(struct hook_frame *f)
 {
 	struct hook_thread *t = hook_self();
 	long *set = t->alt_oldset, old;
 
-	if (t->exec_fd) {
-		sys_call(SYS_close, t->exec_fd);
-		t->exec_fd = 0;
-	}
-
+	if (t->exec_fd)
+		hook_exec_failed(t);
 	if (set && f->rax >= 0 && !hook_copy_user(&old, set, 8)) {
 		old |= (long)SIGMASK_SYS;
 		hook_copy_user(set, &old, 8);
 	}
+	if (t->sys_pending && !t->sys_blocked)
+		sys_due(t);
 }
 
 int hook_sigsuspend(struct hook_thread *t, struct hook_frame *f)

@@ -51,6 +51,7 @@ bool hook_signal_restarts(int sig);
 /* The program's calls: return HOOK_*. */
 int hook_sigaction(struct hook_thread *t, struct hook_frame *f);
 int hook_sigprocmask(struct hook_thread *t, struct hook_frame *f);
+int hook_sigtimedwait(struct hook_thread *t, struct hook_frame *f);
 int hook_sigsuspend(struct hook_thread *t, struct hook_frame *f);
 int hook_sigreturn(struct hook_thread *t, struct hook_frame *f);
 

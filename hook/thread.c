@@ -72,19 +72,26 @@ static void init(struct hook_thread *t, struct hook_stack *s, uint64_t top)
 }
 
 #ifdef HOOK_OWN_THREADS
+/* Where the struct of the thread that has @s lies. */
+static struct hook_thread *place(const struct hook_stack *s)
+{
+	uint64_t end = (uint64_t)s + HOOK_STACK_SIZE;
+
+	return (struct hook_thread *)((end - sizeof(struct hook_thread)) &
+				      ~UINT64_C(63));
+}
+
 struct hook_thread *hook_thread_new(uint64_t tls)
 {
 	struct hook_stack *s = stack_take();
 	struct hook_thread *t;
-	uint64_t at;
 
 	(void)tls;
 	if (!s)
 		return NULL;
-	at = ((uint64_t)s + HOOK_STACK_SIZE - sizeof(*t)) & ~UINT64_C(63);
-	t = (struct hook_thread *)at;
+	t = place(s);
 	t->self = t;
-	init(t, s, at);
+	init(t, s, (uint64_t)t);
 	return t;
 }
 
@@ -107,6 +114,25 @@ bool hook_thread_leaves(uint64_t fs)
 {
 	(void)fs;
 	return false;
+}
+
+/* Is there memory? The kernel reads it before it says that nobody handles
+ * SIGKILL; a fault here would be one inside a handler. */
+static bool is_memory(const void *p)
+{
+	return sys_call(SYS_rt_sigaction, SIGKILL, p, 0, 8) != -EFAULT;
+}
+
+void hook_thread_check(void)
+{
+	struct hook_thread *t = NULL;
+
+	sys_call(SYS_arch_prctl, ARCH_GET_GS, &t);
+	if (t && is_memory(t) && t->self == t && is_memory(&t->stack) &&
+	    place(t->stack) == t)
+		return;
+	hook_die("this program uses %gs, which the hook needs in static "
+		 "programs: use --stack kernel");
 }
 #else
 _Thread_local struct hook_thread hook_thread = { .magic = HOOK_THREAD_MAGIC };

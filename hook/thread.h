@@ -123,13 +123,17 @@ struct hook_thread {
 	uint32_t vfork_depth; /* borrowed by that many children, one in another
 			       */
 	uint32_t sys_blocked; /* the program believes SIGSYS is blocked */
-	uint64_t mask_copy;   /* a mask of the program's without SIGSYS */
-	long pair_copy[2];    /* pselect6: its address and size */
+	bool sys_pending;     /* one was sent meanwhile: */
+	siginfo_t sys_info;
+	uint64_t mask_copy; /* a mask of the program's without SIGSYS */
+	long pair_copy[2];  /* pselect6: its address and size */
 	long *alt_oldset;  /* where HOOK_ALT wrote a mask that lacks it, or NULL
 			    */
 	char *exec_memory; /* environment of the last exec */
 	size_t exec_size;
-	int exec_fd; /* 0, or a file that it left open if it failed */
+	int exec_fd;	/* 0, or a file that it left open if it failed */
+	bool exec_trap; /* SIGTRAP is held back until it is done */
+	bool traceme;	/* it wants to be traced: traceme.h */
 };
 
 extern struct socket_process hook_process;
@@ -167,6 +171,19 @@ void hook_thread_enter(struct hook_thread *t);
 
 /* hook_thread_leaves - %fs set to @fs takes the thread away from its storage */
 bool hook_thread_leaves(uint64_t fs);
+
+/*
+ * hook_thread_check - ends the process with a sentence if the program has taken
+ * what leads to the thread's struct (%gs, by an instruction): in the handlers,
+ * before anything of it is looked at
+ */
+#ifdef HOOK_OWN_THREADS
+void hook_thread_check(void);
+#else
+static inline void hook_thread_check(void)
+{
+}
+#endif
 
 /* hook_thread_fini - gives the stack back of a thread that never ran */
 void hook_thread_fini(struct hook_thread *t);

@@ -5,9 +5,11 @@
 #include "base/sys.h"
 #include "base/user.h"
 #include "socket/name.h"
+#include "socket/stamp.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <time.h>
@@ -17,6 +19,13 @@
 #define VIF_INDEX      2
 
 #define UNKNOWN 1
+
+/* asm-generic/socket.h and linux/net_tstamp.h of newer systems. */
+#define TS_OPT_ID     81
+#define TX_COMPLETION (1u << 18)
+#define TX_RECORDS                                                     \
+	(SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | \
+	 SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK | TX_COMPLETION)
 
 int control_next(const char **at, size_t *left, struct cmsghdr *h,
 		 const char **data)
@@ -106,14 +115,38 @@ static int read_ipv6(const struct cmsghdr *h, const char *data,
 	}
 }
 
+static int read_socket(const struct sock *s, const struct cmsghdr *h,
+		       const char *data, struct stamp_how *stamp)
+{
+	uint32_t v;
+
+	if (h->cmsg_type == SCM_RIGHTS || h->cmsg_type == SCM_CREDENTIALS)
+		return -EINVAL;
+	if (h->cmsg_type != SO_TIMESTAMPING && h->cmsg_type != TS_OPT_ID)
+		return 0;
+	if (h->cmsg_len != CMSG_LEN(sizeof(v)))
+		return -EINVAL;
+	if (user_copy(&v, data, sizeof(v)))
+		return -EFAULT;
+	if (h->cmsg_type == SO_TIMESTAMPING) {
+		if (v & ~TX_RECORDS)
+			return -EINVAL;
+		stamp->what = (int32_t)v;
+		return 0;
+	}
+	if (s->proto == STACK_TCP || !(s->stamping & SOF_TIMESTAMPING_OPT_ID))
+		return -EINVAL;
+	stamp->named = true;
+	stamp->id = v;
+	return 0;
+}
+
 static int read_one(const struct sock *s, const struct cmsghdr *h,
-		    const char *data, struct udp_how *how)
+		    const char *data, struct udp_how *how,
+		    struct stamp_how *stamp)
 {
 	if (h->cmsg_level == SOL_SOCKET)
-		return h->cmsg_type == SCM_RIGHTS ||
-				       h->cmsg_type == SCM_CREDENTIALS
-			       ? -EINVAL
-			       : 0;
+		return read_socket(s, h, data, stamp);
 	if (s->proto == STACK_TCP)
 		return 0;
 	if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_SEGMENT) {
@@ -129,7 +162,7 @@ static int read_one(const struct sock *s, const struct cmsghdr *h,
 }
 
 int control_read(const struct sock *s, const struct msghdr *msg,
-		 struct udp_how *how)
+		 struct udp_how *how, struct stamp_how *stamp)
 {
 	const char *at = msg->msg_control, *data;
 	size_t left = msg->msg_controllen;
@@ -137,8 +170,9 @@ int control_read(const struct sock *s, const struct msghdr *msg,
 	int err;
 
 	*how = (struct udp_how){ .ttl = -1, .tos = -1 };
+	*stamp = (struct stamp_how){ .what = -1 };
 	while ((err = control_next(&at, &left, &h, &data)) > 0) {
-		err = read_one(s, &h, data, how);
+		err = read_one(s, &h, data, how, stamp);
 		if (err)
 			return err;
 	}

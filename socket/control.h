@@ -49,8 +49,9 @@ int control_next(const char **at, size_t *left, struct cmsghdr *h,
  *
  * Returns 0, -EINVAL or -EFAULT.
  */
+struct stamp_how;
 int control_read(const struct sock *s, const struct msghdr *msg,
-		 struct udp_how *how);
+		 struct udp_how *how, struct stamp_how *stamp);
 
 /* What is known of a datagram or an error received, for control_write(). */
 struct control_about {

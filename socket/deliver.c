@@ -3,6 +3,7 @@
 #include "socket/deliver.h"
 #include "fabric/address.h"
 #include "socket/hold.h"
+#include "socket/stamp.h"
 #include "stack/conn.h"
 #include "stack/shape.h"
 #include "vif/capture.h"
@@ -31,7 +32,10 @@ static void drain_backlog(struct work *w)
 
 		while ((ix = frame_list_pop(a, &came))) {
 			frame_at(a, ix)->next = 0;
-			stack_input(&w->stack, ix);
+			if (unlikely(frame_at(a, ix)->flags & FRAME_STAMP))
+				stamp_take(w, ix);
+			else
+				stack_input(&w->stack, ix);
 		}
 	}
 	if (unlikely(atomic_load_explicit(&h->kicked, memory_order_relaxed)))
@@ -97,8 +101,12 @@ static host_ix stranger(struct work *w, const struct frame *f)
 	return up && w->fabric->hosts[up].vif != f->tx_vif ? up : 0;
 }
 
-static void charge(struct work *w, const struct frame *f, host_ix to)
+static void charge(struct work *w, frame_ix ix, host_ix to)
 {
+	const struct frame *f = frame_at(&w->in.arena, ix);
+
+	if (unlikely(f->flags & FRAME_STAMP))
+		stamp_left(w, ix);
 	if (unlikely(capture_any(w->fabric)))
 		capture_frame(w->fabric, &w->in.arena, f, f->tx_vif,
 			      w->fabric->hosts[to].vif, false);
@@ -168,6 +176,8 @@ static void flood(struct work *w, frame_ix ix)
 	host_ix from = fabric_mac_host(w->fabric, f->header + 6);
 	host_ix end = atomic_load(&w->fabric->header->host_end);
 
+	if (unlikely(f->flags & FRAME_STAMP))
+		stamp_left(w, ix);
 	for (host_ix to = 1; to < end; to++) {
 		struct fabric_host *h = &w->fabric->hosts[to];
 		frame_ix copy;
@@ -181,12 +191,13 @@ static void flood(struct work *w, frame_ix ix)
 			break;
 		c = frame_at(a, copy);
 		c->held = 0;
+		c->flags &= (uint8_t)~FRAME_STAMP;
 		if (has_programs(w, c, to) && !ask_copy(w, copy, to))
 			continue;
 		if (unlikely(hold_wants(w, c, h->vif)) &&
 		    hold_take(w, copy, h->vif))
 			continue;
-		charge(w, c, to);
+		charge(w, copy, to);
 		if (atomic_load(&h->port)) {
 			port_push(w, h, copy);
 			continue;
@@ -239,7 +250,7 @@ static void deliver_out(struct work *w)
 		vif = h->vif;
 		if (unlikely(hold_wants(w, f, vif)) && hold_take(w, ix, vif))
 			continue;
-		charge(w, f, to);
+		charge(w, ix, to);
 		if (unlikely(atomic_load_explicit(&h->port,
 						  memory_order_relaxed))) {
 			port_push(w, h, ix);
@@ -260,10 +271,23 @@ static void deliver_out(struct work *w)
 			    unlikely(hold_wants(w, f, vif)))
 				break;
 			ix = frame_list_pop(a, &w->out);
-			charge(w, f, to);
+			charge(w, ix, to);
 			stack_input(&w->stack, ix);
 		}
 		release(w);
+	}
+}
+
+/* Hosts of whom something has left are told when, and may answer. */
+static void visit_stamped(struct work *w)
+{
+	while (w->stamped || w->out.first) {
+		host_ix to = w->stamped;
+
+		w->stamped = 0;
+		if (to)
+			work_visit(w, to);
+		deliver_out(w);
 	}
 }
 
@@ -272,6 +296,8 @@ static void deliver(struct work *w)
 {
 	do {
 		deliver_out(w);
+		if (unlikely(w->stamped))
+			visit_stamped(w);
 	} while ((unlikely(w->passed) && hold_look(w)) ||
 		 ((unlikely(w->held.first || w->held_again) ||
 		   hold_is_due(w, w->now_ns)) &&

@@ -5,6 +5,7 @@
 #include "socket/parcel.h"
 #include "socket/pset.h"
 #include "socket/sigio.h"
+#include "socket/stamp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,6 +118,7 @@ static void sock_put(struct work *w, struct sock *s)
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	pset_forget(w, s);
+	stamp_drop(w, s);
 	conn_close(&w->stack, s->conn);
 	s->conn = 0;
 	atomic_store(&s->ready, STACK_HUP);

@@ -28,7 +28,8 @@ void errqueue_sent(struct socket_thread *t, long fd)
 	work_end(&w);
 }
 
-long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io)
+long errqueue_recv(struct socket_thread *t, long fd, struct cursor *c,
+		   long flags, struct io_note *io)
 {
 	struct {
 		struct sock_extended_err err;
@@ -43,8 +44,11 @@ long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io)
 
 	if (err)
 		return err;
-	if (!errqueue_ready(s))
+	if (s->notes_made == s->notes_read) {
+		if (stamp_ready(s))
+			return stamp_recv(&w, s, c, flags & MSG_PEEK, io);
 		err = -EAGAIN;
+	}
 	note.err.ee_info = s->notes_read;
 	note.err.ee_data = s->notes_made - 1;
 	s->notes_read = s->notes_made;

@@ -10,24 +10,25 @@
 #ifndef TOAMI_SOCKET_ERRQUEUE_H
 #define TOAMI_SOCKET_ERRQUEUE_H
 
-#include "socket/work.h"
+#include "socket/stamp.h"
 
 struct control;
-struct io_note;
 
 /* In sock.ready: a note waits. Programs see EPOLLERR; no call fails for it. */
 #define SOCK_NOTE 0x10000u
 
 static inline uint32_t errqueue_ready(const struct sock *s)
 {
-	return s->notes_made != s->notes_read ? SOCK_NOTE : 0;
+	return s->notes_made != s->notes_read || stamp_ready(s) ? SOCK_NOTE : 0;
 }
 
 /* errqueue_sent - a send with MSG_ZEROCOPY has been accepted */
 void errqueue_sent(struct socket_thread *t, long fd);
 
-/* errqueue_recv - a stream's recvmsg(MSG_ERRQUEUE): 0, -EAGAIN or -EFAULT */
-long errqueue_recv(struct socket_thread *t, long fd, struct io_note *io);
+/* errqueue_recv - a stream's recvmsg(MSG_ERRQUEUE): bytes, -EAGAIN or -EFAULT
+ */
+long errqueue_recv(struct socket_thread *t, long fd, struct cursor *c,
+		   long flags, struct io_note *io);
 
 /* errqueue_told - after a stream's data has been received: TCP_CM_INQ, and when
  * the last of it came (SO_TIMESTAMPING) */

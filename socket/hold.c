@@ -168,14 +168,23 @@ static void cut(struct sched_view *v, frame_ix ix, struct frame_list *list)
 	struct work *w = v->user;
 	struct frame *f = frame_at(v->arena, ix);
 	uint32_t held = f->held, pace = f->pace;
+	bool stamped = f->flags & FRAME_STAMP;
+	struct frame_stamp stamp = *frame_stamp(f);
 
 	f->held = 0;
+	f->flags &= (uint8_t)~FRAME_STAMP;
 	if (frame_segment(v->arena, ix, false, list) < 0) {
 		if (held)
 			pace_pass(pace_at(paces(w), pace), held);
 		return;
 	}
-	frame_at(v->arena, list->last)->held = held;
+	f = frame_at(v->arena, list->last);
+	f->held = held;
+	/* The end is what is waited for. */
+	if (unlikely(stamped)) {
+		f->flags |= FRAME_STAMP;
+		*frame_stamp(f) = stamp;
+	}
 }
 
 /* Too long for a slow link: sent before its connection had learnt, or set

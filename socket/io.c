@@ -7,6 +7,7 @@
 #include "socket/errqueue.h"
 #include "socket/open.h"
 #include "socket/sigio.h"
+#include "socket/stamp.h"
 #include "socket/wait.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			       ? udp_io_recv_error(t, fd, c, flags, note)
 			       : udp_io_recv(t, fd, c, flags, note);
 	if (flags & MSG_ERRQUEUE)
-		return errqueue_recv(t, fd, note);
+		return errqueue_recv(t, fd, c, flags, note);
 	n = tcp_io_recv(t, fd, c, flags);
 	/* A stream's peer is known: no address comes with the data. */
 	if (n >= 0 && note->namelen) {
@@ -110,6 +111,8 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 			if (err)
 				return err;
 		}
+		flags = (uint32_t)flags | (long)stamp_wanted(s, note->stamp)
+						  << IO_STAMP_SHIFT;
 		n = tcp_io_send(t, fd, c, flags);
 		if (n > 0 && (flags & MSG_ZEROCOPY))
 			errqueue_sent(t, fd);
@@ -180,6 +183,7 @@ long io_sendmsg(struct socket_thread *t, long fd, const struct msghdr *msg,
 	const struct sock *s = sock_peek(t, fd);
 	struct iovec iov[IOV_FAST];
 	struct io_note note = { 0 };
+	struct stamp_how stamp;
 	struct udp_how how;
 	struct cursor c;
 	struct msghdr m;
@@ -192,10 +196,11 @@ long io_sendmsg(struct socket_thread *t, long fd, const struct msghdr *msg,
 	note.name = m.msg_name;
 	note.tolen = m.msg_namelen;
 	if (m.msg_control && m.msg_controllen) {
-		err = control_read(s, &m, &how);
+		err = control_read(s, &m, &how, &stamp);
 		if (err)
 			return err;
 		note.how = &how;
+		note.stamp = &stamp;
 	}
 	return io_send(t, fd, &c, flags, &note);
 }

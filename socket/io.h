@@ -20,6 +20,7 @@ struct io_note {
 	int flags;		   /* out: MSG_TRUNC */
 	struct control control;	   /* of receiving: filled; `at` NULL: none */
 	const struct udp_how *how; /* of sending; NULL: as ever */
+	const struct stamp_how *stamp; /* likewise */
 };
 
 long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
@@ -44,6 +45,10 @@ long io_sendmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
  * have a place in the program's memory; fewer: the rest is EFAULT
  */
 size_t io_receivable(const struct cursor *c, size_t bytes);
+
+/* In the flags of tcp_io_send(), above the program's: what stamp_wanted() says.
+ */
+#define IO_STAMP_SHIFT 32
 
 /* Transports; io_recv and io_send choose between them. */
 long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c,

@@ -14,11 +14,11 @@
 #include "socket/control.h"
 #include "socket/io.h"
 #include "socket/netlink.h"
+#include "socket/stamp.h"
 #include "stack/conn.h"
 #include "vif/vif.h"
 
 #include <errno.h>
-#include <linux/net_tstamp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -246,28 +246,6 @@ static bool raw_name(const struct sock *s, long level, long name,
 	return level == IPPROTO_IP && name == IP_HDRINCL;
 }
 
-/*
- * What comes is stamped by software. What goes is not: asking for that is
- * refused, as the kernel refuses flags that it does not know.
- */
-static int set_stamping(struct sock *s, int v)
-{
-	const uint32_t software =
-		SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
-	const uint32_t known = software | SOF_TIMESTAMPING_RX_HARDWARE |
-			       SOF_TIMESTAMPING_SYS_HARDWARE |
-			       SOF_TIMESTAMPING_RAW_HARDWARE;
-
-	if ((uint32_t)v & ~known)
-		return -EINVAL;
-	s->stamping = (uint32_t)v;
-	if ((s->stamping & software) == software)
-		s->notes |= NOTE_STAMPS;
-	else
-		s->notes &= ~(uint32_t)NOTE_STAMPS;
-	return 0;
-}
-
 static int set_raw(struct work *w, struct sock *s, enum raw_option raw, int v,
 		   const void *val, socklen_t len)
 {
@@ -344,7 +322,7 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		s->reuseport = v;
 		return 0;
 	case SO_TIMESTAMPING:
-		return set_stamping(s, v);
+		return stamp_set(w, s, (uint32_t)v);
 	case SO_ZEROCOPY:
 		if (s->proto != STACK_TCP)
 			return -EOPNOTSUPP; /* nobody would be told */

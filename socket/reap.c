@@ -24,6 +24,7 @@
 #include "fabric/wake.h"
 #include "socket/parcel.h"
 #include "socket/pset.h"
+#include "socket/stamp.h"
 #include "socket/wait.h"
 #include "vif/program.h"
 #include "stack/conn.h"
@@ -406,6 +407,17 @@ static void mark_frame(void *arg, frame_ix ix)
 		re->frames[ix] = 1;
 }
 
+/* False: not one of ours, or met before. */
+static bool mark_once(void *arg, frame_ix ix)
+{
+	struct repair *re = arg;
+
+	if (ix >= arena_frames_end(&re->f->arena) || re->frames[ix])
+		return false;
+	re->frames[ix] = 1;
+	return true;
+}
+
 static void mark_chunk(void *arg, chunk_ix ix)
 {
 	struct repair *re = arg;
@@ -446,6 +458,10 @@ static void mark_all(struct repair *re)
 		stack_visit(&re->w.stack, mark_frame, mark_chunk, re);
 		work_unlock_alone(&re->w);
 	}
+	for (sock_ix ix = 1; ix < slot_end(&re->f->table[FABRIC_TABLE_SOCK]);
+	     ix++)
+		if (sock_live(re->f, ix))
+			stamp_visit(re->f, sock_at(re->f, ix), mark_once, re);
 	mark_chain(re, re->w.out.first);
 	sched_visit(re->f, mark_frame, re);
 }

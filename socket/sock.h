@@ -54,7 +54,13 @@ struct sock {
 	uint32_t generation;	    /* counts uses of the slot */
 	_Atomic uint32_t parcelled; /* has been sent to others: parcel.h */
 	uint32_t stamping;	    /* SO_TIMESTAMPING, as it was set */
-	bool cork;		    /* UDP_CORK */
+	/* What it sends is told: stamp.h. */
+	uint32_t stamp_base; /* OPT_ID: the next number; a stream's first byte
+			      */
+	struct frame_list stamps;
+	uint32_t stamp_count;
+	struct frame_list awaited; /* ends of a stream's writes */
+	bool cork;		   /* UDP_CORK */
 	bool cork_open;	 /* a datagram is being put together: udp_io.c */
 	bool cork_named; /* for cork_to, else for the peer */
 	uint16_t cork_port;

@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "socket/descriptor.h"
 #include "socket/io.h"
+#include "socket/stamp.h"
 #include "socket/wait.h"
 #include "stack/conn.h"
 
@@ -363,6 +364,8 @@ static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
 	tcp_append_chunks(&w.stack, s->conn, chunks);
 	if (unlikely(flags & MSG_EOR) && !c->left)
 		tcp_end_record(&w.stack, s->conn);
+	if (unlikely(flags >> IO_STAMP_SHIFT) && !c->left)
+		stamp_stream(&w, s, (uint32_t)(flags >> IO_STAMP_SHIFT));
 	tcp_push(&w.stack, s->conn, (flags & MSG_MORE) || c->left);
 	work_refresh(&w, s);
 	work_end(&w);
@@ -403,6 +406,9 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 			tcp_send_urgent(&w.stack, s->conn);
 		if (unlikely(flags & MSG_EOR) && !c->left)
 			tcp_end_record(&w.stack, s->conn);
+		if (unlikely(flags >> IO_STAMP_SHIFT) && done && !c->left)
+			stamp_stream(&w, s,
+				     (uint32_t)(flags >> IO_STAMP_SHIFT));
 		tcp_push(&w.stack, s->conn, flags & MSG_MORE);
 	}
 	work_refresh(&w, s);
@@ -411,14 +417,17 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 }
 
 /* No room for the rest: what is queued is a write of its own then. */
-static void end_write(struct socket_thread *t, long fd)
+static void end_write(struct socket_thread *t, long fd, long flags)
 {
 	struct work w;
 	struct sock *s;
 
 	if (sock_lock(&w, t, fd, &s))
 		return;
-	tcp_push(&w.stack, s->conn, false);
+	if (unlikely(flags >> IO_STAMP_SHIFT))
+		stamp_stream(&w, s, (uint32_t)(flags >> IO_STAMP_SHIFT));
+	if (!(flags & MSG_MORE))
+		tcp_push(&w.stack, s->conn, false);
 	work_refresh(&w, s);
 	work_end(&w);
 }
@@ -434,7 +443,6 @@ static long broken_pipe(long flags, long err)
 long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 {
 	struct sock *s = sock_peek(t, fd);
-	bool more = flags & MSG_MORE;
 	uint64_t until = 0;
 	size_t done = 0;
 
@@ -461,8 +469,8 @@ long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		if (would_block(s, flags)) {
 			if (!done)
 				return -EAGAIN;
-			if (!more)
-				end_write(t, fd);
+			if (!(flags & MSG_MORE) || (flags >> IO_STAMP_SHIFT))
+				end_write(t, fd, flags);
 			return (long)done;
 		}
 		if (!until)

@@ -4,6 +4,7 @@
 #include "socket/name.h"
 #include "socket/open.h"
 #include "socket/option.h"
+#include "socket/stamp.h"
 #include "socket/wait.h"
 #include "stack/host.h"
 
@@ -77,6 +78,7 @@ static int send_one(struct work *w, struct sock *s, struct cursor *c,
 {
 	frame_ix ix = frame_alloc(&w->in.arena);
 	struct cursor part = *c;
+	uint32_t stamps;
 	int err;
 
 	part.left = bytes;
@@ -87,7 +89,13 @@ static int send_one(struct work *w, struct sock *s, struct cursor *c,
 	}
 	part.left = c->left - bytes;
 	*c = part;
-	return udp_send_how(&w->stack, s->conn, ix, to, port, note->how);
+	stamps = stamp_wanted(s, note->stamp);
+	if (unlikely(stamps))
+		stamp_datagram(w, s, ix, stamps, note->stamp);
+	err = udp_send_how(&w->stack, s->conn, ix, to, port, note->how);
+	if (unlikely(stamps) && !err)
+		stamp_sent(w, s, ix, stamps, note->stamp);
+	return err;
 }
 
 /*
@@ -297,6 +305,15 @@ static void about_datagram(struct control_about *a, const struct work *w,
 	a->segment = 0;
 }
 
+/* There is one queue for both: whatever came first is told first. */
+static bool has_older_error(struct work *w, const struct sock *s)
+{
+	struct udp_error e;
+
+	return udp_take_error(&w->stack, s->conn, &e, true) &&
+	       e.note.at_ns < stamp_date(w, s);
+}
+
 long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 		       long flags, struct io_note *note)
 {
@@ -312,6 +329,8 @@ long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 
 	if (err)
 		return err;
+	if (stamp_ready(s) && !has_older_error(&w, s))
+		return stamp_recv(&w, s, c, flags & MSG_PEEK, note);
 	ix = udp_take_error(&w.stack, s->conn, &e, flags & MSG_PEEK);
 	work_refresh(&w, s);
 	if (!ix) {

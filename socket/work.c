@@ -10,6 +10,7 @@
 #include "socket/hold.h"
 #include "socket/pset.h"
 #include "socket/sigio.h"
+#include "socket/stamp.h"
 #include "stack/conn.h"
 #include "vif/capture.h"
 #include "vif/program.h"
@@ -110,6 +111,8 @@ const struct stack_ops work_ops = {
 	.received = on_received,
 	.admit = on_admit,
 	.resent = on_resent,
+	.sending = stamp_sending,
+	.acked = stamp_acked,
 };
 
 static void work_init(struct work *w, struct socket_thread *t)
@@ -121,6 +124,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
 	w->lefts = 0;
+	w->stamped = 0;
 	w->passed = false;
 	w->held_again = false;
 	w->sched_ns = UINT64_MAX;

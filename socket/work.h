@@ -37,6 +37,7 @@ struct work {
 	 * a barrier lies behind it. */
 	conn_ix left[WORK_LEFT];
 	uint32_t lefts;
+	host_ix stamped;   /* has a note of when a frame left: stamp.h */
 	bool passed;	   /* frames have, and nobody has looked since */
 	bool held_again;   /* somebody has left something to the scheduler */
 	uint64_t sched_ns; /* when it has to be run next, as last seen */

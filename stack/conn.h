@@ -122,8 +122,9 @@ enum tcp_watch {
 	ECN_SAY_CWR = 0x08, /* with the next new data */
 	ECN_CUT = 0x10,	    /* below `recover` the window was cut already */
 	TLP_OUT = 0x20, /* a loss probe ends at `recover`, not answered yet */
-	TLP_RESENT = 0x80, /* it was sent before */
-	ECN_DEMAND = 0x40, /* until CWR comes; the value of TCP_ECE */
+	TLP_RESENT = 0x80,  /* it was sent before */
+	ECN_DEMAND = 0x40,  /* until CWR comes; the value of TCP_ECE */
+	STAMP_WAIT = 0x100, /* ops->sending, ops->acked: see conn_stamp() */
 };
 
 /* Data with the SYN, RFC 7413: tcp_fastopen.c. */
@@ -200,12 +201,11 @@ struct conn {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
-	uint8_t locked;	      /* BUFFER_*: of a size that was asked for */
-	uint8_t undo;	      /* enum tcp_undo */
-	uint8_t reno;	      /* NewReno's growth instead of CUBIC's */
-	uint8_t watch;	      /* enum tcp_watch */
-	uint8_t cc_phase;     /* enum cc_phase */
-	uint8_t group_strict; /* UDP: hears groups that it has joined only */
+	uint8_t locked;	  /* BUFFER_*: of a size that was asked for */
+	uint8_t undo;	  /* enum tcp_undo */
+	uint8_t reno;	  /* NewReno's growth instead of CUBIC's */
+	uint8_t cc_phase; /* enum cc_phase */
+	uint16_t watch;	  /* enum tcp_watch */
 	uint8_t keep_cnt;
 	/* Its frames are held up, see pace.h. A hint of who does it, written
 	 * without the lock; lost, it comes again with the next frame. */
@@ -363,6 +363,7 @@ struct conn {
 	uint8_t defer_accept_s;
 	uint8_t urgent_inline; /* SO_OOBINLINE */
 	uint8_t urgent_taken;  /* MSG_OOB has fetched it */
+	uint8_t group_strict;  /* UDP: hears groups that it has joined only */
 };
 
 #define CONN_BYTES 768

@@ -54,7 +54,8 @@ void ping_close(struct stack *st, struct frame *f, const struct ip_out *o)
 	i->csum = 0;
 	i->csum = (uint16_t)~csum_fold(csum_frame(st->arena, f, f->l4_off) +
 				       pseudo);
-	f->flags = (uint8_t)((f->flags & FRAME_REFS) | FRAME_CSUM_OK);
+	f->flags = (uint8_t)((f->flags & (FRAME_REFS | FRAME_STAMP)) |
+			     FRAME_CSUM_OK);
 	count(st, Icmp_OutMsgs);
 	count(st, Icmp_OutEchos);
 }

@@ -102,6 +102,13 @@ struct stack_ops {
 	 */
 	bool (*admit)(struct stack *st, conn_ix c, frame_ix ix);
 
+	/*
+	 * Of a connection for which conn_stamp() was called: @ix, which ends
+	 * before @end, is about to leave; the peer has everything before @ack.
+	 */
+	void (*sending)(struct stack *st, conn_ix c, frame_ix ix, uint32_t end);
+	void (*acked)(struct stack *st, conn_ix c, uint32_t ack);
+
 	/* @c has sent a segment once more. May be NULL. */
 	void (*resent)(struct stack *st, conn_ix c);
 };
@@ -452,6 +459,17 @@ struct udp_how {
 	uint16_t segment; /* not the stack's: datagrams of so many bytes each */
 };
 
+/*
+ * conn_stamp - ops->sending and ops->acked are called for stream @c from now on
+ * (@on), or no more
+ *
+ * Where the stream is: *una is the first byte not acknowledged, *nxt the first
+ * one not sent, *end the first one not written.
+ */
+void conn_stamp(struct stack *st, conn_ix c, bool on);
+void conn_stream(const struct stack *st, conn_ix c, uint32_t *una,
+		 uint32_t *nxt, uint32_t *end);
+
 /* udp_send_how - udp_send() with @how */
 int udp_send_how(struct stack *st, conn_ix c, frame_ix frame,
 		 const struct ip_addr *to, uint16_t port,
@@ -477,6 +495,9 @@ struct udp_note {
 	uint8_t tos;
 	uint64_t at_ns; /* when it was queued */
 };
+
+/* udp_note_of - what the headers of @f say, but for the port */
+void udp_note_of(const struct frame *f, struct udp_note *note);
 
 /* udp_take - the oldest datagram (caller's now), or 0; @peek leaves it queued
  */

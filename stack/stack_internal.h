@@ -380,8 +380,6 @@ static inline bool is_raw(const struct conn *c)
  * --------------------------------------------------------------------- */
 
 void udp_input(struct stack *st, struct packet *p);
-/* udp_note_of - what the headers of a queued frame say */
-void udp_note_of(const struct frame *f, struct udp_note *note);
 void udp_queue(struct stack *st, struct conn *c, frame_ix ix);
 void udp_close(struct stack *st, struct conn *c);
 int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,

@@ -47,7 +47,7 @@ void tcp_ecn_input(struct stack *st, struct conn *c, const struct tcp_in *in,
 		return;
 	if (in->bytes) {
 		if (in->flags & TCP_CWR) {
-			c->watch &= (uint8_t)~ECN_DEMAND;
+			c->watch &= (uint16_t)~ECN_DEMAND;
 			/* Its window may be a single segment now. */
 			c->flags |= CONN_ACK_NOW;
 		}
@@ -66,13 +66,13 @@ void tcp_ecn_input(struct stack *st, struct conn *c, const struct tcp_in *in,
 		c->ssthresh = tcp_cc_loss(st, c);
 		c->cwnd = c->ssthresh;
 		c->recover = c->snd_nxt;
-		c->watch &= (uint8_t) ~(TLP_OUT | TLP_RESENT);
+		c->watch &= (uint16_t) ~(TLP_OUT | TLP_RESENT);
 		c->watch |= ECN_CUT | ECN_SAY_CWR;
 		/* A loss that turns out to be none takes back no mark's cut. */
 		c->undo = 0;
 	} else if ((c->watch & ECN_CUT) && c->recovery == TCP_OPEN &&
 		   seq_ge(in->ack, c->recover)) {
-		c->watch &= (uint8_t)~ECN_CUT;
+		c->watch &= (uint16_t)~ECN_CUT;
 	}
 	/* Nor does the window grow before the cut has shown. */
 	if (c->watch & ECN_CUT)
@@ -89,7 +89,7 @@ uint8_t tcp_ecn_output(struct conn *c, uint32_t seq, uint32_t bytes)
 		return 0;
 	if (c->watch & ECN_SAY_CWR)
 		flags = TCP_CWR;
-	c->watch &= (uint8_t)~ECN_SAY_CWR;
+	c->watch &= (uint16_t)~ECN_SAY_CWR;
 	c->tos |= ECN_ECT0;
 	return flags;
 }

@@ -97,6 +97,9 @@ static void watch(struct stack *st, struct conn *c, const struct packet *p,
 	if (c->watch & TLP_OUT)
 		tcp_probe_input(st, c, in);
 	tcp_ecn_input(st, c, in, p->tos);
+	if ((c->watch & STAMP_WAIT) && seq_gt(in->ack, c->snd_una) &&
+	    seq_le(in->ack, c->snd_nxt))
+		st->ops->acked(st, c->self, in->ack);
 }
 
 static inline bool in_place(const struct conn *c, const struct tcp_in *in)

@@ -79,5 +79,5 @@ void tcp_probe_input(struct stack *st, struct conn *c, const struct tcp_in *in)
 			count(st, TcpExt_TCPLossProbeRecovery);
 		}
 	}
-	c->watch &= (uint8_t) ~(TLP_OUT | TLP_RESENT);
+	c->watch &= (uint16_t) ~(TLP_OUT | TLP_RESENT);
 }

@@ -89,7 +89,7 @@ static void remember(struct stack *st, struct conn *c)
  * it is. */
 static void repair(struct stack *st, struct conn *c)
 {
-	c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
+	c->watch &= (uint16_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
 	c->recovery = TCP_LOSS;
 	c->cc_phase = CC_NONE;
 	c->recover = c->snd_nxt;
@@ -121,7 +121,7 @@ void tcp_enter_recovery(struct stack *st, struct conn *c)
 		remember(st, c);
 	else
 		c->undo = 0;
-	c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
+	c->watch &= (uint16_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
 	c->cwnd = c->ssthresh;
 	c->cc_phase = CC_REDUCE;
 	c->prr_flight = c->snd_nxt - c->snd_una;
@@ -160,7 +160,7 @@ void tcp_enter_loss(struct stack *st, struct conn *c)
 	/* A second timeout in a row: trust nothing that was reported. */
 	if (c->retries > 1)
 		flight_disbelieve(st, c);
-	c->watch &= (uint8_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
+	c->watch &= (uint16_t) ~(ECN_CUT | TLP_OUT | TLP_RESENT);
 	c->dupacks = 0;
 	flight_age(st, c);
 	if (c->flags & CONN_SACK)

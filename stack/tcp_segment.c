@@ -167,7 +167,7 @@ static void ack_told(struct conn *c)
 static uint8_t ack_flags(const struct conn *c)
 {
 	static_assert(ECN_DEMAND == TCP_ECE, "one bit is the other");
-	return TCP_ACK | (c->watch & ECN_DEMAND);
+	return (uint8_t)(TCP_ACK | (c->watch & ECN_DEMAND));
 }
 
 uint32_t tcp_syn_window(const struct conn *c)
@@ -262,8 +262,11 @@ int tcp_send_data(struct stack *st, struct conn *c, uint32_t seq,
 		flags |= TCP_PSH;
 	if (fin)
 		flags |= TCP_FIN;
-	if (unlikely(c->watch))
+	if (unlikely(c->watch)) {
 		flags |= tcp_ecn_output(c, seq, got);
+		if (got && (c->watch & STAMP_WAIT))
+			st->ops->sending(st, c->self, ix, seq + got);
+	}
 	write_tcp(c, f, seq, c->rcv_nxt, flags, tcp_window(c), options);
 	c->tos &= (uint8_t)~ECN_MASK;
 	ack_told(c);

@@ -402,3 +402,23 @@ void tcp_icmp(struct stack *st, struct conn *c, uint32_t seq, int err,
 	}
 	c->soft_error = (uint8_t)err;
 }
+
+void conn_stamp(struct stack *st, conn_ix ix, bool on)
+{
+	struct conn *c = conn_at(st, ix);
+
+	if (on)
+		c->watch |= STAMP_WAIT;
+	else
+		c->watch &= (uint16_t)~STAMP_WAIT;
+}
+
+void conn_stream(const struct stack *st, conn_ix ix, uint32_t *una,
+		 uint32_t *nxt, uint32_t *end)
+{
+	const struct conn *c = conn_at(st, ix);
+
+	*una = c->snd_una;
+	*nxt = c->snd_nxt;
+	*end = c->snd_end;
+}

@@ -136,7 +136,8 @@ static void lite_close(struct stack *st, const struct conn *c, struct frame *f,
 		lite_sum(st, f, covered) +
 		csum_pseudo(o->src, o->dst, o->proto, bytes));
 	u->csum = sum ? sum : 0xffff;
-	f->flags = (uint8_t)((f->flags & FRAME_REFS) | FRAME_CSUM_OK);
+	f->flags = (uint8_t)((f->flags & (FRAME_REFS | FRAME_STAMP)) |
+			     FRAME_CSUM_OK);
 }
 
 void udp_input(struct stack *st, struct packet *p)
@@ -317,6 +318,9 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 		frame_ix copy = frame_clone(st->arena, frame);
 		struct path self = { .kind = PATH_SELF };
 
+		if (copy)
+			frame_at(st->arena, copy)->flags &=
+				(uint8_t)~FRAME_STAMP;
 		/* Listeners on this host hear it too. */
 		if (copy && ip_is_v4(&dst))
 			ipv4_output(st, copy, &o, &self);

@@ -37,6 +37,8 @@ int main(void)
 	CHECK(syscall(SYS_execve, bad, bad, bad) < 0 && errno == EFAULT);
 	CHECK(syscall(SYS_open, bad, 0) < 0 && errno == EFAULT);
 	CHECK(syscall(SYS_open, 1l << 63, 0) < 0 && errno == EFAULT);
+	if (!is_toami()) /* the kernel never faults */
+		return 0;
 	pid = fork();
 	if (!pid)
 		raw(NR_READ, 1l << 62, 0, 0); /* no address at all */

@@ -46,6 +46,13 @@ static inline int is_hooked(void)
 	return raw(NR_PLUS, 41, 0, 0) == 42;
 }
 
+/* Is this Toami, and not the kernel alone (kernel.c)? For the few things that
+ * are Toami's own. */
+static inline int is_toami(void)
+{
+	return getenv("TOAMI_VIF") != NULL;
+}
+
 /* Waits for a child; its exit status, or 1000 + the signal that ended it. */
 static inline int status_of(pid_t pid)
 {

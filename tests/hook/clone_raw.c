@@ -63,7 +63,7 @@ int main(void)
 				      (long)top, 0),
 		       1);
 		expect(clone_and_exit(SYS_clone, SIGCHLD, (long)top, 0), 0);
-		expect(clone_and_exit(SYS_vfork, 0, 0, 0), 0);
+		expect(clone_and_exit(SYS_vfork, 0, 0, 0), 1);
 
 		a.flags = 0;
 		a.stack = a.stack_size = 0;

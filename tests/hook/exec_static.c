@@ -4,6 +4,8 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -103,6 +105,29 @@ static void scripts(const char *program, const char *dir)
 	unlink(second);
 }
 
+/* What a child that shares our memory has opened for its exec is its own. */
+static void keeps_files(const char *program, char *const *args)
+{
+	posix_spawn_file_actions_t quiet;
+	sigset_t all, before;
+	int fd[8];
+	pid_t pid;
+
+	CHECK(!posix_spawn_file_actions_init(&quiet));
+	CHECK(!posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null",
+						O_WRONLY, 0));
+	CHECK(!posix_spawn(&pid, program, &quiet, NULL, args, nothing));
+	posix_spawn_file_actions_destroy(&quiet);
+	CHECK(status_of(pid) == 3);
+	for (int i = 0; i < 8; i++)
+		CHECK((fd[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
+	sigfillset(&all);
+	CHECK(!sigprocmask(SIG_SETMASK, &all, &before));
+	CHECK(!sigprocmask(SIG_SETMASK, &before, NULL));
+	for (int i = 0; i < 8; i++)
+		CHECK(!close(fd[i]));
+}
+
 int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/toami-hook-XXXXXX", want[400], path[64];
@@ -130,6 +155,7 @@ int main(int argc, char **argv)
 	close(fd);
 	CHECK(start(BY_NAME, program, 0, nothing, nothing) == 1);
 	scripts(program, dir);
+	keeps_files(program, args);
 
 	/* What the kernel refuses is refused as it would. */
 	snprintf(path, sizeof(path), "%s/plain", dir);

@@ -53,6 +53,6 @@ int main(int argc, char **argv)
 	CHECK(WEXITSTATUS(system("exit 9")) == 9);
 	f = fopen("/etc/resolv.conf", "r");
 	CHECK(f && fgets(line, sizeof(line), f));
-	CHECK(!strcmp(line, "nameserver 10.77.0.1\n"));
+	CHECK(!is_toami() || !strcmp(line, "nameserver 10.77.0.1\n"));
 	return 0;
 }

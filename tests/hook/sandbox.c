@@ -34,6 +34,10 @@ static void filtered(bool by_prctl)
 		ALLOW(SYS_read),
 		ALLOW(SYS_exit_group),
 		ALLOW(SYS_getuid),
+		/* Where the kernel alone runs this: what others ask for it. */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+			 is_toami() ? SYS_getuid : NR_PLUS, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EDOM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -118,7 +122,9 @@ int main(void)
 	CHECK(in_child(by_filter) == 0);
 	CHECK(in_child(by_prctl) == 0);
 	CHECK(in_child(forbidden) == 1000 + SIGSYS);
-	CHECK(in_child(strict) == 0);
+	if (is_toami()) /* kernel.c has a filter already, beside which it cannot
+			   be */
+		CHECK(in_child(strict) == 0);
 	CHECK(in_child(too_long) == 0);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <ucontext.h>
 
@@ -34,12 +35,55 @@ static void *thread(void *arg)
 	return arg;
 }
 
+static volatile int alarms, sent;
+
+static void send_one(int sig)
+{
+	(void)sig;
+	alarms++;
+	raise(SIGSYS);
+	sent++;
+}
+
+static void count_one(int sig)
+{
+	got++;
+	CHECK(sig == SIGSYS && is_hooked());
+}
+
+/* A child sends SIGSYS, and a timer's handler does. */
+static void storm(void)
+{
+	struct itimerval it = { { 0, 200 }, { 0, 200 } }, off = { 0 };
+	struct timespec us = { 0, 100000 };
+	pid_t parent = getpid(), pid;
+
+	signal(SIGALRM, send_one);
+	signal(SIGSYS, count_one);
+	got = sent = alarms = 0;
+	CHECK(!setitimer(ITIMER_REAL, &it, NULL));
+	pid = fork();
+	if (!pid) {
+		while (!kill(parent, SIGSYS))
+			nanosleep(&us, NULL);
+		_exit(0);
+	}
+	while (alarms < 300 || got < 400)
+		raw(NR_SPIN, 3000, 0, 0);
+	CHECK(!kill(pid, SIGKILL) && status_of(pid) == 1000 + SIGKILL);
+	CHECK(!setitimer(ITIMER_REAL, &off, NULL));
+	CHECK(is_hooked());
+	signal(SIGALRM, SIG_DFL);
+}
+
 int main(void)
 {
 	struct sigaction sa = { .sa_handler = handler }, old;
 	struct timespec tick = { 0, 1000 };
 	sigset_t all, before, now;
+	siginfo_t info;
 	pthread_t t;
+	int sig;
 
 	sigfillset(&all);
 	CHECK(!sigprocmask(SIG_SETMASK, &all, &before));
@@ -71,12 +115,33 @@ int main(void)
 	for (volatile int i = 0; i < 3; i++)
 		CHECK(syscall(NR_PLUS, 1) == 2);
 
+	/* Blocked, it waits, for the program to unblock it or to ask for it. */
+	CHECK(signal(SIGSYS, handler) == SIG_IGN);
+	for (int i = 0; i < 3; i++) {
+		got = 0;
+		CHECK(!sigprocmask(SIG_SETMASK, &all, &before));
+		raise(SIGSYS);
+		CHECK(is_hooked() && !got);
+		CHECK(!sigprocmask(SIG_SETMASK, &before, NULL));
+		CHECK(got == SIGSYS);
+		got = 0;
+		CHECK(!sigprocmask(SIG_BLOCK, &all, NULL));
+		raise(SIGSYS);
+		CHECK(!sigwait(&all, &sig) && sig == SIGSYS);
+		CHECK(sigtimedwait(&all, &info, &tick) < 0 && errno == EAGAIN);
+		CHECK(!sigprocmask(SIG_SETMASK, &before, NULL));
+		CHECK(!got && is_hooked());
+	}
+	/* While calls are on their way, with another one beside it. */
+	storm();
+
 	/* In a context that a handler returns to. */
 	sa.sa_flags = SA_SIGINFO;
 	sa.sa_sigaction = fill;
 	CHECK(!sigaction(SIGUSR1, &sa, NULL));
 	raise(SIGUSR1);
 	CHECK(is_hooked());
+	CHECK(!sigprocmask(SIG_SETMASK, &before, NULL));
 
 	if (!fork()) {
 		signal(SIGSYS, SIG_DFL);

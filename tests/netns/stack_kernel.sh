@@ -78,5 +78,41 @@ port_gone
 
 expect ok "$(on /sh sh -c "'$toami' run --stack kernel -v /k -- sh -c 'curl -s -o /dev/null http://web:8000/ && echo ok'")" \
 	"from a shell that is hooked"
+# As another user: in a user namespace. Its fabric is its own, and so is /dev/net/tun, which
+# everybody may open where it is as distributions make it.
+if command -v setpriv >/dev/null && setpriv --reuid 65534 --clear-groups test -x "$toami" 2>/dev/null; then
+	mkdir "$work/user" && chown 65534 "$work/user" && chmod 755 "$work"
+	mknod -m 666 "$work/tun" c 10 200
+	cp "$work/client" "$work/user"
+	cat >"$work/user.sh" <<-'EOF'
+		mount --bind "$work/tun" /dev/net/tun
+		export TOAMI_DIR=$work/user
+		exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -eu -c '
+		export HOME=$TOAMI_DIR PATH=/usr/sbin:/usr/bin:/sbin:/bin
+		cd "$HOME"
+		k() { "$toami" run --stack kernel "$@"; }
+		k -v /k -- python3 -m http.server --bind 0.0.0.0 80 >log 2>&1 &
+		one=$!
+		"$toami" run -v /h -- python3 -m http.server --bind 0.0.0.0 8000 >>log 2>&1 &
+		two=$! tries=0
+		until "$toami" run -v /c -- curl -sfo page http://k/ && k -v /u -- curl -sfo page http://h:8000/; do
+			tries=$((tries + 1))
+			[ $tries -lt 100 ] || break
+			sleep 0.1
+		done
+		"$toami" run -v /c -- curl -s -o page -w "%{http_code} " http://k/
+		k -v /u -- curl -s -o page -w "%{http_code} " http://h:8000/
+		k -v /u -- ./client "$("$toami" vif show /h --json | sed -n "s/.*\"address\": \"\(.*\)\".*/\1/p")"
+		id -u; k -v /u -- id -u
+		kill $one $two
+		"$toami" down >/dev/null'
+	EOF
+	export toami work
+	expect "200 200 HTTP/1.0 200 65534 65534" "$(timeout 60 unshare -m sh "$work/user.sh" | paste -sd' ')" \
+		"in a user namespace: server on port 80, clients, a static one"
+else
+	echo "skipped: another user, who cannot execute $toami here"
+fi
+
 expect 64 "$("$toami" run --stack none true 2>/dev/null || echo $?)" "a stack that is none"
 expect_nothing_left
