@@ -263,6 +263,30 @@ static int set_raw(struct work *w, struct sock *s, enum raw_option raw, int v,
 	return n < 0 ? n : 0;
 }
 
+/*
+ * IPV6_ADDRFORM of ipv6(7): a socket that talks to an IPv4 address through IPv6
+ * is an IPv4 socket from now on. In the order of do_ipv6_setsockopt().
+ */
+static int set_form(struct work *w, struct sock *s, int v)
+{
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+
+	if (v != AF_INET)
+		return -EINVAL;
+	if (s->proto != STACK_TCP && s->proto != STACK_UDP &&
+	    s->proto != STACK_UDPLITE)
+		return -ENOPROTOOPT;
+	if (s->proto != STACK_TCP && s->cork_open)
+		return -EBUSY;
+	if (c->state != CONN_ESTABLISHED)
+		return -ENOTCONN;
+	if (s->v6only || !ip_is_v4(&c->peer))
+		return -EADDRNOTAVAIL;
+	s->inet6 = false;
+	return 0;
+}
+
 /* Options kept in the sock. Returns 1: not one of these. */
 static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		   const void *val, socklen_t len)
@@ -275,6 +299,8 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		s->v6only = v;
 		return 0;
 	}
+	if (level == IPPROTO_IPV6 && name == IPV6_ADDRFORM && s->inet6)
+		return set_form(w, s, v);
 	if (note_of(level, name))
 		return set_note(w, s, note_of(level, name), v);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
