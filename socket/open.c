@@ -131,6 +131,8 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 		goto fail_work;
 	s->proto = (uint8_t)proto;
 	s->inet6 = domain == AF_INET6;
+	s->reuseaddr = proto != STACK_TCP && proto != STACK_UDP &&
+		       proto != STACK_UDPLITE; /* as inet_create() */
 	atomic_store(&s->nonblock, type & SOCK_NONBLOCK ? 1 : 0);
 	err = conn_open(&w.stack, s->proto, ix, s->vif, &s->conn);
 	if (err) {

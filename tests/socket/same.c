@@ -63,6 +63,7 @@ static const struct {
 	{ "pointers", same_pointers }, { "urgent", same_urgent },
 	{ "epoll", same_epoll },       { "ends", same_ends },
 	{ "threads", same_threads },   { "more", same_more },
+	{ "options", same_options },
 };
 
 int main(int argc, char **argv)

@@ -61,5 +61,6 @@ void same_ends(void);	  /* same_end.c */
 void same_urgent(void);	  /* same_urgent.c */
 void same_threads(void);  /* same_threads.c */
 void same_more(void);	  /* same_more.c */
+void same_options(void);  /* same_option.c */
 
 #endif

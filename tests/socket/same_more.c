@@ -211,13 +211,14 @@ static void several(void)
 	memset(m, 0, sizeof(m));
 	for (int i = 0; i < 4; i++) {
 		iov[i] = (struct iovec){ in[i], 2 };
-		m[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i],
-						.msg_iovlen = 1 };
+		m[i].msg_hdr =
+			(struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
 	}
 	same_readable(y);
 	STEP(recvmmsg(y, m, 4, MSG_DONTWAIT, NULL));
 	for (int i = 0; i < 4; i++)
-		printf("  %u/%x", m[i].msg_len, (unsigned)m[i].msg_hdr.msg_flags);
+		printf("  %u/%x", m[i].msg_len,
+		       (unsigned)m[i].msg_hdr.msg_flags);
 	printf("\n");
 	STEP(recvmmsg(y, m, 4, MSG_WAITFORONE, &ts));
 	STEP(recvmmsg(y, m, 4, MSG_DONTWAIT, NULL));
@@ -417,10 +418,9 @@ static void interfaces(void)
 		lo++;
 		up += (i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) ==
 		      (IFF_UP | IFF_LOOPBACK);
-		four += family == AF_INET &&
-			i->ifa_netmask &&
-			((struct sockaddr_in *)i->ifa_netmask)->sin_addr.s_addr ==
-				htonl(0xff000000);
+		four += family == AF_INET && i->ifa_netmask &&
+			((struct sockaddr_in *)i->ifa_netmask)
+					->sin_addr.s_addr == htonl(0xff000000);
 		six += family == AF_INET6;
 	}
 	freeifaddrs(all);

@@ -297,8 +297,8 @@ static void backlogs(void)
 		for (int i = 0; i < 10; i++) {
 			struct pollfd p;
 
-			fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK,
-					0);
+			fds[i] =
+				socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 			connect(fds[i], (void *)&a, sizeof(a));
 			p = (struct pollfd){ fds[i], POLLOUT, 0 };
 			there += poll(&p, 1, 20);
