@@ -26,6 +26,35 @@ int cli_usage(const char *verb)
 	return EX_USAGE;
 }
 
+bool cli_plain(const struct cli_plain *p, int argc, char **argv, bool *json,
+	       int *code)
+{
+	static const struct option without[] = { CLI_OPTS_END };
+	static const struct option with_json[] = {
+		{ "json", no_argument, NULL, 'j' }, CLI_OPTS_END
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, json ? "jh" : "h",
+				json ? with_json : without, NULL)) != -1) {
+		if (c != 'j') {
+			*code = c == CLI_HELP ? cli_help(p->help)
+					      : cli_usage(p->verb);
+			return false;
+		}
+		*json = true;
+	}
+	if (argc - optind >= p->least && argc - optind <= p->most)
+		return true;
+	if (p->takes)
+		cli_complain(EX_USAGE, "%s takes %s", p->verb, p->takes);
+	else
+		cli_complain(EX_USAGE, "%s takes no argument '%s'", p->verb,
+			     argv[optind]);
+	*code = cli_usage(p->verb);
+	return false;
+}
+
 int cli_help(const char *text)
 {
 	fputs(text, stdout);

@@ -81,6 +81,23 @@ int cli_complain(int code, const char *format, ...)
  */
 int cli_usage(const char *verb);
 
+/* A verb that has no option of its own but, perhaps, --json. */
+struct cli_plain {
+	const char *verb, *help;
+	int least, most;   /* arguments */
+	const char *takes; /* "one PATH"; NULL where it takes none */
+};
+
+/**
+ * cli_plain - reads its options; getopt's optind is at the first argument then
+ * @json: whether --json was given; NULL: the verb does not have that
+ *
+ * Returns true; or false, with the exit code in @code: help was asked for, or
+ * it is wrong.
+ */
+bool cli_plain(const struct cli_plain *plain, int argc, char **argv, bool *json,
+	       int *code);
+
 /* cli_help - prints @text; returns 0 */
 int cli_help(const char *text);
 

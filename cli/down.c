@@ -15,19 +15,14 @@ static const char help[] =
 
 int cli_down(int argc, char **argv)
 {
-	static const struct option options[] = { CLI_OPTS_END };
+	static const struct cli_plain plain = { "down", help, 0, 0, NULL };
 	struct toami_control *control;
 	json_t *result;
 	long long programs;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return c == CLI_HELP ? cli_help(help) : cli_usage("down");
-	if (optind < argc) {
-		cli_complain(EX_USAGE, "down takes no argument '%s'",
-			     argv[optind]);
-		return cli_usage("down");
-	}
+	if (!cli_plain(&plain, argc, argv, NULL, &err))
+		return err;
 	err = cli_open(false, &control);
 	if (err)
 		return err;

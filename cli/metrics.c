@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char help[] =
 	"usage: toami metrics\n"
@@ -15,21 +16,19 @@ static const char help[] =
 
 int cli_metrics(int argc, char **argv)
 {
-	static const struct option options[] = { CLI_OPTS_END };
-	json_t *result;
-	int c, err;
+	static const struct cli_plain plain = { "metrics", help, 0, 0, NULL };
+	struct toami_control *control;
+	char *text = NULL;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return c == CLI_HELP ? cli_help(help) : cli_usage("metrics");
-	if (optind < argc) {
-		cli_complain(EX_USAGE, "metrics takes no argument '%s'",
-			     argv[optind]);
-		return cli_usage("metrics");
-	}
-	err = cli_ask(false, json_pack("{s:s}", "verb", "metrics"), &result);
+	if (!cli_plain(&plain, argc, argv, NULL, &err))
+		return err;
+	err = cli_open(false, &control);
 	if (err)
 		return err;
-	fputs(json_string_value(json_object_get(result, "text")), stdout);
-	json_decref(result);
-	return 0;
+	err = cli_close(control, toami_metrics(control, &text));
+	if (!err)
+		fputs(text, stdout);
+	free(text);
+	return err;
 }

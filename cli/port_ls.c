@@ -72,24 +72,13 @@ static int print_table(const json_t *list)
 
 int cli_port_ls(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, CLI_OPTS_END
-	};
+	static const struct cli_plain plain = { "port ls", help, 0, 0, NULL };
 	json_t *result, *list;
-	int c, err, json = 0;
+	bool json = false;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
-		if (c != 'j')
-			return cli_usage("port ls");
-		json = 1;
-	}
-	if (optind != argc) {
-		cli_complain(EX_USAGE, "port ls takes no argument '%s'",
-			     argv[optind]);
-		return cli_usage("port ls");
-	}
+	if (!cli_plain(&plain, argc, argv, &json, &err))
+		return err;
 	err = cli_ask(false, json_pack("{s:s}", "verb", "port.ls"), &result);
 	if (err)
 		return err;

@@ -11,21 +11,15 @@ static const char help[] =
 
 int cli_port_rm(int argc, char **argv)
 {
-	static const struct option options[] = { CLI_OPTS_END };
-	json_t *result;
-	int c, err;
+	static const struct cli_plain plain = { "port rm", help, 1, 1,
+						"one PATH" };
+	struct toami_control *control;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return c == CLI_HELP ? cli_help(help) : cli_usage("port rm");
-	if (argc - optind != 1) {
-		cli_complain(EX_USAGE, "port rm takes one PATH");
-		return cli_usage("port rm");
-	}
-	err = cli_ask(false,
-		      json_pack("{s:s, s:s}", "verb", "port.rm", "path",
-				argv[optind]),
-		      &result);
-	if (!err)
-		json_decref(result);
-	return err;
+	if (!cli_plain(&plain, argc, argv, NULL, &err))
+		return err;
+	err = cli_open(false, &control);
+	if (err)
+		return err;
+	return cli_close(control, toami_port_remove(control, argv[optind]));
 }

@@ -15,17 +15,14 @@ static const char help[] =
 
 int cli_save(int argc, char **argv)
 {
-	static const struct option options[] = { CLI_OPTS_END };
+	static const struct cli_plain plain = { "save", help, 0, 1,
+						"at most one PATH" };
 	struct toami_control *control;
 	char *text = NULL;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return c == CLI_HELP ? cli_help(help) : cli_usage("save");
-	if (argc - optind > 1) {
-		cli_complain(EX_USAGE, "save takes at most one PATH");
-		return cli_usage("save");
-	}
+	if (!cli_plain(&plain, argc, argv, NULL, &err))
+		return err;
 	err = cli_open(false, &control);
 	if (err)
 		return err;

@@ -55,25 +55,13 @@ static void print_text(const json_t *s)
 
 int cli_status(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, CLI_OPTS_END
-	};
+	static const struct cli_plain plain = { "status", help, 0, 0, NULL };
 	json_t *result;
 	bool as_json = false;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
-		if (c == '?')
-			return cli_usage("status");
-		as_json = true;
-	}
-	if (optind < argc) {
-		cli_complain(EX_USAGE, "status takes no argument '%s'",
-			     argv[optind]);
-		return cli_usage("status");
-	}
+	if (!cli_plain(&plain, argc, argv, &as_json, &err))
+		return err;
 	err = cli_ask(false, json_pack("{s:s}", "verb", "status"), &result);
 	if (err)
 		return err;

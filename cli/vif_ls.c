@@ -130,14 +130,6 @@ static int print_paths(struct json_scan *list)
 	return 0;
 }
 
-/* The result has one member, the list. False: it has not. */
-static bool enter(struct json_scan *s)
-{
-	struct json_key key;
-
-	return json_scan_open(s, '{') && json_scan_next(s, &key);
-}
-
 int cli_vif_ls(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -163,14 +155,12 @@ int cli_vif_ls(int argc, char **argv)
 	err = cli_open(false, &control);
 	if (err)
 		return err;
-	err = client_scan(control,
-			  json_pack("{s:s, s:s?, s:b, s:b}", "verb", "vif.ls",
-				    "path", argv[optind], "brief", form == 'q',
-				    "short", !form),
-			  &list);
-	if (!err && !enter(&list))
-		err = client_misread(control);
-	else if (!err && form == 'j')
+	err = client_list_find(control, argv[optind],
+			       form == 'q'   ? CLIENT_LIST_PATHS
+			       : form == 'j' ? CLIENT_LIST_WHOLE
+					     : CLIENT_LIST_SHORT,
+			       &list);
+	if (!err && form == 'j')
 		indent_print(&list, stdout);
 	else if (!err && json_scan_open(&list, '['))
 		err = form == 'q' ? print_paths(&list) : print_table(&list);

@@ -16,16 +16,13 @@ static const char help[] =
 
 int cli_vif_mv(int argc, char **argv)
 {
-	static const struct option options[] = { CLI_OPTS_END };
+	static const struct cli_plain plain = { "vif mv", help, 2, 2,
+						"two paths" };
 	struct toami_control *control;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return c == CLI_HELP ? cli_help(help) : cli_usage("vif mv");
-	if (argc - optind != 2) {
-		cli_complain(EX_USAGE, "vif mv takes two paths");
-		return cli_usage("vif mv");
-	}
+	if (!cli_plain(&plain, argc, argv, NULL, &err))
+		return err;
 	err = cli_open(false, &control);
 	if (err)
 		return err;

@@ -90,8 +90,18 @@ static void print_hooks(const json_t *json, const char *label, const char *way)
 		       (long long)over_run, (long long)over_time);
 }
 
+/* The user in member "uid", by name where there is one. */
+static const char *user_of(const json_t *json, char word[PROP_TEXT_MAX])
+{
+	json_int_t uid = json_integer_value(json_object_get(json, "uid"));
+	const struct prop_value v = { .n = { (uint64_t)uid + 1 } };
+
+	return prop_print(PROP_ID_OWNER, &v, word);
+}
+
 static void print_text(const json_t *json)
 {
+	char user[PROP_TEXT_MAX];
 	struct toami_vif v;
 	const json_t *p;
 	const char *mac = json_string_value(json_object_get(json, "mac"));
@@ -104,12 +114,16 @@ static void print_text(const json_t *json)
 		       v.address6, "mac", mac ? mac : "");
 	else
 		printf("%-10s that of %s\n", "address", v.lane_of);
-	printf("%-10s %lld\n", "user",
-	       (long long)json_integer_value(json_object_get(json, "uid")));
-	json_array_foreach(json_object_get(json, "programs"), i, p) printf(
-		"%-10s %s (%lld)\n", i ? "" : "programs",
-		json_string_value(json_object_get(p, "name")),
-		(long long)json_integer_value(json_object_get(p, "pid")));
+	printf("%-10s %s\n", "made by", user_of(json, user));
+	json_array_foreach(json_object_get(json, "programs"), i, p)
+	{
+		const char *name =
+			json_string_value(json_object_get(p, "name"));
+
+		printf("%-10s %s (%lld) of %s\n", i ? "" : "programs", name,
+		       (long long)json_integer_value(json_object_get(p, "pid")),
+		       user_of(p, user));
+	}
 	words_print(json_object_get(json, "set"), "set        ", "\n", stdout);
 	print_way(json, "sent", "tx");
 	print_way(json, "received", "rx");
@@ -126,24 +140,14 @@ static void print_text(const json_t *json)
 
 int cli_vif_show(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, CLI_OPTS_END
-	};
+	static const struct cli_plain plain = { "vif show", help, 1, 1,
+						"one PATH" };
 	json_t *result;
 	bool as_json = false;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
-		if (c == '?')
-			return cli_usage("vif show");
-		as_json = true;
-	}
-	if (argc - optind != 1) {
-		cli_complain(EX_USAGE, "vif show takes one PATH");
-		return cli_usage("vif show");
-	}
+	if (!cli_plain(&plain, argc, argv, &as_json, &err))
+		return err;
 	err = cli_ask(false,
 		      json_pack("{s:s, s:s}", "verb", "vif.show", "path",
 				argv[optind]),

@@ -37,26 +37,14 @@ static void print_event(const struct toami_event *e)
 
 int cli_watch(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, CLI_OPTS_END
-	};
+	static const struct cli_plain plain = { "watch", help, 0, 0, NULL };
 	struct toami_control *control;
 	struct toami_event event;
 	bool as_json = false;
-	int c, err;
+	int err;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		if (c == CLI_HELP)
-			return cli_help(help);
-		if (c == '?')
-			return cli_usage("watch");
-		as_json = true;
-	}
-	if (optind < argc) {
-		cli_complain(EX_USAGE, "watch takes no argument '%s'",
-			     argv[optind]);
-		return cli_usage("watch");
-	}
+	if (!cli_plain(&plain, argc, argv, &as_json, &err))
+		return err;
 	err = cli_open(false, &control);
 	if (err)
 		return err;

@@ -10,7 +10,7 @@
  * at its word.
  */
 #include "daemon/attach.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
@@ -105,6 +105,7 @@ static int join(struct applicant *a, const struct attach_request *q,
 	reply->proc = members_find(d->members, a->peer.pid);
 	if (reply->proc) {
 		reply->again = 1;
+		f->procs[reply->proc].uid = a->peer.uid;
 		members_exec(d->members, reply->proc);
 		snprintf(f->procs[reply->proc].name,
 			 sizeof(f->procs[reply->proc].name), "%s", q->name);
@@ -116,7 +117,7 @@ static int join(struct applicant *a, const struct attach_request *q,
 			      "fabric's daemon: start it in the same one",
 			      q->name) *
 		       EXDEV;
-	vif = hosts_find(d, q->vif, why);
+	vif = tree_find(d, q->vif, why);
 	if (!vif)
 		return -ENOENT;
 	if (rights_use(d, &a->peer, vif, why))

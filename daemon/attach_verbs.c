@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Running programs from one VIF to another; docs/protocol.md. */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/members.h"
 #include "daemon/settings.h"
 #include "daemon/transient.h"
@@ -40,6 +40,7 @@ static int may_move(struct call *c, proc_ix member, vif_ix to)
 {
 	const struct fabric_proc *p = &daemon_fabric(c->daemon)->procs[member];
 
+	members_look(c->daemon->members, member);
 	if (p->uid == c->peer->uid &&
 	    vif_below(daemon_fabric(c->daemon), to, p->vif))
 		return 0;
@@ -71,7 +72,7 @@ static json_t *move(struct call *c, proc_ix member, vif_ix to)
 json_t *do_vif_attach(struct call *c)
 {
 	const char *path = call_path(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 	proc_ix member = ix ? process_of(c) : 0;
 
 	return member ? move(c, member, ix) : NULL;

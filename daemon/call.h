@@ -8,7 +8,7 @@
 #ifndef TOAMI_DAEMON_CALL_H
 #define TOAMI_DAEMON_CALL_H
 
-#include "daemon/daemon.h"
+#include "daemon/request.h"
 
 #include <jansson.h>
 
@@ -37,6 +37,32 @@ static inline bool call_flag(const struct call *c, const char *key)
 {
 	return json_is_true(json_object_get(c->request, key));
 }
+
+/* --- making.c ----------------------------------------------------------------
+ *
+ * A VIF that a request has made, or names: what follows may be refused, and
+ * then it is as if it had never been.
+ */
+struct making {
+	struct change change; /* the request's "set" */
+	vif_ix ix, top;	      /* as tree_make(); ix 0: there is none */
+};
+
+/* making_begin - the VIF at @path, made where it is missing, with the request's
+ * "address"; 0, or -1 and why not. making_end() in both cases */
+int making_begin(struct making *m, struct call *c, const char *path);
+
+/* making_is_new - was it missing? */
+static inline bool making_is_new(const struct making *m)
+{
+	return m->ix != m->top;
+}
+
+/* making_set - it has what the request sets; 0, or -1 and why not */
+int making_set(struct making *m, struct call *c);
+
+/* making_end - the VIF as a result; @err: it is taken back, NULL is returned */
+json_t *making_end(struct making *m, struct call *c, int err);
 
 /* --- vif_verbs.c -------------------------------------------------------------
  */

@@ -4,7 +4,7 @@
  * docs/protocol.md.
  */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/session.h"
 #include "daemon/settings.h"
 #include "vif/capture.h"
@@ -49,7 +49,7 @@ static uint32_t snap_of(struct call *c)
 json_t *do_capture(struct call *c)
 {
 	const char *path = call_path(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 	uint32_t ways = ix ? ways_of(c) : 0, snap = ways ? snap_of(c) : 0;
 	struct capture_order order;
 	uint32_t slot;

@@ -505,6 +505,8 @@ const char *client_code(const char *code)
 		"bad-value",	"guarantee",	 "quota",
 		"unsupported",	"bad-line",	 "unknown-process",
 		"unknown-port", "port-exists",	 "no-interface",
+		"bad-program",	"no-map",	 "no-key",
+		"map-full",	"no-memory",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)

@@ -30,6 +30,11 @@ int client_request_with(struct toami_control *control, json_t *request,
 int client_scan(struct toami_control *control, json_t *request,
 		struct json_scan *result);
 
+/* client_text - a copy of the member "text" of @result, for free(); 0 or an
+ * exit code */
+int client_text(struct toami_control *control, const json_t *result,
+		char **text);
+
 /* client_misread - the result was not what was expected; returns the exit code
  */
 int client_misread(struct toami_control *control);
@@ -68,10 +73,20 @@ struct client_vif_more {
 void client_vif_scan(struct json_scan *s, struct toami_vif *vif,
 		     struct client_vif_more *more);
 
-/* client_list - asks for @path (NULL: the root) and all below it: VIFs for
- * client_vif_scan() follow, as long as json_scan_next() says so; @brief: not
- * address6, uid and what is set */
-int client_list(struct toami_control *control, const char *path, bool brief,
-		struct json_scan *list);
+enum client_list_form {
+	CLIENT_LIST_WHOLE,
+	CLIENT_LIST_SHORT, /* not address6, mac, uid and what is set */
+	CLIENT_LIST_PATHS, /* strings */
+};
+
+/* client_list_find - asks for @path (NULL: the root) and all below it: the list
+ * lies ahead */
+int client_list_find(struct toami_control *control, const char *path,
+		     enum client_list_form form, struct json_scan *list);
+
+/* client_list - likewise, and enters it: VIFs for client_vif_scan() follow, as
+ * long as json_scan_next() says so */
+int client_list(struct toami_control *control, const char *path,
+		enum client_list_form form, struct json_scan *list);
 
 #endif

@@ -30,11 +30,10 @@ int toami_vif_save(struct toami_control *control, const char *path, char **text)
 		&result);
 
 	*text = NULL;
-	if (err)
-		return err;
-	*text = strdup(json_string_value(json_object_get(result, "text")));
+	if (!err)
+		err = client_text(control, result, text);
 	json_decref(result);
-	return *text ? 0 : out_of_memory(control);
+	return err;
 }
 
 /* An interface that could not be had. */

@@ -5,6 +5,7 @@
 #include "port/tap.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int refuse_setup(struct toami_control *c, const char *name,
@@ -115,4 +116,36 @@ int client_port_add(struct toami_control *c, const struct port_order *o,
 		&files, setup);
 	client_files_close(&files);
 	return err ? err : client_port_setup(c, *setup);
+}
+
+int toami_port_add(struct toami_control *control, const char *path,
+		   const struct toami_port *port, char *interface)
+{
+	const struct port_order order = { .path = path,
+					  .address = port->address,
+					  .name = port->interface,
+					  .gateway = port->gateway,
+					  .gateway6 = port->gateway6,
+					  .uplink = port->uplink,
+					  .offload = !port->no_offload,
+					  .bare = port->bare };
+	json_t *setup;
+	int err = client_port_add(control, &order, &setup);
+
+	if (setup && interface)
+		snprintf(interface, IFNAMSIZ, "%s", text_of(setup, "name"));
+	json_decref(setup);
+	return err;
+}
+
+int toami_port_remove(struct toami_control *control, const char *path)
+{
+	json_t *result;
+	int err = client_request(control,
+				 json_pack("{s:s, s:s}", "verb", "port.rm",
+					   "path", path),
+				 &result);
+
+	json_decref(result);
+	return err;
 }

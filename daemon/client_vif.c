@@ -326,27 +326,38 @@ static int out_of_memory(struct toami_control *control)
 	return client_fail(control, &why);
 }
 
-int client_list(struct toami_control *control, const char *path, bool brief,
-		struct json_scan *list)
+int client_list_find(struct toami_control *control, const char *path,
+		     enum client_list_form form, struct json_scan *list)
 {
 	struct json_key key;
 	const char *text;
 	int err = client_scan(control,
-			      json_pack("{s:s, s:s?, s:b}", "verb", "vif.ls",
-					"path", path, "short", brief),
+			      json_pack("{s:s, s:s?, s:b, s:b}", "verb",
+					"vif.ls", "path", path, "short",
+					form == CLIENT_LIST_SHORT, "brief",
+					form == CLIENT_LIST_PATHS),
 			      list);
 
 	if (err)
 		return err;
 	if (json_scan_open(list, '{'))
 		while (json_scan_next(list, &key)) {
-			if (json_scan_is(&key, "vifs"))
-				return json_scan_open(list, '[')
-					       ? 0
-					       : client_misread(control);
+			if (json_scan_is(&key, "vifs") ||
+			    json_scan_is(&key, "paths"))
+				return 0;
 			json_scan_skip(list, &text);
 		}
 	return client_misread(control);
+}
+
+int client_list(struct toami_control *control, const char *path,
+		enum client_list_form form, struct json_scan *list)
+{
+	int err = client_list_find(control, path, form, list);
+
+	return err			   ? err
+	       : json_scan_open(list, '[') ? 0
+					   : client_misread(control);
 }
 
 /* Room for one more. False: there is none. */
@@ -371,7 +382,7 @@ int toami_vif_list(struct toami_control *control, const char *path,
 
 	*vifs = NULL;
 	*count = 0;
-	err = client_list(control, path, false, &list);
+	err = client_list(control, path, CLIENT_LIST_WHOLE, &list);
 	while (!err && json_scan_next(&list, NULL)) {
 		if (!list_grow(vifs, *count))
 			err = EX_OSERR;

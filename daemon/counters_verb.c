@@ -4,7 +4,7 @@
  * /proc/net/snmp and /proc/net/netstat. Read without a lock: each is one word.
  */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/json_text.h"
 #include "socket/sock.h"
 #include "stack/host.h"
@@ -53,7 +53,7 @@ json_t *do_nstat(struct call *c)
 	struct json_text j = { 0 };
 	bool bad = false, each = call_flag(c, "each");
 	const char *path = call_text(c, "path", &bad);
-	vif_ix top = bad ? 0 : hosts_find(c->daemon, path ? path : "/", c->why);
+	vif_ix top = bad ? 0 : tree_find(c->daemon, path ? path : "/", c->why);
 
 	if (!top)
 		return NULL;

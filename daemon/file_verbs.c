@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* save, load, mv and metrics; docs/protocol.md. */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/script.h"
 #include "daemon/vif_json.h"
 #include "daemon/vif_stats.h"
@@ -18,7 +18,7 @@ json_t *do_save(struct call *c)
 
 	if (bad)
 		return NULL;
-	top = hosts_find(c->daemon, path ? path : "/", c->why);
+	top = tree_find(c->daemon, path ? path : "/", c->why);
 	if (!top)
 		return NULL;
 	text = script_save(c->daemon, top);
@@ -99,7 +99,7 @@ json_t *do_vif_mv(struct call *c)
 {
 	bool bad = false;
 	const char *path = call_path(c), *to = call_text(c, "to", &bad);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 
 	if (!ix || bad)
 		return NULL;
@@ -108,7 +108,7 @@ json_t *do_vif_mv(struct call *c)
 		       "the request lacks where VIF %.64s is to go", path);
 		return NULL;
 	}
-	if (hosts_move(c->daemon, ix, to, c->peer, c->why))
+	if (tree_move(c->daemon, ix, to, c->peer, c->why))
 		return NULL;
 	return vif_json(c->daemon, ix);
 }

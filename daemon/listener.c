@@ -2,6 +2,7 @@
 /* See listener.h. */
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ static void on_ready(struct loop_source *s, uint32_t events)
 	struct listener *l = (struct listener *)s;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
+	struct peer peer;
 	int fd;
 
 	(void)events;
@@ -44,13 +46,19 @@ static void on_ready(struct loop_source *s, uint32_t events)
 			turn_away(l);
 		return;
 	}
-	if (l->connections >= l->limit ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len)) {
+		close(fd);
+		return;
+	}
+	peer = (struct peer){ .pid = cred.pid, .uid = cred.uid };
+	/* Strangers cannot take all room: half is for who may do everything. */
+	if (l->connections >=
+	    l->limit / (rights_all(l->daemon, &peer) ? 1 : 2)) {
 		close(fd);
 		return;
 	}
 	l->connections++;
-	l->accepted(l, fd, &(struct peer){ .pid = cred.pid, .uid = cred.uid });
+	l->accepted(l, fd, &peer);
 }
 
 void listener_left(struct listener *l)

@@ -6,7 +6,7 @@
  * other processes use it at the same time.
  */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/json_text.h"
 #include "daemon/map_words.h"
 #include "daemon/settings.h"
@@ -67,7 +67,7 @@ static bool open_map(struct call *c, struct at_map *a)
 	if (colon > a->name) {
 		memcpy(path, a->name, (size_t)(colon - a->name));
 		path[colon - a->name] = 0;
-		vif = hosts_find(c->daemon, path, c->why);
+		vif = tree_find(c->daemon, path, c->why);
 		if (!vif)
 			return false;
 	}
@@ -209,7 +209,7 @@ json_t *do_map_get(struct call *c)
 static bool read_vif(struct call *c, const char *path, uint32_t bytes,
 		     uint8_t *to)
 {
-	uint64_t ix = hosts_find(c->daemon, path, c->why);
+	uint64_t ix = tree_find(c->daemon, path, c->why);
 
 	memcpy(to, &ix, bytes);
 	return ix;

@@ -363,6 +363,25 @@ proc_ix members_find(struct members *m, pid_t pid)
 	return 0;
 }
 
+void members_look(struct members *m, proc_ix ix)
+{
+	struct fabric_proc *p = proc_at(m, ix);
+	char path[64], line[128];
+	unsigned uid;
+	FILE *from;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", atomic_load(&p->pid));
+	from = fopen(path, "re");
+	/* The real user and the effective one, which is who acts. */
+	while (from && fgets(line, sizeof(line), from))
+		if (sscanf(line, "Uid: %*u %u", &uid) == 1) {
+			p->uid = uid;
+			break;
+		}
+	if (from)
+		fclose(from);
+}
+
 int members_join(struct members *m, pid_t pid, int pidfd, uid_t uid, vif_ix vif,
 		 const char *name, proc_ix *ix)
 {

@@ -52,6 +52,9 @@ int members_join(struct members *m, pid_t pid, int pidfd, uid_t uid, vif_ix vif,
  */
 void members_settle(struct members *m);
 
+/* members_look - whose @ix is now: it may have changed its user */
+void members_look(struct members *m, proc_ix ix);
+
 /* members_scan - finds members that others have made */
 void members_scan(struct members *m);
 

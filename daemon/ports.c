@@ -3,6 +3,7 @@
 #include "daemon/ports.h"
 #include "daemon/given.h"
 #include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/log.h"
 #include "daemon/members.h"
 #include "daemon/netns_watch.h"
@@ -278,14 +279,14 @@ static vif_ix make_vif(struct daemon *d, const struct port_order *o,
 	const char *address = o->uplink	   ? "none"
 			      : o->address ? o->address
 					   : "auto";
-	vif_ix ix = hosts_make(d, o->path, address, peer, top, why);
+	vif_ix ix = tree_make(d, o->path, address, peer, top, why);
 
 	if (!ix)
 		return 0;
 	if (!check_empty(d, ix, o->path, peer->pid, why) &&
 	    !(o->uplink && hosts_bare(d, ix, why)))
 		return ix;
-	hosts_take_back(d, ix, *top);
+	tree_take_back(d, ix, *top);
 	return 0;
 }
 
@@ -423,7 +424,7 @@ refused:
 		if (o->uplink && p->host &&
 		    !socket_host_down(&d->thread, p->host))
 			atomic_store(&vif_at(f, p->vif)->host, 0);
-		hosts_take_back(d, p->vif, *top);
+		tree_take_back(d, p->vif, *top);
 	}
 	if (p)
 		free(p->tap.buffer);
@@ -435,7 +436,7 @@ refused:
 int ports_find(struct daemon *d, const struct peer *peer, const char *path,
 	       vif_ix *ix, struct refusal *why)
 {
-	*ix = hosts_find(d, path, why);
+	*ix = tree_find(d, path, why);
 	if (!*ix)
 		return -1;
 	if (!ports_name(d, *ix))

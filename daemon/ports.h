@@ -26,7 +26,7 @@ void ports_free(struct ports *ps);
 /**
  * ports_add - a TAP that @peer has given becomes a port; @order->name says
  * which, or any
- * @top: as hosts_make(): what is taken back if it is undone
+ * @top: as tree_make(): what is taken back if it is undone
  *
  * Returns its VIF, made where it is missing, or 0 and why not: then nothing has
  * changed.

@@ -4,9 +4,7 @@
 #include "daemon/hosts.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
-#include "daemon/request.h"
 #include "daemon/transient.h"
-#include "daemon/vif_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,25 +76,15 @@ static int make_transient(struct call *c, vif_ix ix)
 	return refuse(c->why, "internal", EX_OSERR, "out of memory");
 }
 
-static bool any_given(const struct change *change)
-{
-	for (size_t i = 0; i < PROPS; i++)
-		if (change->given[i])
-			return true;
-	return false;
-}
-
 json_t *do_run_prepare(struct call *c)
 {
 	char chosen[VIF_PATH_MAX];
-	bool bad = false;
+	bool bad = false, kernel = call_flag(c, "kernel");
 	const char *path = call_text(c, "path", &bad);
-	const char *address = call_text(c, "address", &bad);
 	const char *program = call_text(c, "program", &bad);
-	struct change change = { 0 };
-	json_t *result = NULL;
+	struct making m;
 	proc_ix member;
-	vif_ix ix, top;
+	int err;
 
 	if (bad)
 		return NULL;
@@ -106,32 +94,23 @@ json_t *do_run_prepare(struct call *c)
 		choose_path(c, member, program ? program : "", chosen);
 		path = chosen;
 	}
-	if (change_read(&change, json_object_get(c->request, "set"), path,
-			c->why))
-		goto out;
-	ix = hosts_make(c->daemon, path, address, c->peer, &top, c->why);
-	if (!ix)
-		goto out;
-	if (may_go(c, member, ix) ||
-	    (!call_flag(c, "kernel") && ports_admit(c->daemon, ix, c->why)) ||
-	    (ix == top && any_given(&change) &&
-	     rights_change(c->daemon, c->peer, ix, c->why)) ||
-	    change_apply(c->daemon, c->peer, &change, ix, false, c->why) ||
-	    (ix != top && call_flag(c, "anonymous") && make_transient(c, ix))) {
-		hosts_take_back(c->daemon, ix, top);
-		goto out;
-	}
+	err = making_begin(&m, c, path);
+	if (!err)
+		err = may_go(c, member, m.ix);
+	if (!err && !kernel)
+		err = ports_admit(c->daemon, m.ix, c->why);
+	if (!err)
+		err = making_set(&m, c);
+	if (!err && making_is_new(&m) && call_flag(c, "anonymous"))
+		err = make_transient(c, m.ix);
 	/*
 	 * A command that is on the fabric itself (`toami run` in a shell of
 	 * `toami run`) keeps its slot when it becomes the program: the slot
 	 * moves.
 	 */
-	if (member && !call_flag(c, "kernel"))
-		daemon_fabric(c->daemon)->procs[member].vif = ix;
-	else
-		members_claim(c->daemon->members, c->peer->pid, ix);
-	result = vif_json(c->daemon, ix);
-out:
-	change_fini(&change);
-	return result;
+	if (!err && member && !kernel)
+		daemon_fabric(c->daemon)->procs[member].vif = m.ix;
+	else if (!err)
+		members_claim(c->daemon->members, c->peer->pid, m.ix);
+	return making_end(&m, c, err);
 }

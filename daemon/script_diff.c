@@ -8,6 +8,7 @@
  * has a '+' before its path.
  */
 #include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/ports.h"
 #include "daemon/script.h"
 #include "daemon/script_order.h"
@@ -210,7 +211,7 @@ static int diff_order(void *arg, struct order *o, struct refusal *why)
 	if (!s)
 		return out_of_memory(why);
 	if (!ix && !s->made && o->kind != ORDER_ADD && o->kind != ORDER_ATTACH)
-		return hosts_unknown(o->path, why);
+		return tree_unknown(o->path, why);
 	switch (o->kind) {
 	case ORDER_ADD:
 	case ORDER_SET:

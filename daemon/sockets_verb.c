@@ -9,7 +9,7 @@
  */
 #include "daemon/call.h"
 #include "daemon/json_text.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "socket/work.h"
 #include "stack/conn.h"
 #include "vif/vif.h"
@@ -348,7 +348,7 @@ json_t *do_ss(struct call *c)
 	struct json_text j = { 0 };
 	bool bad = false;
 	const char *path = call_text(c, "path", &bad);
-	vif_ix top = bad ? 0 : hosts_find(c->daemon, path ? path : "/", c->why);
+	vif_ix top = bad ? 0 : tree_find(c->daemon, path ? path : "/", c->why);
 	char *text = NULL;
 
 	if (!top)

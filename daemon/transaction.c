@@ -2,7 +2,7 @@
 /* See transaction.h. */
 #include "daemon/transaction.h"
 #include "daemon/events.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
 
@@ -182,7 +182,7 @@ int transaction_add(struct transaction *t, const char *path,
 
 	if (!u)
 		return no_memory(why);
-	ix = hosts_make(t->daemon, path, address, t->peer, &top, why);
+	ix = tree_make(t->daemon, path, address, t->peer, &top, why);
 	if (!ix)
 		return -1;
 	if (ix != top) {
@@ -201,7 +201,7 @@ int transaction_add(struct transaction *t, const char *path,
 int transaction_set(struct transaction *t, const char *path,
 		    const struct change *change, struct refusal *why)
 {
-	vif_ix ix = hosts_find(t->daemon, path, why);
+	vif_ix ix = tree_find(t->daemon, path, why);
 
 	if (!ix || not_removed(t, ix, path, why))
 		return -1;
@@ -212,7 +212,7 @@ int transaction_move(struct transaction *t, const char *path, const char *to,
 		     struct refusal *why)
 {
 	struct fabric *f = daemon_fabric(t->daemon);
-	vif_ix ix = hosts_find(t->daemon, path, why);
+	vif_ix ix = tree_find(t->daemon, path, why);
 	struct undo *u = next_undo(t);
 
 	if (!ix || not_removed(t, ix, path, why))
@@ -225,7 +225,7 @@ int transaction_move(struct transaction *t, const char *path, const char *to,
 	u->name = strdup(vif_at(f, ix)->name);
 	if (!u->name)
 		return no_memory(why);
-	if (hosts_move(t->daemon, ix, to, t->peer, why)) {
+	if (tree_move(t->daemon, ix, to, t->peer, why)) {
 		free_undo(u);
 		return -1;
 	}
@@ -237,11 +237,11 @@ int transaction_move(struct transaction *t, const char *path, const char *to,
 int transaction_remove(struct transaction *t, const char *path, bool below,
 		       struct refusal *why)
 {
-	vif_ix ix = hosts_find(t->daemon, path, why);
+	vif_ix ix = tree_find(t->daemon, path, why);
 
 	if (!ix || not_removed(t, ix, path, why) ||
 	    rights_change(t->daemon, t->peer, ix, why) ||
-	    hosts_removable(t->daemon, ix, below, why))
+	    tree_removable(t->daemon, ix, below, why))
 		return -1;
 	return list_add(&t->removed, ix, why);
 }
@@ -336,7 +336,7 @@ int transaction_commit(struct transaction *t, struct refusal *why)
 			return -1;
 	/* Something may have been made below it since it was looked at. */
 	for (size_t i = 0; i < t->removed.count; i++)
-		if (hosts_removable(t->daemon, t->removed.ix[i], true, why))
+		if (tree_removable(t->daemon, t->removed.ix[i], true, why))
 			return -1;
 	/* The one thing that a removal may fail at later. */
 	if (t->removed.count && socket_census(&t->daemon->thread, &unused))
@@ -347,7 +347,7 @@ int transaction_commit(struct transaction *t, struct refusal *why)
 	for (size_t i = 0; i < t->detached.count; i++)
 		ports_remove(t->daemon, t->detached.ix[i]);
 	for (size_t i = 0; i < t->removed.count; i++)
-		if (hosts_remove(t->daemon, t->removed.ix[i], true, why))
+		if (tree_remove(t->daemon, t->removed.ix[i], true, why))
 			return 1;
 	return 0;
 }
@@ -367,7 +367,7 @@ static void undo_set(struct transaction *t, const struct undo *u)
 static void undo_port(struct transaction *t, const struct undo *u)
 {
 	ports_remove(t->daemon, u->ix);
-	hosts_take_back(t->daemon, u->ix, u->top);
+	tree_take_back(t->daemon, u->ix, u->top);
 }
 
 static const char *word_or_null(const char *word)
@@ -383,7 +383,7 @@ void transaction_undo(struct transaction *t)
 		struct undo *u = &t->undo[--t->undos];
 
 		if (u->kind == UNDO_MADE)
-			hosts_take_back(t->daemon, u->ix, u->top);
+			tree_take_back(t->daemon, u->ix, u->top);
 		else if (u->kind == UNDO_SET)
 			undo_set(t, u);
 		else if (u->kind == UNDO_PORT)
@@ -392,7 +392,7 @@ void transaction_undo(struct transaction *t)
 			ports_gateway(t->daemon, word_or_null(u->port->gateway),
 				      word_or_null(u->port->gateway6));
 		else
-			hosts_put_back(t->daemon, u->ix, u->parent, u->name);
+			tree_put_back(t->daemon, u->ix, u->parent, u->name);
 		free_undo(u);
 	}
 	t->made = t->changed = t->moved = 0;

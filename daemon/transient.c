@@ -6,7 +6,7 @@
  * use nobody wakes.
  */
 #include "daemon/transient.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/members.h"
 #include "socket/move.h"
 #include "stack/conn.h"
@@ -57,7 +57,7 @@ static bool try_one(struct daemon *d, struct one *o)
 	}
 	if (++o->tries < LINGER_MAX && has_traffic(d, o->ix))
 		return false;
-	return !hosts_remove(d, o->ix, false, &unused);
+	return !tree_remove(d, o->ix, false, &unused);
 }
 
 static void on_timer(struct loop_timer *timer)

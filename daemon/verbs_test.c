@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Requests and their answers, over a whole daemon that nobody runs. */
 #include "daemon/verbs.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/members.h"
 
 #include <fnmatch.h>
@@ -141,8 +141,7 @@ static void names_programs_apart(void **state)
 	ask(state, "{\"verb\":\"run.prepare\",\"program\":\"-\"}",
 	    "*\"path\":\"/_\"*");
 	/* As if another process had just been given that VIF. */
-	members_claim(d->members, getppid(),
-		      hosts_find(d, "/python3-11", &why));
+	members_claim(d->members, getppid(), tree_find(d, "/python3-11", &why));
 	ask(state, "{\"verb\":\"run.prepare\",\"program\":\"python3.11\"}",
 	    "*\"path\":\"/python3-11-2\"*");
 	ask(state, "{\"verb\":\"run.prepare\",\"path\":\"/python3-11\"}",

@@ -159,6 +159,8 @@ json_t *vif_json(struct daemon *d, vif_ix ix)
 	char *text;
 
 	collect(d, ix, &r);
+	for (size_t i = first_of(&r, ix); i < r.count && r.of[i].vif == ix; i++)
+		members_look(d->members, r.of[i].proc);
 	put_one(&j, d, &r, ix, VIF_JSON_QUEUE);
 	text = json_text_take(&j);
 	json = text ? json_loads(text, 0, NULL) : NULL;

@@ -381,6 +381,49 @@ static void put_programs(struct daemon *d, FILE *to)
 	free(on);
 }
 
+/* Programs of one user on one VIF. */
+struct user_count {
+	vif_ix vif;
+	uid_t uid;
+	uint32_t programs;
+};
+
+/* Counts the program in slot @p of the table of members; returns the counts. */
+static size_t count_user(const struct fabric *f, proc_ix p,
+			 struct user_count *of, size_t n)
+{
+	struct user_count this = { f->procs[p].vif, f->procs[p].uid, 1 };
+
+	for (size_t i = 0; i < n; i++)
+		if (of[i].vif == this.vif && of[i].uid == this.uid) {
+			of[i].programs++;
+			return n;
+		}
+	of[n] = this;
+	return n + 1;
+}
+
+static void put_users(struct daemon *d, FILE *to)
+{
+	const struct fabric *f = daemon_fabric(d);
+	struct user_count *of = calloc(FABRIC_PROC_MAX, sizeof(*of));
+	char path[VIF_PATH_MAX];
+	size_t n = 0;
+
+	fputs("# TYPE toami_vif_user_programs gauge\n"
+	      "# HELP toami_vif_user_programs Programs of a user on the VIF.\n",
+	      to);
+	for (proc_ix p = 0; of && (p = members_next(d->members, VIF_ROOT, p));)
+		n = count_user(f, p, of, n);
+	for (size_t i = 0; i < n; i++) {
+		vif_path(f, of[i].vif, path);
+		fprintf(to,
+			"toami_vif_user_programs{path=\"%s\",uid=\"%u\"} %u\n",
+			path, of[i].uid, of[i].programs);
+	}
+	free(of);
+}
+
 char *vif_stats_metrics(struct daemon *d)
 {
 	char *text = NULL;
@@ -392,6 +435,7 @@ char *vif_stats_metrics(struct daemon *d)
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		put_family(d, &families[i], to);
 	put_programs(d, to);
+	put_users(d, to);
 	fputs("# EOF\n", to);
 	fclose(to);
 	return text;

@@ -1,49 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The verbs that make, change, list and remove VIFs; docs/protocol.md. */
 #include "daemon/call.h"
-#include "daemon/hosts.h"
+#include "daemon/tree.h"
 #include "daemon/request.h"
 #include "daemon/settings.h"
 #include "daemon/vif_json.h"
 
 json_t *do_vif_add(struct call *c)
 {
-	const char *path = call_path(c), *address;
-	struct change change;
-	bool bad = false;
-	json_t *result = NULL;
-	vif_ix ix, top;
+	const char *path = call_path(c);
+	struct making m;
+	int err;
 
-	address = call_text(c, "address", &bad);
-	if (!path || bad)
+	if (!path)
 		return NULL;
-	if (change_read(&change, json_object_get(c->request, "set"), path,
-			c->why))
-		goto out;
-	ix = hosts_make(c->daemon, path, address, c->peer, &top, c->why);
-	if (!ix)
-		goto out;
-	if (ix == top && !call_flag(c, "keep")) {
-		refuse(c->why, "vif-exists", EX_CANTCREAT,
-		       "VIF %.64s exists already: 'toami vif show %.64s' shows "
-		       "it, 'toami vif set %.64s' changes it",
-		       path, path, path);
-		goto out;
-	}
-	if ((ix == top && rights_change(c->daemon, c->peer, ix, c->why)) ||
-	    change_apply(c->daemon, c->peer, &change, ix, false, c->why))
-		hosts_take_back(c->daemon, ix, top);
-	else
-		result = vif_json(c->daemon, ix);
-out:
-	change_fini(&change);
-	return result;
+	err = making_begin(&m, c, path);
+	if (!err && !making_is_new(&m) && !call_flag(c, "keep"))
+		err = refuse(c->why, "vif-exists", EX_CANTCREAT,
+			     "VIF %.64s exists already: 'toami vif show %.64s' "
+			     "shows it, 'toami vif set %.64s' changes it",
+			     path, path, path);
+	if (!err && !making_is_new(&m))
+		err = rights_change(c->daemon, c->peer, m.ix, c->why);
+	if (!err)
+		err = making_set(&m, c);
+	return making_end(&m, c, err);
 }
 
 json_t *do_vif_set(struct call *c)
 {
 	const char *path = call_path(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 	struct change change;
 	json_t *result = NULL;
 
@@ -61,10 +48,10 @@ json_t *do_vif_rm(struct call *c)
 {
 	const char *path = call_path(c);
 	bool below = call_flag(c, "recursive");
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 
 	if (!ix || rights_change(c->daemon, c->peer, ix, c->why) ||
-	    hosts_remove(c->daemon, ix, below, c->why))
+	    tree_remove(c->daemon, ix, below, c->why))
 		return NULL;
 	return json_object();
 }
@@ -78,7 +65,7 @@ json_t *do_vif_ls(struct call *c)
 
 	if (bad)
 		return NULL;
-	top = hosts_find(c->daemon, path ? path : "/", c->why);
+	top = tree_find(c->daemon, path ? path : "/", c->why);
 	if (!top)
 		return NULL;
 	if (call_flag(c, "brief"))
@@ -92,7 +79,7 @@ json_t *do_vif_ls(struct call *c)
 json_t *do_vif_show(struct call *c)
 {
 	const char *path = call_path(c);
-	vif_ix ix = path ? hosts_find(c->daemon, path, c->why) : 0;
+	vif_ix ix = path ? tree_find(c->daemon, path, c->why) : 0;
 
 	return ix ? vif_json(c->daemon, ix) : NULL;
 }

@@ -66,7 +66,12 @@ static void kernel_default(int sig)
 	kernel_set(sig, &dfl);
 }
 
-/* Our handler in the place of @a, the program's. */
+/*
+ * Our handler in the place of @a, the program's. SIGSYS is blocked in it, too,
+ * until the program's handler runs: that of another would make calls, and what
+ * the thread had of the call that was interrupted is needed still. Nothing that
+ * our own text calls is caught.
+ */
 static long kernel_wrap(int sig, const struct hook_sigaction *a)
 {
 	const struct hook_sigaction w = {
@@ -74,7 +79,7 @@ static long kernel_wrap(int sig, const struct hook_sigaction *a)
 		.flags = (a->flags & ~(uint64_t)(SA_RESETHAND | SA_NODEFER)) |
 			 SA_SIGINFO | SA_RESTORER,
 		.restorer = hook_restorer,
-		.mask = ~SIGMASK_SYS,
+		.mask = ~UINT64_C(0),
 	};
 
 	return kernel_set(sig, &w);

@@ -9,8 +9,8 @@
  * program's own mask in place. A call that waits is told by
  * thread.socket.signal_due.
  *
- * SIGSYS is how the kernel brings us system calls, so it is never blocked: it
- * is taken out of every mask on its way to the kernel.
+ * SIGSYS is how the kernel brings us system calls, so it is never blocked but
+ * in our own handlers: it is taken out of every mask on its way to the kernel.
  */
 #ifndef TOAMI_HOOK_SIGNAL_H
 #define TOAMI_HOOK_SIGNAL_H

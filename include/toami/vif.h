@@ -76,6 +76,35 @@ int toami_vif_get(struct toami_control *control, const char *path,
 int toami_vif_show(struct toami_control *control, const char *path,
 		   struct toami_vif *vif);
 
+/* All that is known of one direction. What is held up, and how, is 0 where
+ * nothing is set on the VIF; what programs do, where it has none. */
+struct toami_vif_way {
+	uint64_t packets, bytes, drops; /* as in struct toami_vif */
+	uint64_t retransmits;		/* out only: TCP segments sent again */
+
+	uint64_t backlog_packets, backlog_bytes; /* that wait */
+	uint64_t delay_p50_ns, delay_p99_ns;	 /* how long they have waited */
+	uint64_t throttled_ns;	 /* something waited for the ceiling */
+	uint64_t borrowed_bytes; /* beyond its guarantee */
+	uint64_t drops_limit, drops_late, drops_codel, drops_loss, drops_memory;
+
+	uint64_t program_runs, program_instructions;
+	uint64_t program_filtered, program_dropped; /* packets, by their word */
+	uint64_t program_over_run, program_over_time; /* at a budget */
+	uint64_t program_redirected, program_sampled;
+};
+
+struct toami_vif_account {
+	struct toami_vif_way tx, rx;
+};
+
+/* toami_vif_account - the counters of one VIF, all of them */
+int toami_vif_account(struct toami_control *control, const char *path,
+		      struct toami_vif_account *account);
+
+/* toami_metrics - those of all VIFs as OpenMetrics text; *text is for free() */
+int toami_metrics(struct toami_control *control, char **text);
+
 /* toami_vif_list - @path (NULL: the root) and all below it, depth first; *vifs
  * is for free() */
 int toami_vif_list(struct toami_control *control, const char *path,
@@ -152,6 +181,45 @@ int toami_watch(struct toami_control *control);
 /* toami_watch_next - the next event, waited for; toami_control_fd() says when
  * there may be one */
 int toami_watch_next(struct toami_control *control, struct toami_event *event);
+
+/* --- maps of packet programs -------------------------------------------------
+ *
+ * @map is named "PATH:NAME", or ":NAME" where programs share it. Keys and
+ * values are words, as toami(1) has them: "80", "10.77.0.0/16", "hex:0a4d0002".
+ */
+
+/* toami_map_get - @size: bytes at @value; TOAMI_VIF_WORD are enough for what a
+ * person would read */
+int toami_map_get(struct toami_control *control, const char *map,
+		  const char *key, char *value, size_t size);
+int toami_map_set(struct toami_control *control, const char *map,
+		  const char *key, const char *value);
+int toami_map_remove(struct toami_control *control, const char *map,
+		     const char *key);
+
+/* --- ports -------------------------------------------------------------------
+ */
+
+/* A TAP interface that is to be attached; NULL where nothing is said. */
+struct toami_port {
+	const char *interface;		/* NULL: the kernel chooses a name */
+	const char *address;		/* of the VIF, as for toami_vif_add() */
+	const char *gateway, *gateway6; /* behind an uplink */
+	int uplink;	/* a network is beyond, not the VIF's host */
+	int no_offload; /* frames leave cut up and with checksums */
+	int bare;	/* leave the interface as it is */
+};
+
+/**
+ * toami_port_add - makes the interface, in the caller's network namespace and
+ * with its rights, attaches it to the VIF at @path, and sets it up
+ * @interface: gets its name; 16 bytes; may be NULL
+ */
+int toami_port_add(struct toami_control *control, const char *path,
+		   const struct toami_port *port, char *interface);
+
+/* toami_port_remove - the VIF stays */
+int toami_port_remove(struct toami_control *control, const char *path);
 
 /* --- files -------------------------------------------------------------------
  */

@@ -85,6 +85,20 @@ expect() {
 	echo "ok: $3"
 }
 
+# refuses CODE 'words of the sentence' VERB...: by toami, as user $as where that is set
+refuses() {
+	wanted=$1
+	words=$2
+	shift 2
+	status=0
+	${as:-} "$toami" "$@" >"$work/out" 2>"$work/err" || status=$?
+	expect "$wanted" $status "toami $*"
+	if ! grep -q "$words" "$work/err"; then
+		echo "FAIL: not a word of '$words' in: $(cat "$work/err")"
+		exit 1
+	fi
+}
+
 # quiet COMMAND: nothing of the fabric may be left once its programs are gone
 expect_nothing_left() {
 	for pid in $started; do

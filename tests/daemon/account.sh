@@ -21,7 +21,7 @@ echo "ok: retransmissions count for the VIF above, too"
 
 # OpenMetrics, wherever it is asked for, by its rules.
 cat >"$work/check.py" <<'END'
-import re, sys
+import os, re, sys
 text = sys.stdin.read()
 assert text.endswith("# EOF\n"), text[-100:]
 types, seen, samples = {}, set(), {}
@@ -57,6 +57,7 @@ assert get("toami_vif_ceiling_bps", path="/web/api", direction="tx") == 20e6
 assert get("toami_vif_throttled_seconds_total", path="/web/api", direction="tx") > 0
 assert get("toami_vif_delay_seconds", path="/web/api", direction="tx", quantile="0.99") > 0
 assert get("toami_vif_programs", path="/cli") == 1
+assert get("toami_vif_user_programs", path="/cli", uid=os.getuid()) == 1
 assert get("toami_vif_packets_total", path="/", direction="tx") == 0
 END
 "$toami" metrics | python3 "$work/check.py" && echo "ok: toami metrics"

@@ -12,10 +12,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,6 +79,34 @@ static void vanish_half_way(void)
 		close(fd);
 	}
 	until("programs", 0, "clients that vanish half way");
+}
+
+/* Two descriptors with each request: nobody asked for them. */
+static void give_descriptors(void)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	static char request[] = "{\"verb\": \"version\"}\n";
+	struct iovec iov = { request, sizeof(request) - 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = CMSG_SPACE(2 * sizeof(int)) };
+	int fd = dial("control", SOCK_STREAM), given[2] = { fd, fd };
+	char reply[4096];
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(given));
+	memcpy(CMSG_DATA(&control.header), given, sizeof(given));
+	for (int i = 0; i < 500; i++)
+		if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ||
+		    recv(fd, reply, sizeof(reply), 0) <= 0)
+			fail("a request with two descriptors");
+	close(fd);
+	until("programs", 0, "descriptors that nobody asked for");
 }
 
 /* Asks for more than its socket holds, and never reads. */
@@ -142,6 +172,46 @@ static int attach(const struct attach_request *q, size_t bytes,
 		exit(1);
 	}
 	return reply.error;
+}
+
+/* Another user takes all the room that he can: some is left for us. */
+static void crowd(const char *name, int type)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct attach_request q = { FABRIC_MAGIC, FABRIC_ABI, "test", "/no" };
+	int ready[2];
+	char byte = 0;
+	pid_t pid;
+
+	if (geteuid()) {
+		printf("skipped: only root can be another user\n");
+		return;
+	}
+	if (pipe(ready) || chmod(dir, 0711))
+		fail("pipe");
+	pid = fork();
+	if (!pid) {
+		snprintf(un.sun_path, sizeof(un.sun_path), "%s", name);
+		if (chdir(dir) || setuid(54321))
+			_exit(1);
+		for (int i = 0; i < FLOOD; i++) {
+			int fd = socket(AF_UNIX, type, 0);
+
+			connect(fd, (struct sockaddr *)&un, sizeof(un));
+		}
+		if (write(ready[1], &byte, 1) != 1)
+			_exit(1);
+		pause();
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		fail("another user");
+	if (attach(&q, sizeof(q), "there is no VIF /no") != ENOENT)
+		fail("attach");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	until("programs", 0, "another user's flood leaves room");
 }
 
 static void attach_wrongly(void)
@@ -213,11 +283,13 @@ int main(int argc, char **argv)
 	if (toami_control_open(dir, 0, &good))
 		fail("open");
 	vanish_half_way();
+	give_descriptors();
 	read_nothing();
 	send_no_end();
 	flood("control", SOCK_STREAM, "a flood of clients");
 	flood("attach", SOCK_SEQPACKET, "a flood of members to be");
 	attach_wrongly();
+	crowd("attach", SOCK_SEQPACKET);
 	members_die();
 	toami_control_close(good);
 	return 0;

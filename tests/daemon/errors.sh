@@ -4,20 +4,6 @@
 . "$(dirname "$0")/../apps/lib.sh"
 toamid=$TOAMI_BUILD/toamid
 
-# refuses CODE 'words of the sentence' VERB...: words as a pattern of grep
-refuses() {
-	wanted=$1
-	words=$2
-	shift 2
-	status=0
-	"$toami" "$@" >"$work/out" 2>"$work/err" || status=$?
-	expect "$wanted" $status "toami $*"
-	if ! grep -q "$words" "$work/err"; then
-		echo "FAIL: not a word of '$words' in: $(cat "$work/err")"
-		exit 1
-	fi
-}
-
 "$toamid" --max-vifs 6
 "$toami" vif add -a 10.77.0.9 /web >/dev/null
 

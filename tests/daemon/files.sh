@@ -4,20 +4,6 @@
 # all, and many VIFs at once take their time each, not for each other.
 . "$(dirname "$0")/../apps/lib.sh"
 need python3
-
-refuses() {
-	wanted=$1
-	words=$2
-	shift 2
-	status=0
-	"$toami" load "$@" >"$work/out" 2>"$work/err" || status=$?
-	expect "$wanted" $status "load: $words"
-	if ! grep -q "$words" "$work/err"; then
-		echo "FAIL: not a word of '$words' in: $(cat "$work/err")"
-		exit 1
-	fi
-}
-
 cat >"$work/tree" <<'END'
 # A house of three.
 vif add -a 10.77.0.9 /web rate=1gbit min=100mbit limit=64kib,20ms	# beside it
@@ -58,7 +44,7 @@ expect "vif add -a 10.77.0.7 /seven" "$("$toami" save /seven)" "both addresses"
 "$toami" load "$work/both" >/dev/null
 "$toami" save | cmp - "$work/both"
 printf 'vif add -a 10.77.0.2,fd77:746f:616d::abce /six\n' >"$work/bad"
-refuses 73 'line 1: VIF /six exists with address 10.77.0.2,fd77:746f:616d::abcd' "$work/bad"
+refuses 73 'line 1: VIF /six exists with address 10.77.0.2,fd77:746f:616d::abcd' load "$work/bad"
 status=0
 "$toami" load --diff "$work/bad" 2>"$work/err" || status=$?
 expect 73 $status "diff refuses another address, too"
@@ -100,20 +86,20 @@ try() {
 	printf '%s\n' "$@" >"$work/bad"
 }
 try 'vif add /new' 'vif set /web rate=2gbit weight=9' 'vif mv /web/api /web/old' 'vif add /new/x rate=fast'
-refuses 64 "line 4: 'fast' is no rate for VIF /new/x" "$work/bad"
+refuses 64 "line 4: 'fast' is no rate for VIF /new/x" load "$work/bad"
 try 'vif add /new' 'vif set /web min=50mbit' 'vif mv /web /w' 'vif rm /people'
-refuses 65 'would add up to 60mbit, more than its min of 50mbit' "$work/bad"
+refuses 65 'would add up to 60mbit, more than its min of 50mbit' load "$work/bad"
 try 'vif rm /people' 'vif add /people/x'
-refuses 65 'line 2: VIF /people/x is removed before' "$work/bad"
+refuses 65 'line 2: VIF /people/x is removed before' load "$work/bad"
 try 'vif set /web weight=4' 'vif rm /web'
-refuses 75 'line 2: VIF /web has others below it' "$work/bad"
+refuses 75 'line 2: VIF /web has others below it' load "$work/bad"
 try 'vif set /web weight=4' 'fly'
-refuses 65 "line 2: write 'vif add" "$work/bad"
+refuses 65 "line 2: write 'vif add" load "$work/bad"
 try 'vif set /web "weight=4'
-refuses 65 'line 1: a quote is not closed' "$work/bad"
+refuses 65 'line 1: a quote is not closed' load "$work/bad"
 try 'vif add -a 10.77.0.9 /other'
-refuses 73 'line 1: 10.77.0.9 is taken by VIF /web' "$work/bad"
-refuses 66 'cannot read /no/such/file' /no/such/file
+refuses 73 'line 1: 10.77.0.9 is taken by VIF /web' load "$work/bad"
+refuses 66 'cannot read /no/such/file' load /no/such/file
 "$toami" save | cmp - "$work/saved" || exit 1
 echo "ok: nothing of any of them was done"
 

@@ -5,8 +5,16 @@
 need python3 bash
 here=$(cd "$(dirname "$0")/../.." && pwd)
 python3 - "$toami" "$here" <<'END'
-import re, subprocess, sys
+import os, re, subprocess, sys
 toami, here = sys.argv[1:]
+# Every code of a refusal that the protocol has is one that the library can tell.
+codes = re.findall(r"`([a-z-]+)`", "\n".join(
+    re.findall(r"^\| (`[a-z`, -]+`) \| [0-9, ]+ \|", open(here + "/docs/protocol.md").read(), re.M)))
+assert len(codes) > 25, codes
+with open(os.path.dirname(toami) + "/libtoami.so", "rb") as f:
+    library = f.read()
+missing = [c for c in codes if b"\0%s\0" % c.encode() not in library]
+assert not missing, missing
 man = open(here + "/man/toami.1").read()
 
 

@@ -10,24 +10,11 @@ fi
 as() {
 	setpriv --reuid=65534 --regid=65534 --clear-groups -- env "TOAMI_DIR=$TOAMI_DIR" "$@"
 }
+as=as
 if ! as test -x "$toami"; then
 	echo "skipped: user 65534 cannot reach $toami"
 	exit 77
 fi
-# refuses CODE 'words of the sentence' VERB...: as the other user
-refuses() {
-	wanted=$1
-	words=$2
-	shift 2
-	status=0
-	as "$toami" "$@" >"$work/out" 2>"$work/err" || status=$?
-	expect "$wanted" $status "toami $*"
-	if ! grep -q "$words" "$work/err"; then
-		echo "FAIL: not a word of '$words' in: $(cat "$work/err")"
-		exit 1
-	fi
-}
-
 # As a system's daemon makes its own.
 chmod 711 "$TOAMI_DIR"
 "$toami" vif add /alice rate=100mbit >/dev/null
@@ -78,6 +65,31 @@ other=$("$toami" vif show --json /srv | sed -n 's/.*"pid": \([0-9]*\).*/\1/p' | 
 refuses 77 "VIF /srv is not user 65534's" vif attach /alice/web "$other"
 # Root moves whom it wants.
 "$toami" vif attach /srv "$pid" >/dev/null
+
+# A process that is not an owner's moves itself downward, whoever started it, and nowhere else.
+"$toami" vif add /srv/low/x >/dev/null
+cat >"$work/self.py" <<'END'
+import json, os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["TOAMI_DIR"] + "/control")
+replies = s.makefile()
+for path in sys.argv[1:]:
+    request = {"verb": "vif.attach", "path": path, "pid": os.getpid()}
+    s.send((json.dumps(request) + "\n").encode())
+    print(path, "error" not in json.loads(replies.readline()))
+END
+chmod 644 "$work/self.py"
+python=$(as sh -c 'for p in /usr/bin/python3 $(command -v python3); do [ -x "$p" ] && echo "$p"; done' | head -n 1)
+if [ -n "$python" ]; then
+	on /srv setpriv --reuid=65534 --regid=65534 --clear-groups "$python" "$work/self.py" \
+		/srv/low /srv/low/x /srv/low /srv /alice /srv/low/x >"$work/out"
+	expect "/srv/low True;/srv/low/x True;/srv/low False;/srv False;/alice False;/srv/low/x True;" \
+		"$(tr '\n' ';' <"$work/out")" "a process moves itself downward"
+fi
+on /srv/low setpriv --reuid=65534 --regid=65534 --clear-groups sleep 60 &
+started="$started $!"
+until_ok sh -c "'$toami' vif show /srv/low | grep -q 'sleep .* of nobody'"
+echo "ok: whose a program is, is what it has become"
 
 # A program is read with his rights, not with the daemon's; what it may use is bounded.
 if command -v clang >/dev/null; then

@@ -5,19 +5,6 @@
 . "$(dirname "$0")/../apps/lib.sh"
 need python3 nc
 
-# refuses CODE 'words of the sentence' VERB...
-refuses() {
-	wanted=$1
-	words=$2
-	shift 2
-	status=0
-	"$toami" "$@" >"$work/out" 2>"$work/err" || status=$?
-	expect "$wanted" $status "toami $*"
-	if ! grep -q "$words" "$work/err"; then
-		echo "FAIL: not a word of '$words' in: $(cat "$work/err")"
-		exit 1
-	fi
-}
 # field PATH PYTHON: of a VIF's JSON, as v
 field() {
 	"$toami" vif show --json "$1" | python3 -c "import json, sys; v = json.load(sys.stdin); print($2)"

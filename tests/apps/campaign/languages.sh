@@ -117,7 +117,7 @@ import (
 
 func main() {
 	if len(os.Args) > 1 {
-		r, err := http.Get("http://l/")
+		r, err := http.Get(os.Args[1])
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -134,7 +134,7 @@ GO
 	(cd "$work" && HOME=$work GO111MODULE=off CGO_ENABLED=$cgo go build -buildmode=$mode -o prog main.go)
 	start /l "$work/prog"
 	client() {
-		on /cli "$work/prog" get
+		on /cli "$work/prog" http://l/
 	}
 	;;
 esac
@@ -143,5 +143,17 @@ expect "hello from ${language%-*}" "$(client)" "$language to $language"
 if command -v ab >/dev/null; then
 	on /cli ab -q -n 300 -c 10 http://l/ >"$work/ab.log" 2>&1
 	expect 0 "$(sed -n 's/Failed requests: *//p' "$work/ab.log")" "ab"
+fi
+if [ "$language" = go-static ] && [ "$(id -u)" = 0 ]; then
+	"$toami" run --stack kernel -v /lk -- "$work/prog" >"$work/kernel.log" 2>&1 &
+	started="$started $!"
+	until_ok on /cli curl -sf http://lk/
+	expect "hello from go" "$(on /cli "$work/prog" http://lk/)" "a server on the kernel's stack"
+	expect "hello from go" "$("$toami" run --stack kernel -v /lc -- "$work/prog" http://l/)" \
+		"a client there"
+	"$toami" trace -o "$work/trace" -v /cli -- "$work/prog" http://l/ >"$work/out"
+	expect "hello from go" "$(cat "$work/out")" "traced"
+	expect 1 "$(grep -cE "^[0-9]+ connect\([0-9]+, .*:80, (16|28)\) = -1 EINPROGRESS" "$work/trace")" \
+		"its connection in the trace"
 fi
 expect_nothing_left
