@@ -387,18 +387,26 @@ static int put_texts(struct daemon *d, vif_ix ix,
 /* --- putting -----------------------------------------------------------------
  */
 
+static bool any_text(const struct note *n)
+{
+	for (int i = 0; n->text && i < TEXTS; i++)
+		if (*n->text[i])
+			return true;
+	return false;
+}
+
+/* The texts in @of may have been those of the note, and be gone: it has the
+ * ones that are in effect. */
 static void write_numbers(struct daemon *d, vif_ix ix,
 			  const struct prop_value of[PROPS])
 {
 	struct fabric *f = daemon_fabric(d);
 	struct vif_control *c;
-	bool any = false;
+	bool any = any_text(note_of(d, ix));
 
 	for (int id = 0; id < PROPS; id++)
 		for (size_t i = 0; i < prop_table[id].parts; i++)
 			any = any || (place[id][i].width && of[id].n[i]);
-	for (int i = 0; i < TEXTS; i++)
-		any = any || prop_is_set(&of[text_prop[i]]);
 	c = vif_control_of(f, ix);
 	any = any || (c && atomic_load(&c->flow_first));
 	c = any ? vif_control_make(f, ix) : c;

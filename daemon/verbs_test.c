@@ -152,6 +152,55 @@ static void names_programs_apart(void **state)
 	    "*vif-exists*10.77.0.2*");
 }
 
+/* Texts that stay while another goes, and the other way round. */
+static void takes_filters_away(void **state)
+{
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/f\",\"set\":"
+	    "{\"filter\":\"tcp\",\"filter-in\":\"udp\",\"flow\":null}}",
+	    "*\"filter\":\"tcp\",\"filter-in\":\"udp\"}*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/f\",\"set\":"
+	    "{\"filter\":\"none\"}}",
+	    "*\"set\":{\"filter-in\":\"udp\"}*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/f\",\"set\":"
+	    "{\"filter-in\":\"tcp\"}}",
+	    "*\"set\":{\"filter-in\":\"tcp\"}*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/f\",\"set\":"
+	    "{\"filter-in\":null}}",
+	    "*\"set\":{}*");
+}
+
+/* Lines build on each other, for load and for its diff. */
+static void loads_lines(void **state)
+{
+	static const char file[] =
+		"vif add -a 10.77.0.9,fd77:746f:616d::abcd /w rate=2mbit\\n"
+		"vif mv /w /v\\nvif set /v rate=3mbit 'filter=tcp port 80'\\n"
+		"vif add /w\\n";
+	char request[512];
+
+	snprintf(request, sizeof(request),
+		 "{\"verb\":\"load\",\"diff\":true,\"text\":\"%s\"}", file);
+	ask(state, request,
+	    "*\"+ /w 10.77.0.9,fd77:746f:616d::abcd\",\"~ /w rate none -> "
+	    "2mbit\",\"> /w /v\",\"~ /v rate 2mbit -> 3mbit\",*\"+ /w\"]*");
+	ask(state, "{\"verb\":\"vif.show\",\"path\":\"/w\"}", "*unknown-vif*");
+	snprintf(request, sizeof(request),
+		 "{\"verb\":\"load\",\"text\":\"%sport add tap -n x /v\"}",
+		 file);
+	ask(state, request, "*no-interface*line 5: *of interface x came*");
+	ask(state, "{\"verb\":\"save\"}", "{\"result\":{\"text\":\"\"}}");
+	snprintf(request, sizeof(request),
+		 "{\"verb\":\"load\",\"text\":\"%s\"}", file);
+	ask(state, request, "*\"made\":2,\"changed\":1,\"moved\":1*");
+	ask(state, "{\"verb\":\"save\"}",
+	    "*\"vif add -a 10.77.0.9,fd77:746f:616d::abcd /v rate=3mbit "
+	    "filter=*tcp port 80*vif add -a 10.77.0.2 /w*");
+}
+
 static void sets_properties(void **state)
 {
 	ask(state,
@@ -293,6 +342,43 @@ static void owners_rule_below(void **state)
 	       "{\"result\":{}}");
 	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/u/e\"}",
 	       "{\"result\":*");
+	/* Within what is his own, nothing becomes more. */
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.mv\",\"path\":\"/u/e\",\"to\":\"/u/a/e\"}",
+	       "{\"result\":*");
+}
+
+/* What he has been given in two places is not to be had in one. */
+static void owners_move_no_quota(void **state)
+{
+	const uid_t uid = 12345;
+
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/"
+	    "v\",\"set\":{\"owner\":\"12345\",\"quota\":\"queue:10kb\"}}",
+	    "{\"result\":*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/"
+	    "w\",\"set\":{\"owner\":\"12345\"}}",
+	    "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.add\",\"path\":\"/w/a\",\"set\":{\"limit\":"
+	       "\"6kb\"}}",
+	       "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.add\",\"path\":\"/w/a/b\",\"set\":{\"limit\":"
+	       "\"6kb\"}}",
+	       "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.mv\",\"path\":\"/w/a\",\"to\":\"/v/a\"}",
+	       "*quota*12kb*10kb*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.set\",\"path\":\"/w/a/b\",\"set\":{\"limit\":"
+	       "\"4kb\"}}",
+	       "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.mv\",\"path\":\"/w/a\",\"to\":\"/v/a\"}",
+	       "{\"result\":*");
 }
 
 int main(void)
@@ -310,8 +396,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_programs_apart, make,
 						drop),
 		cmocka_unit_test_setup_teardown(sets_properties, make, drop),
+		cmocka_unit_test_setup_teardown(takes_filters_away, make, drop),
+		cmocka_unit_test_setup_teardown(loads_lines, make, drop),
 		cmocka_unit_test_setup_teardown(guarantees_add_up, make, drop),
 		cmocka_unit_test_setup_teardown(owners_rule_below, make, drop),
+		cmocka_unit_test_setup_teardown(owners_move_no_quota, make,
+						drop),
 	};
 	char path[64];
 	int failed;

@@ -29,20 +29,25 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Programs join and the daemon ends by other verbs than these. */
+/* What matters most, several times. */
 static const char *const verbs[] = {
-	"vif.add",  "vif.set",	  "vif.rm",	"vif.mv",  "vif.ls",
-	"vif.show", "vif.attach", "vif.detach", "capture", "watch",
-	"metrics",  "save",	  "load",	"ss",	   "nstat",
-	"map.ls",   "map.get",	  "map.set",	"map.rm",  "map.dump",
-	"port.add", "port.rm",	  "port.ls",	"status",  "version",
+	"vif.add",  "vif.set",	"vif.set",    "vif.add",    "load",
+	"load",	    "vif.add",	"vif.set",    "vif.rm",	    "vif.mv",
+	"vif.ls",   "vif.show", "vif.attach", "vif.detach", "capture",
+	"watch",    "metrics",	"save",	      "load",	    "ss",
+	"nstat",    "map.ls",	"map.get",    "map.set",    "map.rm",
+	"map.dump", "port.add", "port.rm",    "port.ls",    "status",
+	"version",
 };
 
 static const char *const keys[] = {
-	"path",	     "set",	"address", "text",     "to",	 "diff",
-	"recursive", "keep",	"queue",   "short",    "brief",	 "pid",
-	"map",	     "key",	"value",   "ip",       "cursor", "direction",
-	"sampled",   "snap",	"id",	   "protocol", "name",	 "uplink",
-	"gateway",   "offload", "files",   "gateway6", "info",	 "each",
+	"path",	    "set",    "text",	   "path",	"set",	   "text",
+	"path",	    "set",    "to",	   "path",	"set",	   "address",
+	"text",	    "to",     "diff",	   "recursive", "keep",	   "queue",
+	"short",    "brief",  "pid",	   "map",	"key",	   "value",
+	"ip",	    "cursor", "direction", "sampled",	"snap",	   "id",
+	"protocol", "name",   "uplink",	   "gateway",	"offload", "files",
+	"gateway6", "info",   "each",
 };
 
 static const char *const words[] = {

@@ -86,7 +86,7 @@ if [ -n "$python" ]; then
 	expect "/srv/low True;/srv/low/x True;/srv/low False;/srv False;/alice False;/srv/low/x True;" \
 		"$(tr '\n' ';' <"$work/out")" "a process moves itself downward"
 fi
-on /srv/low setpriv --reuid=65534 --regid=65534 --clear-groups sleep 60 &
+"$toami" run -v /srv/low -- setpriv --reuid=65534 --regid=65534 --clear-groups sleep 60 &
 started="$started $!"
 until_ok sh -c "'$toami' vif show /srv/low | grep -q 'sleep .* of nobody'"
 echo "ok: whose a program is, is what it has become"
