@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A kernel takes nothing of a program's stack. Calls from stacks of a few bytes,
- * as Go's goroutines have, with an alternate stack for signals as Go's have. */
+/* A kernel takes nothing of a program's stack. Calls from stacks of a few
+ * bytes, as Go's goroutines have, with an alternate stack for signals as Go's
+ * have. */
 #include "check.h"
 
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel has put into the process for calls that are none: the vDSO,
- * and the page of vsyscalls. They work, are not written to, and are not hooked. */
+ * and the page of vsyscalls. They work, are not written to, and are not hooked.
+ */
 #include "check.h"
 
 #include <sched.h>
@@ -45,7 +46,8 @@ int main(void)
 		CHECK(!raw(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&b, 0));
 		CHECK(b.tv_sec > a.tv_sec ||
 		      (b.tv_sec == a.tv_sec && b.tv_nsec >= a.tv_nsec));
-		/* Clocks that the vDSO leaves to the kernel: a call of its own. */
+		/* Clocks that the vDSO leaves to the kernel: a call of its own.
+		 */
 		CHECK(!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a));
 		CHECK(!clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a));
 		CHECK(!clock_gettime(CLOCK_REALTIME_COARSE, &coarse));
