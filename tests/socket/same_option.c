@@ -51,26 +51,22 @@ static void one(const char *kind, int fd, int level, int name)
 }
 
 /* Those that a fabric has, and that are the same on every kernel. */
-static const int sockets[] = { SO_REUSEADDR,	SO_TYPE,
-			       SO_DONTROUTE,	SO_BROADCAST,
-			       SO_KEEPALIVE,	SO_OOBINLINE,
-			       SO_NO_CHECK,	SO_PRIORITY,
-			       SO_REUSEPORT,	SO_PEERCRED,
-			       SO_RCVLOWAT,	SO_SNDLOWAT,
-			       SO_TIMESTAMP,	SO_ACCEPTCONN,
-			       SO_PEERSEC,	SO_TIMESTAMPNS,
-			       SO_TIMESTAMPING, SO_PROTOCOL,
-			       SO_DOMAIN,	SO_SELECT_ERR_QUEUE,
-			       SO_DETACH_FILTER,	SO_INCOMING_CPU,
-			       SO_LOCK_FILTER };
+static const int sockets[] = {
+	SO_REUSEADDR,	  SO_TYPE,	   SO_DONTROUTE,  SO_BROADCAST,
+	SO_KEEPALIVE,	  SO_OOBINLINE,	   SO_NO_CHECK,	  SO_PRIORITY,
+	SO_REUSEPORT,	  SO_PEERCRED,	   SO_RCVLOWAT,	  SO_SNDLOWAT,
+	SO_TIMESTAMP,	  SO_ACCEPTCONN,   SO_PEERSEC,	  SO_TIMESTAMPNS,
+	SO_TIMESTAMPING,  SO_PROTOCOL,	   SO_DOMAIN,	  SO_SELECT_ERR_QUEUE,
+	SO_DETACH_FILTER, SO_INCOMING_CPU, SO_LOCK_FILTER
+};
 static const int ips[] = { IP_TOS,     IP_TTL,	   IP_PKTINFO, IP_RECVERR,
 			   IP_RECVTTL, IP_RECVTOS, IP_FREEBIND };
 static const int ipv6s[] = { IPV6_V6ONLY,     IPV6_RECVPKTINFO,
 			     IPV6_RECVERR,    IPV6_RECVHOPLIMIT,
 			     IPV6_RECVTCLASS, IPV6_RECVHOPOPTS,
 			     IPV6_RECVRTHDR,  IPV6_RECVDSTOPTS };
-static const int tcps[] = { TCP_NODELAY,     TCP_CORK,	      TCP_KEEPIDLE,
-			    TCP_KEEPINTVL,   TCP_KEEPCNT,     TCP_QUICKACK,
+static const int tcps[] = { TCP_NODELAY,     TCP_CORK,	  TCP_KEEPIDLE,
+			    TCP_KEEPINTVL,   TCP_KEEPCNT, TCP_QUICKACK,
 			    TCP_USER_TIMEOUT };
 
 static void of_kind(size_t k)
@@ -98,9 +94,10 @@ static void of_kind(size_t k)
 /* Notes of the error queue for who waits for POLLPRI alone. */
 static void select_errors(void)
 {
-	int x, y, on = 1, what = SOF_TIMESTAMPING_TX_SOFTWARE |
-				SOF_TIMESTAMPING_SOFTWARE |
-				SOF_TIMESTAMPING_OPT_TSONLY;
+	int x, y,
+		on = 1,
+		what = SOF_TIMESTAMPING_TX_SOFTWARE |
+		       SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
 	struct epoll_event ev = { .events = EPOLLPRI };
 	int ep = epoll_create1(0);
 	struct pollfd p;
