@@ -98,11 +98,12 @@ static long call_epoll(int fd)
 static long call_send(int fd)
 {
 	static char much[1 << 20];
-	long n = 0, m;
+	long n;
 
-	while ((m = send(fd, much, sizeof(much), MSG_NOSIGNAL)) > 0)
-		n += m;
-	return m;
+	do {
+		n = send(fd, much, sizeof(much), MSG_NOSIGNAL);
+	} while (n > 0);
+	return n;
 }
 
 static int listener(int backlog, struct sockaddr_in *a)
