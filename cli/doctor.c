@@ -66,8 +66,9 @@ static void check_hook(struct finding *f)
 	hook_probe(&p);
 	if (!p.tier)
 		say(f, BAD,
-		    "use Linux 5.11 or later, with CONFIG_GENERIC_ENTRY, "
-		    "outside of sandboxes that forbid prctl(2)",
+		    "toami run --stack kernel works; for hooking use Linux "
+		    "5.11 or later, with CONFIG_GENERIC_ENTRY, outside of "
+		    "sandboxes that forbid prctl(2)",
 		    "none: %s", p.dispatch_text);
 	else
 		say(f, GOOD, "", "%s: %s; %s", p.tier, p.tier_text,

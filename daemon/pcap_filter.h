@@ -13,13 +13,11 @@
 
 /**
  * pcap_filter_compile - for Ethernet frames
- * @prefix: of the IPv4 subnet, whose "broadcast" is meant
- * @insns:  allocated, for free()
+ * @insns: allocated, for free()
  *
  * Returns the number of instructions; -1 with libpcap's sentence in @why.
  */
-int pcap_filter_compile(const char *expression, unsigned prefix,
-			struct bpf_classic **insns, char *why,
-			size_t why_bytes);
+int pcap_filter_compile(const char *expression, struct bpf_classic **insns,
+			char *why, size_t why_bytes);
 
 #endif

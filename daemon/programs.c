@@ -403,8 +403,7 @@ static uint32_t filter_make(struct daemon *d, const char *text,
 	int n = -1;
 
 	if (insn)
-		n = pcap_filter_compile(text, d->pool.prefix4, &classic, said,
-					sizeof(said));
+		n = pcap_filter_compile(text, &classic, said, sizeof(said));
 	if (n < 0) {
 		refuse(why, "bad-value", EX_USAGE,
 		       "'%.100s' is no filter for %.64s: %s: see "

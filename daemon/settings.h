@@ -77,9 +77,11 @@ int rights_use(struct daemon *d, const struct peer *peer, vif_ix ix,
 /*
  * rights_quota - do the quotas above and at @parent let @peer have @count more
  * VIFs down to @levels below it?
+ * @moved: the top of what comes from elsewhere, its queues with it; 0: new VIFs
  */
 int rights_quota(struct daemon *d, const struct peer *peer, vif_ix parent,
-		 uint32_t count, uint32_t levels, struct refusal *why);
+		 uint32_t count, uint32_t levels, vif_ix moved,
+		 struct refusal *why);
 
 /* rights_queue - may @peer have @bytes as the queue's limit of @ix? */
 int rights_queue(struct daemon *d, const struct peer *peer, vif_ix ix,

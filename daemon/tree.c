@@ -75,7 +75,7 @@ static int permit(struct daemon *d, const struct peer *peer, vif_ix top,
 	for (; *at == '/' && at[1]; at += 1 + strcspn(at + 1, "/"))
 		steps++;
 	return rights_use(d, peer, top, why) ||
-	       rights_quota(d, peer, top, steps, steps, why);
+	       rights_quota(d, peer, top, steps, steps, 0, why);
 }
 
 vif_ix tree_make(struct daemon *d, const char *path, const char *address,
@@ -347,7 +347,7 @@ int tree_move(struct daemon *d, vif_ix ix, const char *to,
 	    rights_use(d, peer, parent, why) ||
 	    (parent != old &&
 	     rights_quota(d, peer, parent, settings_below(d, ix) + 1,
-			  levels + 1, why)) ||
+			  levels + 1, ix, why)) ||
 	    check_programs(d, ix, parent, path, why))
 		return -1;
 	if (longest - strlen(path) + strlen(to) >= VIF_PATH_MAX)

@@ -342,6 +342,43 @@ static void owners_rule_below(void **state)
 	       "{\"result\":{}}");
 	ask_as(state, uid, "{\"verb\":\"vif.add\",\"path\":\"/u/e\"}",
 	       "{\"result\":*");
+	/* Within what is his own, nothing becomes more. */
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.mv\",\"path\":\"/u/e\",\"to\":\"/u/a/e\"}",
+	       "{\"result\":*");
+}
+
+/* What he has been given in two places is not to be had in one. */
+static void owners_move_no_quota(void **state)
+{
+	const uid_t uid = 12345;
+
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/"
+	    "v\",\"set\":{\"owner\":\"12345\",\"quota\":\"queue:10kb\"}}",
+	    "{\"result\":*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/"
+	    "w\",\"set\":{\"owner\":\"12345\"}}",
+	    "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.add\",\"path\":\"/w/a\",\"set\":{\"limit\":"
+	       "\"6kb\"}}",
+	       "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.add\",\"path\":\"/w/a/b\",\"set\":{\"limit\":"
+	       "\"6kb\"}}",
+	       "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.mv\",\"path\":\"/w/a\",\"to\":\"/v/a\"}",
+	       "*quota*12kb*10kb*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.set\",\"path\":\"/w/a/b\",\"set\":{\"limit\":"
+	       "\"4kb\"}}",
+	       "{\"result\":*");
+	ask_as(state, uid,
+	       "{\"verb\":\"vif.mv\",\"path\":\"/w/a\",\"to\":\"/v/a\"}",
+	       "{\"result\":*");
 }
 
 int main(void)
@@ -363,6 +400,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(loads_lines, make, drop),
 		cmocka_unit_test_setup_teardown(guarantees_add_up, make, drop),
 		cmocka_unit_test_setup_teardown(owners_rule_below, make, drop),
+		cmocka_unit_test_setup_teardown(owners_move_no_quota, make,
+						drop),
 	};
 	char path[64];
 	int failed;

@@ -130,9 +130,27 @@ uint64_t hook_mask_block(void)
 	return old;
 }
 
+/* Is it what hook_mask_block() has set? The kernel leaves two out. */
+static bool is_own_mask(uint64_t mask)
+{
+	return mask == (~SIGMASK_FAULTS & ~(SIGBIT(SIGKILL) | SIGBIT(SIGSTOP)));
+}
+
+/* A SIGSYS that was kept comes again. */
+static void sys_again(struct hook_thread *t)
+{
+	t->sys_pending = false;
+	sys_call(SYS_rt_tgsigqueueinfo, sys_call(SYS_getpid),
+		 sys_call(SYS_gettid), SIGSYS, &t->sys_info);
+}
+
 void hook_mask_set(uint64_t mask)
 {
+	struct hook_thread *t = hook_self();
+
 	sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8);
+	if (unlikely(t->sys_pending) && !t->sys_blocked && !is_own_mask(mask))
+		sys_again(t);
 }
 
 bool hook_signal_restarts(int sig)
@@ -239,8 +257,7 @@ void hook_signal_requeue(struct hook_frame *f)
 	if (t->sys_pending && !t->sys_blocked && sig != SIGSYS) {
 		bit |= SIGMASK_SYS;
 		sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &bit, 0, 8);
-		sys_call(SYS_rt_tgsigqueueinfo, pid, tid, SIGSYS, &t->sys_info);
-		t->sys_pending = false;
+		sys_again(t);
 	}
 	/*
 	 * It interrupted a call that had its own mask, perhaps: let it in
@@ -295,17 +312,26 @@ static void by_default(int sig, const struct hook_sigaction *a, siginfo_t *info)
 			 sys_call(SYS_gettid), sig, info);
 }
 
-/* Runs the program's handler as the kernel would have. */
+/*
+ * Runs the program's handler as the kernel would have. SIGSYS is not blocked,
+ * but what is sent is kept.
+ */
 static void run(int sig, siginfo_t *info, ucontext_t *uc,
 		const struct hook_sigaction *a)
 {
+	struct hook_thread *t = hook_self();
 	uint64_t mask = uc->uc_sigmask.__val[0] | a->mask;
+	uint32_t was = t->sys_blocked;
 
 	if (!(a->flags & SA_NODEFER))
 		mask |= SIGBIT(sig);
+	t->sys_blocked = was || (mask & SIGMASK_SYS);
 	hook_mask_set(mask & ~SIGMASK_SYS);
 	a->handler(sig, info, uc);
 	uc->uc_sigmask.__val[0] &= ~SIGMASK_SYS;
+	t->sys_blocked = was;
+	if (unlikely(t->sys_pending) && !was)
+		sys_again(t);
 }
 
 /*
@@ -504,19 +530,6 @@ int hook_sigprocmask(struct hook_thread *t, struct hook_frame *f)
 	return HOOK_ALT;
 }
 
-/* What was kept is delivered on the way out. */
-static void sys_due(struct hook_thread *t)
-{
-	uint64_t mask = hook_mask_block();
-
-	if (t->socket.signal_due) /* and that with it */
-		return;
-	mem_copy(&t->due_info, &t->sys_info, sizeof(t->due_info));
-	t->due_mask = mask;
-	t->socket.signal_due = 1;
-	t->sys_pending = false;
-}
-
 int hook_sigtimedwait(struct hook_thread *t, struct hook_frame *f)
 {
 	uint64_t set;
@@ -544,7 +557,7 @@ void hook_alt_done(struct hook_frame *f)
 		hook_copy_user(set, &old, 8);
 	}
 	if (t->sys_pending && !t->sys_blocked)
-		sys_due(t);
+		sys_again(t);
 }
 
 int hook_sigsuspend(struct hook_thread *t, struct hook_frame *f)

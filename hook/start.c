@@ -98,8 +98,9 @@ static void arm(void)
 		hook_die("cannot take over signals");
 	ret = hook_catch_arm();
 	if (ret < 0)
-		hook_die("this kernel has no system call user dispatch "
-			 "(Linux 5.11 and later); toami doctor says more");
+		hook_die("programs cannot be hooked here, without the kernel's "
+			 "system call user dispatch (Linux 5.11 and later): "
+			 "try --stack kernel; toami doctor says more");
 	hook_config.dispatch = true;
 }
 

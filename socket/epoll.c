@@ -21,6 +21,11 @@
 /* While spinning, nothing else is to be done: more often. */
 #define KERNEL_SPIN_NS 10000
 
+/* What EPOLLEXCLUSIVE goes with. */
+#define EXCLUSIVE_OK                                                        \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | \
+	 EPOLLEXCLUSIVE)
+
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
 #endif
@@ -63,8 +68,10 @@ static long control_kernel(struct socket_thread *t, pset_ix ix, long epfd,
 	if (err)
 		return err;
 	if (op == EPOLL_CTL_ADD) {
-		/* A thread may sleep on the futex alone. */
-		if (atomic_fetch_add(&p->kernel_fds, 1) == 0)
+		/* A thread may sleep on the futex alone. Nobody else is told:
+		 * nothing has happened. */
+		if (atomic_fetch_add(&p->kernel_fds, 1) == 0 &&
+		    (atomic_load(&p->sleeping) & PSET_FUTEX_ALL))
 			pset_kick(t, ix);
 	} else if (op == EPOLL_CTL_DEL) {
 		atomic_fetch_sub(&p->kernel_fds, 1);
@@ -95,6 +102,10 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 			epoll_sleep_in_kernel(t, fd, e);
 		return control_kernel(t, ix, epfd, op, fd, ev);
 	}
+	/* fs/eventpoll.c: once, when it is added, and with no other mode. */
+	if (op != EPOLL_CTL_DEL && (want.events & EPOLLEXCLUSIVE) &&
+	    (op != EPOLL_CTL_ADD || (want.events & ~(uint32_t)EXCLUSIVE_OK)))
+		return -EINVAL;
 	switch (op) {
 	case EPOLL_CTL_ADD:
 		return pset_add(t, ix, epfd, (int)fd, want.events,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See errqueue.h. */
 #include "socket/errqueue.h"
+#include "base/user.h"
 #include "socket/control.h"
 #include "socket/io.h"
 #include "socket/pset.h"
@@ -37,6 +38,7 @@ long errqueue_recv(struct socket_thread *t, long fd, struct cursor *c,
 	} note = { .err = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY,
 			    .ee_code = SO_EE_CODE_ZEROCOPY_COPIED } };
 	size_t bytes = sizeof(note.err) + sizeof(struct sockaddr_in);
+	socklen_t none = 0;
 	struct work w;
 	struct sock *s;
 	bool inet6;
@@ -59,6 +61,8 @@ long errqueue_recv(struct socket_thread *t, long fd, struct cursor *c,
 		return err;
 	if (inet6)
 		bytes = sizeof(note);
+	if (io->namelen && user_copy(io->namelen, &none, sizeof(none)))
+		return -EFAULT;
 	io->flags = MSG_ERRQUEUE;
 	return control_put(&io->control, inet6 ? SOL_IPV6 : SOL_IP,
 			   inet6 ? IPV6_RECVERR : IP_RECVERR, &note, bytes);

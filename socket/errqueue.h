@@ -10,6 +10,7 @@
 #ifndef TOAMI_SOCKET_ERRQUEUE_H
 #define TOAMI_SOCKET_ERRQUEUE_H
 
+#include "socket/option.h"
 #include "socket/stamp.h"
 
 struct control;
@@ -19,7 +20,9 @@ struct control;
 
 static inline uint32_t errqueue_ready(const struct sock *s)
 {
-	return s->notes_made != s->notes_read || stamp_ready(s) ? SOCK_NOTE : 0;
+	if (likely(s->notes_made == s->notes_read && !stamp_ready(s)))
+		return 0;
+	return SOCK_NOTE | (option_select_errors(s) ? STACK_PRI : 0);
 }
 
 /* errqueue_sent - a send with MSG_ZEROCOPY has been accepted */

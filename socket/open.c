@@ -131,6 +131,8 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 		goto fail_work;
 	s->proto = (uint8_t)proto;
 	s->inet6 = domain == AF_INET6;
+	s->reuseaddr = proto != STACK_TCP && proto != STACK_UDP &&
+		       proto != STACK_UDPLITE; /* as inet_create() */
 	atomic_store(&s->nonblock, type & SOCK_NONBLOCK ? 1 : 0);
 	err = conn_open(&w.stack, s->proto, ix, s->vif, &s->conn);
 	if (err) {
@@ -319,14 +321,16 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 	}
 }
 
-/* Until the connection under way has come about, or failed. */
-static long wait_connected(struct socket_thread *t, long fd, struct sock *s)
+/* Until the connection under way has come about, or failed. @late: what to say
+ * when it takes too long. */
+static long wait_connected(struct socket_thread *t, long fd, struct sock *s,
+			   int late)
 {
 	struct work w;
 	int err = wait_sock(t, s, STACK_OUT, wait_date(t, s->send_timeout_ns));
 
 	if (err)
-		return err == -EAGAIN	    ? -EINPROGRESS
+		return err == -EAGAIN	    ? late
 		       : s->send_timeout_ns ? -EINTR
 					    : SOCKET_RESTART;
 	err = sock_lock(&w, t, fd, &s);
@@ -433,7 +437,7 @@ out:
 	wait = (err == -EINPROGRESS || err == -EALREADY) &&
 	       !atomic_load(&s->nonblock);
 	work_end(&w);
-	return wait ? wait_connected(t, fd, s) : err;
+	return wait ? wait_connected(t, fd, s, err) : err;
 }
 
 void open_await(struct socket_thread *t, long fd)
@@ -493,7 +497,7 @@ out:
 		tcp_await(&w.stack, s->conn);
 	work_refresh(&w, s);
 	work_end(&w);
-	return err == -EINPROGRESS && !nonblock ? wait_connected(t, fd, s)
+	return err == -EINPROGRESS && !nonblock ? wait_connected(t, fd, s, err)
 						: err;
 }
 

@@ -34,6 +34,17 @@
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11
 
+/* asm-generic/socket.h and linux/in6.h of newer systems, or hidden by libc's.
+ */
+#define TIMESTAMPING_WITH_CLOCK 8 /* bytes of SO_TIMESTAMPING's answer */
+#define RECEIVE_TIMEOUT_NEW	66
+#define SEND_TIMEOUT_NEW	67
+#define PREFER_BUSY_POLL	69
+#define RECEIVE_MARK		75
+#ifndef IPV6_FLOWINFO_SEND
+#define IPV6_FLOWINFO_SEND 33
+#endif
+
 struct mapping {
 	int level;
 	int name;
@@ -90,7 +101,7 @@ static const struct kept {
 	[KEPT_UDP_SEGMENT] = { IPPROTO_UDP, UDP_SEGMENT, 0 },
 	[KEPT_UDP_GRO] = { IPPROTO_UDP, UDP_GRO, 0 },
 	{ SOL_SOCKET, SO_PRIORITY, 0 },
-	{ SOL_SOCKET, SO_INCOMING_CPU, 0 },
+	{ SOL_SOCKET, SO_INCOMING_CPU, -1 },
 	{ SOL_SOCKET, SO_BUSY_POLL, 0 },
 	{ SOL_SOCKET, SO_MARK, 0 },
 	{ SOL_SOCKET, SO_DONTROUTE, 0 },
@@ -98,6 +109,17 @@ static const struct kept {
 	{ SOL_SOCKET, SO_NO_CHECK, 0 },
 	{ SOL_SOCKET, SO_DEBUG, 0 },
 	{ SOL_SOCKET, SO_PASSCRED, 0 },
+	{ SOL_SOCKET, SO_SELECT_ERR_QUEUE, 0 },
+	{ SOL_SOCKET, SO_LOCK_FILTER, 0 },
+	{ SOL_SOCKET, SO_NOFCS, 0 },
+	{ SOL_SOCKET, PREFER_BUSY_POLL, 0 },
+	{ SOL_SOCKET, RECEIVE_MARK, 0 },
+	{ IPPROTO_IP, IP_PASSSEC, 0 },
+	{ IPPROTO_IPV6, IPV6_FLOWINFO_SEND, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVHOPOPTS, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVRTHDR, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVDSTOPTS, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVPATHMTU, 0 },
 	{ IPPROTO_TCP, TCP_WINDOW_CLAMP, 0 },
 	{ IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 0 },
 	{ IPPROTO_TCP, TCP_LINGER2, 60 },
@@ -127,6 +149,11 @@ static int kept_at(long level, long name)
 uint16_t option_udp_segment(const struct sock *s)
 {
 	return (uint16_t)s->kept[KEPT_UDP_SEGMENT];
+}
+
+bool option_select_errors(const struct sock *s)
+{
+	return s->kept[kept_at(SOL_SOCKET, SO_SELECT_ERR_QUEUE)];
 }
 
 bool option_udp_gro(const struct sock *s)
@@ -263,18 +290,49 @@ static int set_raw(struct work *w, struct sock *s, enum raw_option raw, int v,
 	return n < 0 ? n : 0;
 }
 
+/*
+ * IPV6_ADDRFORM of ipv6(7): a socket that talks to an IPv4 address through IPv6
+ * is an IPv4 socket from now on. In the order of do_ipv6_setsockopt().
+ */
+static int set_form(struct work *w, struct sock *s, int v)
+{
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+
+	if (v != AF_INET)
+		return -EINVAL;
+	if (s->proto != STACK_TCP && s->proto != STACK_UDP &&
+	    s->proto != STACK_UDPLITE)
+		return -ENOPROTOOPT;
+	if (s->proto != STACK_TCP && s->cork_open)
+		return -EBUSY;
+	if (c->state != CONN_ESTABLISHED)
+		return -ENOTCONN;
+	if (s->v6only || !ip_is_v4(&c->peer))
+		return -EADDRNOTAVAIL;
+	s->inet6 = false;
+	return 0;
+}
+
 /* Options kept in the sock. Returns 1: not one of these. */
 static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		   const void *val, socklen_t len)
 {
+	const struct conn *conn =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
 	enum raw_option raw;
 	struct linger li;
 	struct timeval tv;
 
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
+		/* Whoever has a port has chosen. */
+		if (conn->lport)
+			return -EINVAL;
 		s->v6only = v;
 		return 0;
 	}
+	if (level == IPPROTO_IPV6 && name == IPV6_ADDRFORM && s->inet6)
+		return set_form(w, s, v);
 	if (note_of(level, name))
 		return set_note(w, s, note_of(level, name), v);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
@@ -342,6 +400,8 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		else
 			s->send_timeout_ns = timeval_ns(&tv);
 		return 0;
+	case SO_DETACH_FILTER:
+		return -ENOENT;
 	case SO_LINGER:
 		if (len < sizeof(li))
 			return -EINVAL;
@@ -354,6 +414,28 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 	default:
 		return 1;
 	}
+}
+
+/*
+ * Which levels a socket has, and how it says that it has not: as the tables of
+ * the kernel's protocols, whose IPv4 forms pass a get on and whose IPv6 forms
+ * do not. 0: this one it has.
+ */
+static int level_error(const struct sock *s, long level, bool set)
+{
+	bool raw = s->proto == STACK_RAW || s->proto == STACK_RAW6;
+	bool has = level == SOL_SOCKET ||
+		   (level == IPPROTO_IP && s->proto != STACK_RAW6) ||
+		   (level == IPPROTO_IPV6 && s->inet6) ||
+		   (level == IPPROTO_TCP && s->proto == STACK_TCP) ||
+		   (level == IPPROTO_UDP && s->proto == STACK_UDP) ||
+		   (level == IPPROTO_UDPLITE && s->proto == STACK_UDPLITE) ||
+		   (level == SOL_RAW && raw) ||
+		   (level == IPPROTO_ICMPV6 && s->proto == STACK_RAW6);
+
+	if (has)
+		return 0;
+	return set || s->inet6 ? -ENOPROTOOPT : -EOPNOTSUPP;
 }
 
 /* The longest value that is looked at: struct group_source_req's. */
@@ -376,6 +458,13 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err;
+	err = level_error(s, level, true);
+	if (err)
+		goto out;
+	if (level == SOL_SOCKET && name == RECEIVE_TIMEOUT_NEW)
+		name = SO_RCVTIMEO;
+	if (level == SOL_SOCKET && name == SEND_TIMEOUT_NEW)
+		name = SO_SNDTIMEO;
 	if (len >= sizeof(v))
 		mem_copy(&v, val, sizeof(v));
 	else if (level != SOL_SOCKET && level != IPPROTO_TCP)
@@ -412,6 +501,7 @@ union value {
 	int v;
 	struct timeval tv;
 	struct linger li;
+	struct ucred peer;
 	char name[16];
 	uint64_t cookie;
 	char path[VIF_PATH_MAX];
@@ -492,16 +582,26 @@ static long get_socket(struct work *w, struct sock *s, long name,
 	case SO_REUSEPORT:
 		u->v = s->reuseport;
 		return sizeof(int);
-	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING: /* and which clock of the hardware: none */
+		mem_zero(u, TIMESTAMPING_WITH_CLOCK);
 		u->v = (int)s->stamping;
+		return TIMESTAMPING_WITH_CLOCK;
+	case SO_PEERCRED: /* nobody's: it is no Unix socket */
+		u->peer = (struct ucred){ 0, (uid_t)-1, (gid_t)-1 };
+		return sizeof(u->peer);
+	case SO_INCOMING_NAPI_ID:
 		return sizeof(int);
+	case SO_GET_FILTER:
+		return GET_NOTHING;
 	case SO_ZEROCOPY:
 		u->v = s->zerocopy;
 		return sizeof(int);
 	case SO_RCVTIMEO:
+	case RECEIVE_TIMEOUT_NEW:
 		u->tv = ns_timeval(s->recv_timeout_ns);
 		return sizeof(u->tv);
 	case SO_SNDTIMEO:
+	case SEND_TIMEOUT_NEW:
 		u->tv = ns_timeval(s->send_timeout_ns);
 		return sizeof(u->tv);
 	case SO_LINGER:
@@ -561,6 +661,10 @@ static long get_other(struct work *w, struct sock *s, long level, long name,
 		u->v = s->inq;
 		return sizeof(int);
 	}
+	if (level == IPPROTO_IP && name == IP_OPTIONS)
+		return GET_NOTHING; /* there are none */
+	if (level == IPPROTO_IP && name == IP_HDRINCL)
+		return sizeof(int);
 	/* Neither CUBIC nor NewReno has any. */
 	if (level == IPPROTO_TCP && name == TCP_CC_INFO)
 		return GET_NOTHING;
@@ -634,12 +738,14 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 	n = sock_lock(&w, t, fd, &s);
 	if (n)
 		return n;
-	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
+	n = level_error(s, level, false);
+	if (!n && level == SOL_SOCKET && name == SO_BINDTODEVICE)
 		n = get_vif(&w, s, &u);
-	else
+	else if (!n)
 		n = get(&w, s, level, name, &u);
 	work_end(&w);
-	if (level == SOL_SOCKET && name == SO_BINDTODEVICE && n <= (long)room) {
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE && n >= 0 &&
+	    n <= (long)room) {
 		room = (socklen_t)n;
 		return user_copy(val, &u, room) ||
 				       user_copy(len, &room, sizeof(room))
@@ -647,11 +753,7 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 			       : 0;
 	}
 	if (!n)
-		return level == SOL_SOCKET || level == IPPROTO_TCP ||
-				       level == IPPROTO_IP ||
-				       level == IPPROTO_IPV6
-			       ? -ENOPROTOOPT
-			       : -EOPNOTSUPP;
+		return -ENOPROTOOPT;
 	if (n < 0)
 		return n;
 	if (n == GET_NOTHING)

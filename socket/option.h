@@ -19,4 +19,8 @@ uint16_t option_udp_segment(const struct sock *s);
 /* option_udp_gro - UDP_GRO of @s: datagrams alike may be read as one */
 bool option_udp_gro(const struct sock *s);
 
+/* option_select_errors - SO_SELECT_ERR_QUEUE: notes of the error queue are
+ * STACK_PRI, too */
+bool option_select_errors(const struct sock *s);
+
 #endif

@@ -23,7 +23,7 @@
 
 enum sock_state { SOCK_FREE, SOCK_USED };
 
-#define SOCK_KEPT 32
+#define SOCK_KEPT 40
 
 struct sock {
 	uint32_t link;		/* slot table's */

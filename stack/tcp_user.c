@@ -293,11 +293,11 @@ int tcp_shutdown(struct stack *st, conn_ix ix, int how)
 	if (how < 0 || how > 2)
 		return -EINVAL;
 	if (c->proto != STACK_TCP) {
-		if (!c->pport)
-			return -ENOTCONN;
+		/* Without a peer it is an error, and done all the same, as by
+		 * inet_shutdown() of Linux: programs wake readers so. */
 		c->flags |= (rd ? CONN_RCV_SHUT : 0) | (wr ? CONN_SND_SHUT : 0);
 		conn_event(st, c, STACK_IN | STACK_RDHUP);
-		return 0;
+		return c->pport ? 0 : -ENOTCONN;
 	}
 	if (c->state == CONN_CLOSED || c->state == CONN_TIME_WAIT)
 		return -ENOTCONN;

@@ -15,7 +15,7 @@ struct kernel_action {
 };
 #define RESTORER 0x04000000UL
 
-extern const char resumed[];
+extern const char waiting[], resumed[];
 void own_restorer(void);
 __asm__(".text\nown_restorer: mov $15, %eax; syscall\n");
 
@@ -38,6 +38,9 @@ static void redirect(int sig, siginfo_t *info, void *context)
 	(void)sig;
 	(void)info;
 	handled++;
+	/* Not yet in the call: the next one will find it there. */
+	if (uc->uc_mcontext.gregs[REG_RIP] != (greg_t)(waiting + 2))
+		return;
 	uc->uc_mcontext.gregs[REG_RAX] = 4711;
 	uc->uc_mcontext.gregs[REG_R12] = 815;
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)resumed;
@@ -49,7 +52,8 @@ static long interrupted(long *r12)
 {
 	long ret, kept;
 
-	__asm__ volatile("xor %%r12d, %%r12d; syscall\n\t"
+	__asm__ volatile("xor %%r12d, %%r12d\n\t"
+			 ".globl waiting\nwaiting: syscall\n\t"
 			 "mov $1, %%eax\n\t"
 			 ".globl resumed\nresumed: mov %%r12, %1"
 			 : "=a"(ret), "=r"(kept)
@@ -69,7 +73,7 @@ int main(void)
 	volatile int turns = 0;
 	sigset_t now, none;
 	long r12;
-	pid_t pid;
+	pid_t pid, parent = getpid();
 
 	for (int i = 0; i < 100; i++) {
 		CHECK(!raw(SYS_rt_sigaction, SIGUSR1, (long)&a, 0) ||
@@ -83,9 +87,9 @@ int main(void)
 	CHECK(!sigaction(SIGUSR1, &change, NULL));
 	pid = fork();
 	if (!pid) {
-		for (int i = 0; i < 200; i++) {
+		while (getppid() == parent) {
 			usleep(5000);
-			kill(getppid(), SIGUSR1);
+			kill(parent, SIGUSR1);
 		}
 		_exit(0);
 	}

@@ -80,9 +80,10 @@ expect ok "$(on /sh sh -c "'$toami' run --stack kernel -v /k -- sh -c 'curl -s -
 	"from a shell that is hooked"
 # As another user: in a user namespace. Its fabric is its own, and so is /dev/net/tun, which
 # everybody may open where it is as distributions make it.
-if command -v setpriv >/dev/null && setpriv --reuid 65534 --clear-groups test -x "$toami" 2>/dev/null; then
+as_user="setpriv --reuid 65534 --clear-groups"
+if command -v setpriv unshare >/dev/null && $as_user test -x "$toami" && $as_user unshare -Urn true &&
+	mknod -m 666 "$work/tun" c 10 200; then
 	mkdir "$work/user" && chown 65534 "$work/user" && chmod 755 "$work"
-	mknod -m 666 "$work/tun" c 10 200
 	cp "$work/client" "$work/user"
 	cat >"$work/user.sh" <<-'EOF'
 		mount --bind "$work/tun" /dev/net/tun
@@ -111,7 +112,7 @@ if command -v setpriv >/dev/null && setpriv --reuid 65534 --clear-groups test -x
 	expect "200 200 HTTP/1.0 200 65534 65534" "$(timeout 60 unshare -m sh "$work/user.sh" | paste -sd' ')" \
 		"in a user namespace: server on port 80, clients, a static one"
 else
-	echo "skipped: another user, who cannot execute $toami here"
+	echo "skipped: another user, who cannot execute $toami or have namespaces here"
 fi
 
 expect 64 "$("$toami" run --stack none true 2>/dev/null || echo $?)" "a stack that is none"

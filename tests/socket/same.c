@@ -62,6 +62,8 @@ static const struct {
 	{ "raw", same_raw },	       { "parcels", same_parcels },
 	{ "pointers", same_pointers }, { "urgent", same_urgent },
 	{ "epoll", same_epoll },       { "ends", same_ends },
+	{ "threads", same_threads },   { "more", same_more },
+	{ "options", same_options },
 };
 
 int main(int argc, char **argv)

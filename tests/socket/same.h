@@ -59,5 +59,8 @@ void same_pointers(void); /* same_pointer.c */
 void same_epoll(void);	  /* same_epoll.c */
 void same_ends(void);	  /* same_end.c */
 void same_urgent(void);	  /* same_urgent.c */
+void same_threads(void);  /* same_threads.c */
+void same_more(void);	  /* same_more.c */
+void same_options(void);  /* same_option.c */
 
 #endif
