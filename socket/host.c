@@ -194,11 +194,11 @@ static uint64_t run_scheduler(struct socket_thread *t)
 	uint64_t now = fabric_now(f);
 
 	if (sched_next_ns(f) > now && !sched_work_waits(f))
-		return sched_next_ns(f);
+		return hold_visit_ns(f, sched_next_ns(f));
 	work_serve(t);
 	now = fabric_now(f);
 	if (sched_next_ns(f) > now && !sched_work_waits(f))
-		return sched_next_ns(f);
+		return hold_visit_ns(f, sched_next_ns(f));
 	return now + SCHED_RETRY_NS;
 }
 

@@ -278,7 +278,8 @@ void work_end(struct work *w)
 	}
 	wake_daemon_at(w->fabric, w->thread->self, w->timer_ns);
 	if (unlikely(w->sched_ns != UINT64_MAX))
-		wake_daemon_by(w->fabric, w->thread->self, w->sched_ns);
+		wake_daemon_by(w->fabric, w->thread->self,
+			       hold_visit_ns(w->fabric, w->sched_ns));
 	fabric_leave(&w->in);
 }
 

@@ -138,7 +138,7 @@ static void impair(struct sched_view *v, frame_ix ix, class_ix class,
 static void passed(struct sched_view *v, frame_ix ix, class_ix class,
 		   class_ix top)
 {
-	if (unlikely(v->s->impaired) && (class & 1) == VIF_TX)
+	if (unlikely(v->s->door.impaired) && (class & 1) == VIF_TX)
 		impair(v, ix, class, top);
 	else
 		go_on(v, ix);
@@ -208,7 +208,7 @@ bool sched_pass(struct fabric *f, const struct frame *fr, uint64_t now_ns,
 
 	if (unlikely(generation && generation != s->generation))
 		return false;
-	if (unlikely(sched_work_waits(f) || s->impaired))
+	if (unlikely(sched_work_waits(f) || s->door.impaired))
 		return false;
 	v.fabric = f;
 	v.s = s;

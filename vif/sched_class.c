@@ -91,9 +91,9 @@ static void read_controls(struct sched_view *v, struct sched_class *c,
 	c->loss_ppm = tx ? get32(&k->loss_ppm) : 0;
 	c->reorder_ppm = tx ? get32(&k->reorder_ppm) : 0;
 	c->duplicate_ppm = tx ? get32(&k->duplicate_ppm) : 0;
-	v->s->impaired -= c->impaired;
+	v->s->door.impaired -= c->impaired;
 	c->impaired = tx && is_impaired(k);
-	v->s->impaired += c->impaired;
+	v->s->door.impaired += c->impaired;
 }
 
 /*
@@ -273,7 +273,7 @@ static void clear_class(struct sched_view *v, class_ix ix)
 {
 	struct sched_class *c = class_at(v, ix);
 
-	v->s->impaired -= c->impaired;
+	v->s->door.impaired -= c->impaired;
 	mem_zero(c, sizeof(*c));
 }
 

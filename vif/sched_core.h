@@ -40,7 +40,8 @@ struct sched_door {
 	struct fabric_lock lock;
 	/* Frames that found the lock taken, newest first. */
 	_Alignas(CACHE_LINE) _Atomic frame_ix backlog;
-	_Atomic class_ix dirty; /* classes whose controls have changed */
+	_Atomic class_ix dirty;	   /* classes whose controls have changed */
+	_Atomic uint32_t impaired; /* classes that are; under the lock */
 };
 
 struct sched;

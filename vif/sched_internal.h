@@ -30,7 +30,8 @@
  * A ceiling is a date: when what has passed would have left a line of that
  * rate. A frame passes once the date is past. A date that lies in the past is
  * credit, and credit is bounded: SCHED_IDLE_NS for time in which nothing was
- * to be sent, SCHED_LATE_NS where frames waited and nobody came to carry them.
+ * to be sent, SCHED_LATE_NS where frames waited and nobody came to carry them,
+ * and in pauses so short that a program may have waited for its core.
  * What was missed beyond that is made up for slowly, one part in
  * 2^SCHED_REPAY_SHIFT faster, as long as there is something to send. So in t
  * seconds there pass at most (t * 33/32 + 4 ms) * rate, and in the long run
@@ -187,7 +188,6 @@ struct sched {
 	struct sched_door door;
 	uint64_t random;
 	node_ix roots;	     /* ring of roots that may send */
-	uint32_t impaired;   /* classes that are */
 	uint32_t generation; /* counts changes of controls and of the tree */
 	struct sched_wheel wheel;
 	struct sched_way way[SCHED_WAYS];
@@ -267,7 +267,7 @@ static inline void ceiling_credit(const struct sched_view *v,
 {
 	uint64_t most = SCHED_LATE_NS, missed;
 
-	if (state == NODE_IDLE && v->now_ns - since_ns >= SCHED_IDLE_NS) {
+	if (state == NODE_IDLE && v->now_ns - since_ns >= SCHED_LATE_NS) {
 		most = SCHED_IDLE_NS;
 		c->arrears_ns = 0;
 	}

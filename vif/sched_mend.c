@@ -45,7 +45,7 @@ void sched_mend(struct fabric *f, bool lost)
 	forget_classes(&v);
 	atomic_store(&v.s->door.dirty, 0);
 	v.s->roots = 0;
-	v.s->impaired = 0;
+	v.s->door.impaired = 0;
 	v.s->generation++;
 	wheel_start(&v.s->wheel, v.now_ns);
 	for (node_ix ix = 1, end = slot_end(&f->table[FABRIC_TABLE_NODE]);

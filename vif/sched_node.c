@@ -142,7 +142,7 @@ node_ix node_get(struct sched_view *v, class_ix class, class_ix top)
 static uint64_t credit(const struct sched_view *v, const struct sched_node *n,
 		       uint64_t date_ns)
 {
-	uint64_t most = v->now_ns - n->since_ns < SCHED_IDLE_NS ? SCHED_LATE_NS
+	uint64_t most = v->now_ns - n->since_ns < SCHED_LATE_NS ? SCHED_LATE_NS
 								: SCHED_IDLE_NS;
 
 	return date_ns + most < v->now_ns ? v->now_ns - most : date_ns;

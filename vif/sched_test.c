@@ -255,6 +255,32 @@ static void idle_time_earns_a_millisecond(void **state)
 	world_free(w);
 }
 
+/* A program that sends all the time, and now and then has no core for 3 ms. */
+static void a_short_pause_costs_nothing(void **state)
+{
+	struct world *w = world_new();
+	vif_ix a = add(w, VIF_ROOT, "a");
+	struct source *s = from(w, a, 1250);
+	uint64_t begin;
+
+	(void)state;
+	rate(w, a, 100 * MBIT);
+	run(w, 100 * NSEC_PER_MSEC, 64, 0);
+	begin = w->now;
+	s->sent = 0;
+	for (int i = 0; i < 50; i++) {
+		/* The queue runs empty, and nobody comes for 3 ms. */
+		s->bytes = 0;
+		while (s->waiting)
+			run(w, 100 * NSEC_PER_USEC, 0, 0);
+		w->now += 3 * NSEC_PER_MSEC;
+		s->bytes = 1250;
+		run(w, 10 * NSEC_PER_MSEC, 64, 0);
+	}
+	expect(s, 100e6, w->now - begin, 1);
+	world_free(w);
+}
+
 static void both_ways_count(void **state)
 {
 	struct world *w = world_new();
@@ -781,6 +807,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_ceiling_is_exact),
 		cmocka_unit_test(idle_time_earns_a_millisecond),
+		cmocka_unit_test(a_short_pause_costs_nothing),
 		cmocka_unit_test(both_ways_count),
 		cmocka_unit_test(excess_goes_by_weight),
 		cmocka_unit_test(guarantees_come_first),
