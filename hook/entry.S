@@ -122,7 +122,7 @@ LABEL \end
 	.globl	\name
 	.hidden	\name
 	.type	\name, @function
-	.balign	16
+	.balign	64
 \name:
 	.endm
 
