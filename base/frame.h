@@ -169,6 +169,13 @@ static inline struct frame_stamp *frame_stamp(struct frame *f)
 				      sizeof(struct frame_stamp));
 }
 
+/* frame_stamp_copy - whoever waits for @from waits for @to */
+static inline void frame_stamp_copy(struct frame *to, struct frame *from)
+{
+	to->flags |= FRAME_STAMP;
+	*frame_stamp(to) = *frame_stamp(from);
+}
+
 static inline struct chunk *chunk_at(const struct arena *a, chunk_ix ix)
 {
 	return &a->chunks[ix];

@@ -100,6 +100,15 @@ int cli_open(bool start, struct toami_control **control)
 	return err;
 }
 
+bool cli_plain_open(const struct cli_plain *plain, int argc, char **argv,
+		    struct toami_control **control, int *code)
+{
+	if (!cli_plain(plain, argc, argv, NULL, code))
+		return false;
+	*code = cli_open(false, control);
+	return !*code;
+}
+
 int cli_close(struct toami_control *control, int err)
 {
 	/* What the command itself has complained of is said already. */

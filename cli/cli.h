@@ -112,6 +112,11 @@ int cli_ask(bool start, json_t *request, json_t **result);
 /* cli_open - a connection; 0, or an exit code with the sentence printed */
 int cli_open(bool start, struct toami_control **control);
 
+/* cli_plain_open - cli_plain() without --json, and a connection to a daemon
+ * that runs */
+bool cli_plain_open(const struct cli_plain *plain, int argc, char **argv,
+		    struct toami_control **control, int *code);
+
 /* cli_close - ends a connection; where @err is one of its failures, says so.
  * Returns @err. */
 int cli_close(struct toami_control *control, int err);

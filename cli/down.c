@@ -21,10 +21,7 @@ int cli_down(int argc, char **argv)
 	long long programs;
 	int err;
 
-	if (!cli_plain(&plain, argc, argv, NULL, &err))
-		return err;
-	err = cli_open(false, &control);
-	if (err)
+	if (!cli_plain_open(&plain, argc, argv, &control, &err))
 		return err;
 	err = client_request(control, json_pack("{s:s}", "verb", "down"),
 			     &result);

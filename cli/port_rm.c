@@ -16,10 +16,7 @@ int cli_port_rm(int argc, char **argv)
 	struct toami_control *control;
 	int err;
 
-	if (!cli_plain(&plain, argc, argv, NULL, &err))
-		return err;
-	err = cli_open(false, &control);
-	if (err)
+	if (!cli_plain_open(&plain, argc, argv, &control, &err))
 		return err;
 	return cli_close(control, toami_port_remove(control, argv[optind]));
 }

@@ -21,10 +21,7 @@ int cli_save(int argc, char **argv)
 	char *text = NULL;
 	int err;
 
-	if (!cli_plain(&plain, argc, argv, NULL, &err))
-		return err;
-	err = cli_open(false, &control);
-	if (err)
+	if (!cli_plain_open(&plain, argc, argv, &control, &err))
 		return err;
 	err = cli_close(control, toami_vif_save(control, argv[optind], &text));
 	if (!err && (fputs(text, stdout) < 0 || fflush(stdout)))

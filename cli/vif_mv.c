@@ -21,10 +21,7 @@ int cli_vif_mv(int argc, char **argv)
 	struct toami_control *control;
 	int err;
 
-	if (!cli_plain(&plain, argc, argv, NULL, &err))
-		return err;
-	err = cli_open(false, &control);
-	if (err)
+	if (!cli_plain_open(&plain, argc, argv, &control, &err))
 		return err;
 	return cli_close(control, toami_vif_move(control, argv[optind],
 						 argv[optind + 1]));

@@ -19,8 +19,9 @@
 #define WAKE_DAEMON 0
 #define WAKE_PORTS  UINT64_MAX /* likewise: frames wait for a port */
 
-/* wake_address - the address of @name; returns its length */
 struct sockaddr_un;
+
+/* wake_address - the address of @name; returns its length */
 uint32_t wake_address(const struct fabric *f, uint64_t name,
 		      struct sockaddr_un *un);
 

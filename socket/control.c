@@ -308,30 +308,39 @@ static int put_ipv6(const struct control_about *a, struct control *c)
 	return err;
 }
 
-/* IP_RECVERR: struct sock_extended_err, and behind it who says so. */
-static int put_error(const struct control_about *a, struct control *c)
+int control_put_error(struct control *c, bool inet6,
+		      const struct sock_extended_err *ee,
+		      const struct ip_addr *offender)
 {
-	const struct udp_error *e = a->error;
 	struct {
 		struct sock_extended_err ee;
 		union {
 			struct sockaddr_in in;
 			struct sockaddr_in6 in6;
 		} offender;
-	} x = { .ee = {
-			.ee_errno = (uint32_t)e->err,
-			.ee_origin =
-				e->v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
-			.ee_type = e->type,
-			.ee_code = e->code,
-			.ee_info = e->info,
-		} };
+	} x = { .ee = *ee };
 	socklen_t len = sizeof(x.offender);
 
-	name_out(&x.offender, &len, a->inet6, &e->offender, 0);
-	return control_put(c, a->inet6 ? IPPROTO_IPV6 : IPPROTO_IP,
-			   a->inet6 ? IPV6_RECVERR : IP_RECVERR, &x,
+	if (offender)
+		name_out(&x.offender, &len, inet6, offender, 0);
+	len = inet6 ? sizeof(x.offender.in6) : sizeof(x.offender.in);
+	return control_put(c, inet6 ? IPPROTO_IPV6 : IPPROTO_IP,
+			   inet6 ? IPV6_RECVERR : IP_RECVERR, &x,
 			   sizeof(x.ee) + len);
+}
+
+static int put_error(const struct control_about *a, struct control *c)
+{
+	const struct udp_error *e = a->error;
+	struct sock_extended_err ee = {
+		.ee_errno = (uint32_t)e->err,
+		.ee_origin = e->v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+		.ee_type = e->type,
+		.ee_code = e->code,
+		.ee_info = e->info,
+	};
+
+	return control_put_error(c, a->inet6, &ee, &e->offender);
 }
 
 int control_write(const struct control_about *about, struct control *c)

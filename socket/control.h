@@ -26,6 +26,9 @@ enum {
 	NOTE_STAMPS = 1 << 10, /* SO_TIMESTAMPING, software, of what comes */
 };
 
+struct sock_extended_err;
+struct stamp_how; /* socket/stamp.h */
+
 /* A program's buffer being filled. */
 struct control {
 	char *at;    /* NULL: none */
@@ -49,7 +52,6 @@ int control_next(const char **at, size_t *left, struct cmsghdr *h,
  *
  * Returns 0, -EINVAL or -EFAULT.
  */
-struct stamp_how;
 int control_read(const struct sock *s, const struct msghdr *msg,
 		 struct udp_how *how, struct stamp_how *stamp);
 
@@ -67,6 +69,12 @@ struct control_about {
 /* control_write - fills @c with what the socket tells of @about. 0 or -EFAULT
  */
 int control_write(const struct control_about *about, struct control *c);
+
+/* control_put_error - IP_RECVERR or IPV6_RECVERR: @ee, and behind it who says
+ * so; NULL: nobody. As control_put(). */
+int control_put_error(struct control *c, bool inet6,
+		      const struct sock_extended_err *ee,
+		      const struct ip_addr *offender);
 
 /* control_stamps - SCM_TIMESTAMPING: @at_ns of the clock that shows @now_ns */
 int control_stamps(struct control *c, uint64_t at_ns, uint64_t now_ns);

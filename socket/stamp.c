@@ -451,18 +451,11 @@ static int put_all(const struct work *w, const struct sock *s, struct frame *f,
 	struct control_about about = { .notes = s->notes & times,
 				       .inet6 = s->inet6,
 				       .now_ns = w->stack.now_ns };
-	struct {
-		struct sock_extended_err ee;
-		union {
-			struct sockaddr_in in;
-			struct sockaddr_in6 in6;
-		} offender;
-	} x = { .ee = {
-			.ee_errno = ENOMSG,
-			.ee_origin = SO_EE_ORIGIN_TIMESTAMPING,
-			.ee_info = (uint32_t)f->note[TYPE],
-		} };
-	socklen_t len = sizeof(x.offender);
+	struct sock_extended_err ee = {
+		.ee_errno = ENOMSG,
+		.ee_origin = SO_EE_ORIGIN_TIMESTAMPING,
+		.ee_info = (uint32_t)f->note[TYPE],
+	};
 	int err;
 
 	if (packet)
@@ -479,13 +472,9 @@ static int put_all(const struct work *w, const struct sock *s, struct frame *f,
 	if (err)
 		return err;
 	if (s->stamping & SOF_TIMESTAMPING_OPT_ID)
-		x.ee.ee_data = frame_stamp(f)->key;
-	if (sender)
-		name_out(&x.offender, &len, s->inet6, &about.note.from, 0);
-	len = s->inet6 ? sizeof(x.offender.in6) : sizeof(x.offender.in);
-	return control_put(control, s->inet6 ? SOL_IPV6 : SOL_IP,
-			   s->inet6 ? IPV6_RECVERR : IP_RECVERR, &x,
-			   sizeof(x.ee) + len);
+		ee.ee_data = frame_stamp(f)->key;
+	return control_put_error(control, s->inet6, &ee,
+				 sender ? &about.note.from : NULL);
 }
 
 long stamp_recv(struct work *w, struct sock *s, struct cursor *c, bool peek,

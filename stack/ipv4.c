@@ -183,10 +183,8 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		g->tx_vif = f->tx_vif;
 		g->pace = f->pace;
 		g->flags |= f->flags & FRAME_CSUM_OK;
-		if (unlikely(f->flags & FRAME_STAMP) && !off) {
-			g->flags |= FRAME_STAMP; /* the first, as Linux */
-			*frame_stamp(g) = *frame_stamp(f);
-		}
+		if (unlikely(f->flags & FRAME_STAMP) && !off)
+			frame_stamp_copy(g, f); /* the first, as Linux */
 		ipv4_write(g, o, n, id, (uint16_t)(off / 8 | more));
 		path_send(st, path, piece);
 		count(st, Ip_FragCreates);

@@ -194,10 +194,8 @@ static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		g->tx_vif = f->tx_vif;
 		g->pace = f->pace;
 		g->flags |= f->flags & FRAME_CSUM_OK;
-		if (unlikely(f->flags & FRAME_STAMP) && !off) {
-			g->flags |= FRAME_STAMP; /* the first, as Linux */
-			*frame_stamp(g) = *frame_stamp(f);
-		}
+		if (unlikely(f->flags & FRAME_STAMP) && !off)
+			frame_stamp_copy(g, f); /* the first, as Linux */
 		x = (struct ipv6_frag_header *)(g->header + g->l4_off);
 		x->next = o->proto;
 		x->reserved = 0;
