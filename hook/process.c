@@ -120,6 +120,8 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 		f->rax = f->clone_thread ? f->rax : -EAGAIN;
 	}
 	if (f->rax >= 0 && !(r.flags & CLONE_THREAD)) {
+		if (r.flags & CLONE_FILES)
+			socket_bare(&t->socket);
 		f->clone_slot = socket_fork_prepare(&t->socket);
 		f->rax = f->clone_slot ? f->rax : -EAGAIN;
 	}

@@ -87,8 +87,7 @@ static void relay_moves(struct relay *r, uint32_t part)
 {
 	struct stack *st = &r->n->st[1];
 	struct frame_list list = { 0, 0 };
-	uint32_t n = min_u32(part,
-			     tcp_room(testnet_conn(r->n, r->out))), moved;
+	uint32_t n = min_u32(part, tcp_room(testnet_conn(r->n, r->out))), moved;
 
 	n = tcp_take_part(st, r->in, n, &list);
 	tcp_consumed(st, r->in);
@@ -103,8 +102,8 @@ static void relay_moves(struct relay *r, uint32_t part)
 static void server_reads(struct relay *r)
 {
 	static uint8_t buf[1 << 20];
-	uint32_t n = tcp_copy(&r->n->st[2], r->server, 0, buf, sizeof(buf),
-			      false);
+	uint32_t n =
+		tcp_copy(&r->n->st[2], r->server, 0, buf, sizeof(buf), false);
 
 	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(buf[i], byte_at(r->got + i));
@@ -258,8 +257,7 @@ static void small_pieces_are_copied(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 4096; i++)
-		assert_int_equal(lend(&s, c, piece(&s, k, i * 2 % 4096, 1)),
-				 1);
+		assert_int_equal(lend(&s, c, piece(&s, k, i * 2 % 4096, 1)), 1);
 	assert_int_equal(tcp_unacked(testnet_conn(s.n, c)), 4096);
 	assert_int_equal(queue_chunks(&s, c), 1);
 	assert_int_equal(atomic_load(&chunk_at(&s.n->arena, k)->refs), 1);
