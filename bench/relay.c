@@ -192,8 +192,8 @@ static int sink(const char *port, bool check)
 		if (c < 0)
 			fail("accept");
 		while ((n = read(c, buf, sizeof(buf))) > 0) {
-			if (check && memcmp(buf, pattern + sum % PERIOD,
-					    (size_t)n))
+			if (check &&
+			    memcmp(buf, pattern + sum % PERIOD, (size_t)n))
 				wrong = true;
 			sum += (uint64_t)n;
 		}
@@ -219,8 +219,8 @@ static int source(const char *host, const char *port, uint64_t megabytes)
 		fail(host);
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	while (sum < total) {
-		size_t want = total - sum < BUFFER ? (size_t)(total - sum)
-						   : BUFFER;
+		size_t want =
+			total - sum < BUFFER ? (size_t)(total - sum) : BUFFER;
 		ssize_t n = write(c, pattern + sum % PERIOD, want);
 
 		if (n <= 0)
@@ -252,8 +252,7 @@ int main(int argc, char **argv)
 	if (argc >= 3 && !strcmp(argv[1], "sink"))
 		return sink(argv[2], argc > 3);
 	if (argc == 5 && !strcmp(argv[1], "source"))
-		return source(argv[2], argv[3],
-			      strtoull(argv[4], NULL, 0));
+		return source(argv[2], argv[3], strtoull(argv[4], NULL, 0));
 	fprintf(stderr, "usage: see the head of bench/relay.c\n");
 	return 2;
 }

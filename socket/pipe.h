@@ -35,12 +35,12 @@
 #define PIPE_FRAMES 64
 
 struct pipe {
-	uint32_t link;		/* slot table's */
-	_Atomic proc_ix owner;	/* 0: the slot is free */
-	int32_t fd[2];		/* to read from, to write to */
+	uint32_t link;		  /* slot table's */
+	_Atomic proc_ix owner;	  /* 0: the slot is free */
+	int32_t fd[2];		  /* to read from, to write to */
 	_Atomic bool nonblock[2]; /* O_NONBLOCK of either */
-	uint32_t torn;	/* bytes that are in the kernel's already: to be bared */
-	uint32_t room;	/* of the kernel's, bytes; 0: not asked yet */
+	uint32_t torn; /* bytes that are in the kernel's already: to be bared */
+	uint32_t room; /* of the kernel's, bytes; 0: not asked yet */
 	uint32_t bytes; /* held */
 	uint32_t held;	/* frames */
 	struct frame_list frames;

@@ -66,8 +66,8 @@ static uint32_t pipes_in_use(void)
 static uint32_t chunks_of(struct socket_thread *t, int fd, chunk_ix *chunk)
 {
 	struct fabric *f = &t->process->fabric;
-	const struct conn *c = slot_at(&f->table[FABRIC_TABLE_CONN],
-				       sock_peek(t, fd)->conn);
+	const struct conn *c =
+		slot_at(&f->table[FABRIC_TABLE_CONN], sock_peek(t, fd)->conn);
 	uint32_t n = 0;
 
 	for (frame_ix ix = c->rcv_first; ix; ix = frame_at(&f->arena, ix)->next)
@@ -245,11 +245,16 @@ static void names_of_descriptors(void **state)
 		const char *path;
 		bool bares;
 	} row[] = {
-		{ "/etc/passwd", false },    { "/tmp/1/x", false },
-		{ "/proc/self/fd/7", true }, { "/dev/fd/12", true },
-		{ "/dev/stdin", true },	     { "7", true },
-		{ "/proc/stat", false },     { "/a/b7", false },
-		{ "/a/7b", false },	     { "/", false },
+		{ "/etc/passwd", false },
+		{ "/tmp/1/x", false },
+		{ "/proc/self/fd/7", true },
+		{ "/dev/fd/12", true },
+		{ "/dev/stdin", true },
+		{ "7", true },
+		{ "/proc/stat", false },
+		{ "/a/b7", false },
+		{ "/a/7b", false },
+		{ "/", false },
 		{ "", false },
 	};
 

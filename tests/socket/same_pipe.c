@@ -56,8 +56,8 @@ static void into_pipe(int from, int bytes)
 	if (write(w.x, sent + from, (size_t)bytes) != bytes)
 		exit(1);
 	while (done < bytes) {
-		long n = splice(w.y, NULL, w.p[1], NULL,
-				(size_t)(bytes - done), 0);
+		long n = splice(w.y, NULL, w.p[1], NULL, (size_t)(bytes - done),
+				0);
 
 		if (n <= 0) {
 			printf("  %d of %d in the pipe: %m\n", done, bytes);
@@ -82,9 +82,8 @@ static void out_of_pipe(int from, int bytes)
 	int done = 0;
 	long n = 0;
 
-	while (done < bytes &&
-	       (n = splice(w.p[0], NULL, w.z, NULL, (size_t)(bytes - done),
-			   0)) > 0)
+	while (done < bytes && (n = splice(w.p[0], NULL, w.z, NULL,
+					   (size_t)(bytes - done), 0)) > 0)
 		done += (int)n;
 	if (n <= 0)
 		printf("  out after %d: %ld %m\n", done, n);
@@ -404,8 +403,7 @@ static void is_shared(void)
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
-		_exit(read(w.p[0], got, 300) == 300 &&
-				      !memcmp(got, sent, 300)
+		_exit(read(w.p[0], got, 300) == 300 && !memcmp(got, sent, 300)
 			      ? 0
 			      : 1);
 	status_of(pid);
@@ -597,9 +595,10 @@ static void relay(void)
 			n -= k;
 		}
 		while (n > 0) {
-			long m = splice(w.p[0], NULL, w.z, NULL,
-					turn % 3 ? (size_t)n : 1 + (size_t)n / 2,
-					turn % 5 ? SPLICE_F_MORE : 0);
+			long m =
+				splice(w.p[0], NULL, w.z, NULL,
+				       turn % 3 ? (size_t)n : 1 + (size_t)n / 2,
+				       turn % 5 ? SPLICE_F_MORE : 0);
 
 			if (m <= 0)
 				_exit(1);
