@@ -87,6 +87,7 @@ static uint8_t classes[CALLS] = {
 	OFFER(epoll_create1),
 	OFFER(epoll_ctl),
 	OFFER(close_range),
+	OFFER(creat),
 	OFFER(pipe),
 	OFFER(pipe2),
 	OFFER(unshare),

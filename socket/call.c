@@ -17,6 +17,7 @@
 #include "socket/wait.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -317,6 +318,10 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 		return pipe_open(t, (void *)a[0],
 				 nr == SYS_pipe2 ? (int)a[1] : 0);
 	case SYS_unshare:
+		if (a[0] & CLONE_FILES)
+			socket_bare(t);
+		return SOCKET_PASS;
+	case SYS_creat:
 	case SYS_io_submit:
 	case SYS_pidfd_getfd:
 		return SOCKET_PASS;

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 /* In pipes_barred: for good. */
@@ -422,8 +421,9 @@ long pipe_before(struct socket_thread *t, long nr, const long a[6])
 	case SYS_close_range:
 	case SYS_io_submit:
 		return bare_all(t);
-	case SYS_unshare:
-		return a[0] & CLONE_FILES ? bare_all(t) : 0;
+	case SYS_creat:
+		socket_opens(t, (const char *)a[0]);
+		return 0;
 	case SYS_pidfd_getfd:
 	case SYS_dup2:
 	case SYS_dup3:
@@ -436,6 +436,7 @@ long pipe_before(struct socket_thread *t, long nr, const long a[6])
 	case SYS_splice: /* splice_call() */
 	case SYS_pipe:
 	case SYS_pipe2:
+	case SYS_unshare: /* socket_call() */
 	case SYS_socket:
 	case SYS_socketpair:
 	case SYS_epoll_create:

@@ -578,6 +578,116 @@ static void threads(void)
 /* --- much --------------------------------------------------------------------
  */
 
+/* One fills, one drains, neither waits for the pipe, and a third gets in the
+ * way. */
+static struct {
+	_Atomic int wrong, over;
+	long bytes;
+} crowd;
+
+static void *fill(void *arg)
+{
+	long left = crowd.bytes, n;
+
+	(void)arg;
+	while (left > 0) {
+		n = splice(w.y, NULL, w.p[1], NULL, (size_t)left,
+			   SPLICE_F_NONBLOCK);
+		if (n > 0)
+			left -= n;
+		else if (n < 0 && errno == EAGAIN)
+			sched_yield();
+		else
+			break;
+	}
+	crowd.wrong |= left != 0;
+	return NULL;
+}
+
+static void *drain_busily(void *arg)
+{
+	long left = crowd.bytes, n;
+
+	(void)arg;
+	while (left > 0) {
+		n = splice(w.p[0], NULL, w.z, NULL, 30000, SPLICE_F_NONBLOCK);
+		if (n > 0)
+			left -= n;
+		else if (n < 0 && errno == EAGAIN)
+			sched_yield();
+		else
+			break;
+	}
+	crowd.wrong |= left != 0;
+	return NULL;
+}
+
+static void *write_all(void *arg)
+{
+	(void)arg;
+	for (long left = crowd.bytes; left > 0; left -= BYTES)
+		if (write(w.x, sent, BYTES) != BYTES)
+			crowd.wrong = 1;
+	return NULL;
+}
+
+static void *read_all(void *arg)
+{
+	unsigned char buf[BYTES];
+
+	(void)arg;
+	for (long left = crowd.bytes; left > 0; left -= BYTES)
+		if (recv(w.v, buf, BYTES, MSG_WAITALL) != BYTES ||
+		    memcmp(buf, sent, BYTES))
+			crowd.wrong = 1;
+	crowd.over = 1;
+	return NULL;
+}
+
+static void get_in_the_way(int how)
+{
+	int n, d;
+
+	switch (how % 4) {
+	case 0:
+		ioctl(w.p[0], FIONREAD, &n);
+		break;
+	case 1:
+		n = fork();
+		if (!n)
+			_exit(0);
+		waitpid(n, NULL, 0);
+		break;
+	case 2:
+		d = dup(w.p[1]);
+		close(d);
+		break;
+	default:
+		fcntl(w.p[1], F_SETPIPE_SZ, 1 << 17);
+	}
+}
+
+static void crowds(void)
+{
+	void *(*const run[])(void *) = { write_all, fill, drain_busily,
+					 read_all };
+	pthread_t t[4];
+
+	crowd.bytes = 200L * BYTES;
+	for (int i = 0; i < 12; i++) {
+		begin("a crowd", 0);
+		crowd.over = 0;
+		for (int k = 0; k < 4; k++)
+			pthread_create(&t[k], NULL, run[k], NULL);
+		usleep((useconds_t)(i * 50));
+		get_in_the_way(i);
+		for (int k = 0; k < 4; k++)
+			pthread_join(t[k], NULL);
+		printf("  %s\n", crowd.wrong ? "wrong" : "every byte");
+		end();
+	}
+}
+
 /* Every so often something else is done with the pipe, or it is a new one. */
 static void relay(void)
 {
@@ -676,5 +786,6 @@ void same_pipes(void)
 	is_inherited();
 	is_sent();
 	threads();
+	crowds();
 	much();
 }
