@@ -32,7 +32,16 @@ void hook_int80(void);
 /* hook_copy_user - copies, or returns -EFAULT */
 int hook_copy_user(void *to, const void *from, size_t n);
 
-/* hook_dispatch - a call of the program's; returns HOOK_* */
+/*
+ * hook_offer - call @nr, at once if it is the socket layer's
+ *
+ * Returns what the call does, OFFER_PASS or OFFER_NOT. Anything below 0 is
+ * for hook_dispatch_rest(), which knows what follows from it: HOOK_*.
+ */
+long hook_offer(const long *args, long nr);
+int hook_dispatch_rest(struct hook_frame *f, long ret);
+
+/* hook_dispatch - both: a call of the program's; returns HOOK_* */
 int hook_dispatch(struct hook_frame *f);
 
 /* hook_dispatch_page0 - the same, or a call of a null pointer */

@@ -19,15 +19,18 @@ AT(hook_frame, flag_of, F_FLAGS);
 AT(hook_frame, flag_df, F_DF);
 AT(hook_frame, rsp, F_RSP);
 AT(hook_frame, via, F_VIA);
+AT(hook_frame, back, F_BACK);
 AT(hook_frame, callee, F_CALLEE);
 static_assert(sizeof(struct hook_frame) == F_SIZE, "see thread.h");
-static_assert(F_SIZE % 16 == 0, "entry.S calls with the stack aligned");
+static_assert(F_SIZE % 16 == 0 && F_SAVED % 16 == 0,
+	      "entry.S calls with the stack aligned");
 AT(hook_thread, top, T_TOP);
 AT(hook_thread, ret, T_RET);
 AT(hook_thread, frame, T_FRAME);
 AT(hook_thread, alt_nr, T_ALT_NR);
 AT(hook_thread, alt, T_ALT);
 AT(hook_thread, inside, T_INSIDE);
+AT(hook_thread, calm, T_CALM);
 AT(hook_thread, socket.signal_due, T_DUE);
 
 struct socket_process hook_process;
@@ -67,7 +70,8 @@ static void init(struct hook_thread *t, struct hook_stack *s, uint64_t top)
 {
 	mem_zero((char *)t + sizeof(t->magic), sizeof(*t) - sizeof(t->magic));
 	t->stack = s;
-	t->top = top - F_SIZE;
+	t->top = hook_frame_top((struct hook_frame *)(top - F_SIZE));
+	t->calm = 1;
 	socket_thread_init(&t->socket, &hook_process);
 }
 
