@@ -56,7 +56,7 @@ static void *work(void *arg)
 int main(void)
 {
 	const char *tier = getenv("TOAMI_HOOK");
-	int jumps = !tier || !strcmp(tier, "auto") || !strcmp(tier, "jump");
+	int jumps = is_jumping();
 	pthread_t t[4];
 
 	for (int i = 0; i < 4; i++)
