@@ -13,7 +13,7 @@
 #include "hook/exec.h"
 #include "hook/hook.h"
 
-#define TEXT (4L << 20)	/* more than most limits let through */
+#define TEXT (4L << 20)	 /* more than most limits let through */
 #define ROOM (16 * TEXT) /* and a word for each of its bytes */
 
 /* Reads @file to @to; its end there, or NULL: unreadable, or too long. */
@@ -47,9 +47,10 @@ static const char *own_name(char *text, const char *end)
 
 void hook_exec_again(char **env)
 {
-	char *text = (char *)sys_call(SYS_mmap, 0, ROOM, PROT_READ | PROT_WRITE,
-				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-				      -1, 0);
+	char *text =
+		(char *)sys_call(SYS_mmap, 0, ROOM, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				 -1, 0);
 	char *end, *words = text + TEXT, number[HOOK_FD_PATH];
 	const char *name, **out;
 	long fd;

@@ -22,9 +22,9 @@
 #define LOAD(field)                        \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 		 (uint32_t)offsetof(struct seccomp_data, field))
-#define LOAD_IP_HIGH                                     \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,               \
-		 (uint32_t)offsetof(struct seccomp_data, \
+#define LOAD_IP_HIGH                                       \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                 \
+		 (uint32_t)offsetof(struct seccomp_data,   \
 				    instruction_pointer) + \
 			 4)
 #define IF(value, yes, no) \
