@@ -10,7 +10,7 @@
 
 #define PAGE	 UINT64_C(4096)
 #define PHDRS	 64
-#define SPAN_MAX (UINT64_C(1) << 46)
+#define SPAN_MAX (UINT64_C(1) << 47)
 
 static uint64_t down(uint64_t x)
 {

@@ -93,7 +93,7 @@ noreturn void toami_load(uint64_t *stack)
 	if (hook_filter_wanted(tier_word(stack)))
 		at = HOOK_PLACE;
 	ret = elf_map_file((int)fd, at, &hook);
-	if (ret && at)
+	if (ret == -EEXIST)
 		fail("the one address where a seccomp filter lets it be is "
 		     "taken: try --stack kernel");
 	if (ret || elf_map_relocate(&hook))
