@@ -326,6 +326,22 @@ static long path_read(const struct hook_frame *f, struct room *room)
 }
 
 /*
+ * In another root directory or namespace of mounts our files may be missing: a
+ * loader only complains of that, and the program would run without us. What the
+ * program needs, and does not find although it could be started, or NULL.
+ */
+static const char *missing(const struct room *room)
+{
+	const char *need = room->plan.load ? loader : self;
+
+	if (!sys_call(SYS_faccessat, AT_FDCWD, need, 4 /* R_OK */))
+		return NULL;
+	if (sys_call(SYS_faccessat, AT_FDCWD, room->path, 1 /* X_OK */))
+		return NULL;
+	return need;
+}
+
+/*
  * Under a filter nothing runs that toami-load has not started. Why will the
  * kernel not start what is none of its plan? A negative errno: binfmt_misc's
  * kinds of programs are unknown then.
@@ -384,6 +400,7 @@ int hook_exec(struct hook_thread *t, struct hook_frame *f)
 	char *const *env = (char *const *)f->args[2 + at];
 	long argc = count_of(argv), count = count_of(env);
 	char text[PATH_BYTES + 200];
+	const char *need;
 	struct room *room;
 	char **v;
 
@@ -402,6 +419,15 @@ int hook_exec(struct hook_thread *t, struct hook_frame *f)
 			 ?: f->rax;
 	if (f->rax < 0) {
 		hook_say(text, NULL);
+		return HOOK_RETURN;
+	}
+	need = missing(room);
+	if (need) {
+		hook_say(room->path, " cannot be hooked: there is no ", need,
+			 " where it would be started", NULL);
+		if (room->plan.load)
+			sys_call(SYS_close, room->plan.fd);
+		f->rax = -EPERM;
 		return HOOK_RETURN;
 	}
 	if (hook_config.filter && !room->plan.load) {

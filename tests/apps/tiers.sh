@@ -40,6 +40,16 @@ if [ "$(cat /proc/sys/vm/mmap_min_addr)" != 0 ]; then
 		"page0 on request: a sentence"
 fi
 
+# Where a program would be started without its hook, it is not started.
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	for tier in auto seccomp; do
+		# shellcheck disable=SC2016
+		expect 1 "$(TOAMI_HOOK=$tier "$toami" run -v /t -- unshare -m sh -c 'mount -t tmpfs none "$1"; exec /usr/bin/env true' \
+			sh "$TOAMI_BUILD/hook" 2>&1 | grep -c "^toami: /usr/bin/env cannot be hooked: there is no $TOAMI_BUILD/hook/")" \
+			"$tier, its files out of reach: a sentence"
+	done
+fi
+
 # A kernel that does not bring us calls by itself does so by a filter.
 filters() { # how many a program is under
 	"$@" sed -n 's/^Seccomp_filters:[[:space:]]*//p' /proc/self/status
