@@ -20,6 +20,7 @@
 #include "daemon/hosts.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
+#include "daemon/maps.h"
 #include "daemon/members.h"
 #include "daemon/metrics.h"
 #include "daemon/ports.h"
@@ -188,7 +189,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 		goto fail;
 	d->settings = settings_new(d);
 	d->transient = transient_new(d);
-	if (!d->settings || !d->transient) {
+	d->maps = maps_new();
+	if (!d->settings || !d->transient || !d->maps) {
 		refuse(why, "internal", EX_OSERR, "out of memory");
 		goto fail;
 	}
@@ -262,6 +264,7 @@ void daemon_free(struct daemon *d)
 	members_free(d->members);
 	settings_free(d->settings);
 	programs_free(d->programs);
+	maps_free(d->maps);
 	transient_free(d->transient);
 	loop_close(&d->loop, &d->signals);
 	if (d->lock_fd >= 0)

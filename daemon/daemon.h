@@ -34,6 +34,7 @@ struct daemon {
 	int memfd;
 	int code_fd;		   /* fabric/code.h */
 	struct programs *programs; /* programs.h */
+	struct maps *maps;	   /* maps.h */
 	struct socket_process process;
 	struct socket_thread thread;
 	struct loop loop;

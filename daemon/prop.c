@@ -5,7 +5,7 @@
  */
 #include "daemon/prop.h"
 #include "base/types.h"
-#include "vif/control.h"
+#include "vif/program.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -140,14 +140,16 @@ const struct prop prop_table[PROPS] = {
 			    { { NULL, PROP_USER, 1, UINT32_MAX } } },
 	[PROP_ID_QUOTA] = { "quota",
 			    "of the owner: VIFs below, levels, queues, "
-			    "programs",
-			    "children:100,depth:3,queue:16mb,program:5%",
-			    4,
+			    "programs, their maps",
+			    "children:100,depth:3,queue:16mb,program:5%,maps:"
+			    "16mib",
+			    5,
 			    { { "children", PROP_COUNT, 1, VIF_CAPACITY },
 			      { "depth", PROP_COUNT, 1, VIF_DEPTH_MAX },
 			      { "queue", PROP_BYTES, 2 * K, 64 * K *K *K },
-			      { "program", PROP_LOAD, 1,
-				64 * NSEC_PER_SEC } } },
+			      { "program", PROP_LOAD, 1, 64 * NSEC_PER_SEC },
+			      { "maps", PROP_BYTES, VIF_MAP_PAGE,
+				(uint64_t)VIF_MAP_PAGE *VIF_MAP_PAGES } } },
 };
 
 struct unit {

@@ -72,6 +72,8 @@ static const struct {
 	{ PROP_ID_OWNER, "no such user", "*there is no user*getent*" },
 	{ PROP_ID_OWNER, "4294967295", "*there is no user*" },
 	{ PROP_ID_QUOTA, "10", "*is no quota*" },
+	{ PROP_ID_QUOTA, "maps:2gib",
+	  "*quota of VIF /v*between*and*maps:1gib*" },
 	{ PROP_ID_QUOTA, "children:", "*is no quota*" },
 	{ PROP_ID_QUOTA, "children:5,children:6", "*is no quota*" },
 	{ PROP_ID_FILTER, "a\nb", "*one line*" },

@@ -72,7 +72,8 @@ static const struct place {
 	[PROP_ID_MARK] = { AT(mark) },
 	[PROP_ID_SAMPLE] = { AT(sample) },
 	[PROP_ID_QUOTA] = { AT(quota_children), AT(quota_depth),
-			    AT(quota_queue_bytes), AT(quota_program_ns) },
+			    AT(quota_queue_bytes), AT(quota_program_ns),
+			    AT(quota_map_bytes) },
 #undef AT
 };
 

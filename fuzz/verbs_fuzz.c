@@ -5,10 +5,11 @@
  * made of the tree can be taken down again. HACKING.md has the commands.
  *
  * The input is the lines of one connection. One that begins with '=' is sent
- * as it is. Otherwise its first byte chooses a verb, and the rest are members:
- * a byte chooses the key, one the kind of value, then comes the value. In text,
- * which ends at ';', bytes from 128 on stand for the words below. So nearly
- * every line is a request that gets past the parser of JSON.
+ * as it is; after '@' an owner asks instead of the fabric's user. Otherwise its
+ * first byte chooses a verb, and the rest are members: a byte chooses the key,
+ * one the kind of value, then comes the value. In text, which ends at ';',
+ * bytes from 128 on stand for the words below. So nearly every line is a
+ * request that gets past the parser of JSON.
  */
 #include "daemon/given.h"
 #include "daemon/tree.h"
@@ -25,6 +26,9 @@
 
 /* Of one input: a hundred times the metrics say nothing new, slowly. */
 #define REQUESTS_MOST 12
+
+/* Whom `owner=7` gives a VIF to. */
+#define OWNER 7
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -110,6 +114,7 @@ static const char *const words[] = {
 	"depth:",
 	"queue:",
 	"program:",
+	"maps:",
 	"root",
 	"#",
 	"7",
@@ -150,12 +155,12 @@ static struct daemon *daemon_made(void)
 	return d;
 }
 
-static void ask(struct daemon *d, const char *line, size_t bytes)
+static void ask(struct daemon *d, uid_t uid, const char *line, size_t bytes)
 {
 	struct session session = { 0 };
 	struct given given = { 0 };
 	struct peer peer = { .pid = getpid(),
-			     .uid = geteuid(),
+			     .uid = uid,
 			     .session = &session,
 			     .given = &given };
 	char *text = verbs_answer(d, &peer, line, bytes);
@@ -301,15 +306,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		d = made = daemon_made();
 	for (int i = 0; i < REQUESTS_MOST && in.at < in.end; i++) {
 		uint8_t first = next_byte(&in);
+		uid_t uid = geteuid();
 		bool send = true;
 
 		in.n = 0;
+		if (first == '@') {
+			uid = OWNER;
+			first = next_byte(&in);
+		}
 		if (first == '=')
 			send = put_raw(&in);
 		else
 			put_request(&in, first);
 		if (send)
-			ask(d, in.line, in.n);
+			ask(d, uid, in.line, in.n);
 	}
 	/* Nothing is left for the next one. */
 	settings_put(d, VIF_ROOT, (struct prop_value[PROPS]){ 0 }, true,

@@ -147,13 +147,16 @@ static void send_no_end(void)
 
 static void flood(const char *name, int type, const char *what)
 {
-	static int fd[FLOOD];
+	static struct pollfd fd[FLOOD];
 
 	for (int i = 0; i < FLOOD; i++)
-		fd[i] = dial(name, type);
+		fd[i] = (struct pollfd){ dial(name, type), POLLIN, 0 };
+	/* The last one hears that there is no room for it. */
+	if (poll(&fd[FLOOD - 1], 1, 20000) != 1)
+		fail("the flood has not been seen");
 	until("programs", 0, what);
 	for (int i = 0; i < FLOOD; i++)
-		close(fd[i]);
+		close(fd[i].fd);
 }
 
 /* Sends @bytes of @q; returns the reply's error. */

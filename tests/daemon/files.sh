@@ -8,7 +8,7 @@ cat >"$work/tree" <<'END'
 # A house of three.
 vif add -a 10.77.0.9 /web rate=1gbit min=100mbit limit=64kib,20ms	# beside it
 vif add /web/api weight=3 min=60mbit
-vif add '/web/img' "weight=2" delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%
+vif add '/web/img' "weight=2" delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%,maps:64kib
 
 toami vif add -a none /people owner=0
 END
@@ -18,7 +18,7 @@ expect "4 made, 0 changed, 0 moved, 0 removed, 0 the same" "$(cat "$work/out")" 
 cat >"$work/wanted" <<'END'
 vif add -a 10.77.0.9 /web rate=1gbit min=100mbit limit=64kib,20ms
 vif add -a none /web/api min=60mbit weight=3
-vif add -a none /web/img weight=2 delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%
+vif add -a none /web/img weight=2 delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%,maps:64kib
 vif add -a none /people owner=root
 END
 cmp "$work/wanted" "$work/saved"
