@@ -101,8 +101,7 @@ static uint32_t map_make(struct daemon *d, vif_ix vif,
 		return 0;
 	}
 	/* The first page is never a map's: offset 0 is nobody's value. */
-	map.memory =
-		extent_take(&d->maps->book, map.bytes, VIF_MAP_PAGE);
+	map.memory = extent_take(&d->maps->book, map.bytes, VIF_MAP_PAGE);
 	slot = map.memory == UINT64_MAX ? 0 : slot_alloc(table);
 	if (!slot) {
 		if (map.memory != UINT64_MAX)
