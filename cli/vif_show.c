@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/text.h"
 #include "cli/words.h"
-#include "daemon/prop.h"
+#include "daemon/users.h"
 
 #include <stdio.h>
 
@@ -106,9 +106,8 @@ static void print_maps(const json_t *json)
 static const char *user_of(const json_t *json, char word[PROP_TEXT_MAX])
 {
 	json_int_t uid = json_integer_value(json_object_get(json, "uid"));
-	const struct prop_value v = { .n = { (uint64_t)uid + 1 } };
 
-	return prop_print(PROP_ID_OWNER, &v, word);
+	return users_name((uint64_t)uid, word);
 }
 
 static void print_text(const json_t *json)

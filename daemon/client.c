@@ -8,6 +8,7 @@
  * hand in the same moment is waited for by trying again.
  */
 #include "daemon/client.h"
+#include "daemon/users.h"
 #include "daemon/dir.h"
 #include "daemon/refusal.h"
 
@@ -410,6 +411,7 @@ static int send_request(struct toami_control *c, json_t *request,
 		json_decref(request);
 		return fail_open(c, -ECONNREFUSED);
 	}
+	users_set(request);
 	json_object_set_new(request, "protocol",
 			    json_integer(TOAMI_CONTROL_PROTOCOL));
 	if (files && files->count)

@@ -53,7 +53,8 @@ struct daemon {
 	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
 	const struct peer
-		*asking; /* whose request is being answered, or NULL */
+		*asking;     /* whose request is being answered, or NULL */
+	uint64_t filters_ns; /* that its filters have taken to compile */
 };
 
 static inline struct fabric *daemon_fabric(struct daemon *d)

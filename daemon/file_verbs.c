@@ -45,7 +45,8 @@ static json_t *diff(struct call *c, const char *text)
 {
 	json_t *changes = json_array();
 
-	if (!script_diff(c->daemon, text, changes, c->why))
+	if (!script_diff(c->daemon, text, json_object_get(c->request, "users"),
+			 changes, c->why))
 		return json_pack("{s:o}", "changes", changes);
 	json_decref(changes);
 	return NULL;
@@ -84,7 +85,8 @@ json_t *do_load(struct call *c)
 	if (call_flag(c, "diff"))
 		return diff(c, text);
 	transaction_init(&t, c->daemon, c->peer);
-	err = script_run(&t, text, c->why);
+	err = script_run(&t, text, json_object_get(c->request, "users"),
+			 c->why);
 	if (!err)
 		err = transaction_commit(&t, c->why);
 	if (err < 0)

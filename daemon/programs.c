@@ -9,6 +9,7 @@
 #include "daemon/maps.h"
 #include "daemon/pcap_filter.h"
 #include "daemon/program_file.h"
+#include "daemon/settings.h"
 #include "fabric/code.h"
 #include "vif/program.h"
 
@@ -24,6 +25,9 @@
 
 /* So many replaced programs are worth stopping everybody for a moment. */
 #define RETIRED_MAX 16
+
+/* Of one request's filters, but for who may do everything. */
+#define FILTERS_NS_MAX (300 * NSEC_PER_MSEC)
 
 struct programs {
 	unsigned char *code; /* writable */
@@ -263,6 +267,27 @@ static uint32_t filter_find(struct daemon *d, uint32_t count, uint64_t hash)
 	return 0;
 }
 
+/* libpcap's part of a filter, which takes a while: not for one stranger's
+ * request all the time that the loop has. */
+static int filter_compile(struct daemon *d, const char *text,
+			  struct bpf_classic **classic, char *said, size_t size)
+{
+	uint64_t begin_ns = fabric_now(daemon_fabric(d));
+	int n;
+
+	if (d->filters_ns > FILTERS_NS_MAX && d->asking &&
+	    !rights_all(d, d->asking)) {
+		snprintf(said, size,
+			 "those before it took longer than %u ms: ask for "
+			 "fewer at once",
+			 (unsigned)(FILTERS_NS_MAX / NSEC_PER_MSEC));
+		return -1;
+	}
+	n = pcap_filter_compile(text, classic, said, size);
+	d->filters_ns += fabric_now(daemon_fabric(d)) - begin_ns;
+	return n;
+}
+
 static uint32_t filter_make(struct daemon *d, const char *text,
 			    const char *object, struct refusal *why)
 {
@@ -274,7 +299,7 @@ static uint32_t filter_make(struct daemon *d, const char *text,
 	int n = -1;
 
 	if (insn)
-		n = pcap_filter_compile(text, &classic, said, sizeof(said));
+		n = filter_compile(d, text, &classic, said, sizeof(said));
 	if (n < 0) {
 		refuse(why, "bad-value", EX_USAGE,
 		       "'%.100s' is no filter for %.64s: %s: see "
@@ -385,8 +410,8 @@ static bool is_stale(struct daemon *d, uint32_t slot, const char *path)
 {
 	struct stat st;
 
-	return slot && given(path) && program_file_may_open(d) &&
-	       !stat(path, &st) &&
+	return slot && program_at(d, slot)->hash && given(path) &&
+	       program_file_may_open(d) && !stat(path, &st) &&
 	       program_at(d, slot)->hash != program_file_stamp(&st);
 }
 

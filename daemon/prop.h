@@ -15,7 +15,7 @@
  *	bytes	64kb  1.5mib		b kb mb gb: of 1000; kib mib gib: of
  *1024 time	20ms  1.5s		ns us ms s share	1%  0.01%  5ppm
  *	count	7
- *	user	alice  1000
+ *	user	1000			a number: users.h has names
  *	text	as it is
  */
 #ifndef TOAMI_DAEMON_PROP_H
@@ -28,7 +28,6 @@
 #include <stdint.h>
 
 #define PROP_PARTS    5
-#define PROP_WORD_MAX 256  /* of a value that is not text, with its zero */
 #define PROP_TEXT_MAX 4096 /* of one that is */
 
 enum prop_kind {

@@ -29,9 +29,10 @@ static int obey(void *arg, struct order *o, struct refusal *why)
 	}
 }
 
-int script_run(struct transaction *t, const char *text, struct refusal *why)
+int script_run(struct transaction *t, const char *text, const json_t *users,
+	       struct refusal *why)
 {
-	return script_each(text, obey, t, why);
+	return script_each(text, users, obey, t, why);
 }
 
 /* --- saving ------------------------------------------------------------------

@@ -230,11 +230,11 @@ static int diff_order(void *arg, struct order *o, struct refusal *why)
 	}
 }
 
-int script_diff(struct daemon *d, const char *text, json_t *out,
-		struct refusal *why)
+int script_diff(struct daemon *d, const char *text, const json_t *users,
+		json_t *out, struct refusal *why)
 {
 	struct diff x = { .daemon = d, .out = out };
-	int err = script_each(text, diff_order, &x, why);
+	int err = script_each(text, users, diff_order, &x, why);
 
 	tdestroy(x.seen, seen_free);
 	free(x.move);
