@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWNER	      "owner="
+#define OWNER	     "owner="
 #define PASSWD_BYTES 16384
 
 static bool is_number(const char *word)

@@ -58,8 +58,8 @@ static void says_whom_a_request_means(void **state)
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_object_get(request, "users"), "root")),
 			 0);
-	assert_true(json_is_integer(json_object_get(
-		json_object_get(request, "users"), "root")));
+	assert_true(json_is_integer(
+		json_object_get(json_object_get(request, "users"), "root")));
 	json_decref(request);
 }
 

@@ -12,6 +12,7 @@
  * request that gets past the parser of JSON.
  */
 #include "daemon/given.h"
+#include "daemon/pcap_filter.h"
 #include "daemon/tree.h"
 #include "daemon/prop.h"
 #include "daemon/session.h"
@@ -124,6 +125,33 @@ static const char *const words[] = {
 
 static char dir[] = "/tmp/toami-fuzz-XXXXXX";
 static struct daemon *made;
+
+/*
+ * In the place of libpcap, which has a process of its own for each filter, and
+ * would be most of what is done here: the words have something to do with the
+ * instructions, and some are refused.
+ */
+int pcap_filter_compile(const char *expression, struct bpf_classic **insns,
+			char *why, size_t why_bytes)
+{
+	const struct bpf_classic of[] = {
+		{ 0x28, 0, 0, 12 }, /* the EtherType */
+		{ 0x15, 0, 1, 0x0800 + (uint32_t)strlen(expression) % 4 },
+		{ 0x06, 0, 0, 262144 },
+		{ 0x06, 0, 0, 0 },
+	};
+
+	*insns = NULL;
+	if (strlen(expression) % 5 == 4) {
+		snprintf(why, why_bytes, "it is none");
+		return -1;
+	}
+	*insns = malloc(sizeof(of));
+	if (!*insns)
+		return -1;
+	memcpy(*insns, of, sizeof(of));
+	return (int)ARRAY_SIZE(of);
+}
 
 static void clean_up(void)
 {
