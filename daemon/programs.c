@@ -6,6 +6,7 @@
 #include "bpf/cost.h"
 #include "bpf/object.h"
 #include "bpf/extent.h"
+#include "daemon/filter_text.h"
 #include "daemon/maps.h"
 #include "daemon/pcap_filter.h"
 #include "daemon/program_file.h"
@@ -288,8 +289,10 @@ static int filter_compile(struct daemon *d, const char *text,
 	return n;
 }
 
+/* @meant: the expression for what @text says. */
 static uint32_t filter_make(struct daemon *d, const char *text,
-			    const char *object, struct refusal *why)
+			    const char *meant, const char *object,
+			    struct refusal *why)
 {
 	struct bpf_insn *insn = calloc(BPF_INSNS_MAX, sizeof(*insn));
 	struct bpf_classic *classic = NULL;
@@ -299,7 +302,7 @@ static uint32_t filter_make(struct daemon *d, const char *text,
 	int n = -1;
 
 	if (insn)
-		n = filter_compile(d, text, &classic, said, sizeof(said));
+		n = filter_compile(d, meant, &classic, said, sizeof(said));
 	if (n < 0) {
 		refuse(why, "bad-value", EX_USAGE,
 		       "'%.100s' is no filter for %.64s: %s: see "
@@ -324,6 +327,19 @@ static uint32_t filter_make(struct daemon *d, const char *text,
 out:
 	free(classic);
 	free(insn);
+	return slot;
+}
+
+/* A filter of what may pass, not of what is picked. */
+static uint32_t gate_make(struct daemon *d, const char *text,
+			  const char *object, struct refusal *why)
+{
+	char *meant = filter_text(text);
+	uint32_t slot = meant ? filter_make(d, text, meant, object, why) : 0;
+
+	if (!meant)
+		refuse(why, "internal", EX_OSERR, "out of memory");
+	free(meant);
 	return slot;
 }
 
@@ -491,11 +507,11 @@ int programs_plan(struct daemon *d, vif_ix ix, const struct program_texts *t,
 	for (int way = 0; way < 2 && !err; way++) {
 		if (!given(filter[way]))
 			continue;
-		plan->filter[way] = filter_make(d, filter[way], object, why);
+		plan->filter[way] = gate_make(d, filter[way], object, why);
 		err = plan->filter[way] ? 0 : -1;
 	}
 	if (!err && given(t->flow)) {
-		plan->flow = filter_make(d, t->flow, object, why);
+		plan->flow = filter_make(d, t->flow, t->flow, object, why);
 		err = plan->flow ? 0 : -1;
 	}
 	if (!err)
