@@ -48,7 +48,7 @@ struct missing {
 	int err; /* negative; 0: none is missing */
 };
 
-/* What line @l names. */
+/* What line @l names; interfaces, if @missing is there to say what is. */
 static void open_line(const struct script_line *l, struct client_files *files,
 		      struct missing *missing)
 {
@@ -58,7 +58,7 @@ static void open_line(const struct script_line *l, struct client_files *files,
 
 	for (int i = 0; i < l->words; i++)
 		client_files_program(files, l->word[i]);
-	if (script_line_port(l, &order) || !order.name)
+	if (!missing || script_line_port(l, &order) || !order.name)
 		return;
 	fd = tap_open(order.name, got);
 	if (fd >= 0) {
@@ -78,7 +78,8 @@ static int open_named(const char *text, struct client_files *files,
 	struct refusal unused;
 
 	files->count = 0;
-	missing->err = 0;
+	if (missing)
+		missing->err = 0;
 	if (!l)
 		return -ENOMEM;
 	while (script_line_next(l, &text, &unused) > 0)
@@ -139,12 +140,12 @@ int toami_vif_load(struct toami_control *control, const char *text,
 /* The user that begins at @at, with his name; returns what follows. */
 static const char *print_owner(FILE *to, const char *at)
 {
-	char word[PROP_TEXT_MAX], *end;
-	unsigned long long uid = strtoull(at, &end, 10);
+	size_t digits = strspn(at, "0123456789");
+	char word[PROP_TEXT_MAX];
 
-	if (end != at)
-		fputs(users_name(uid, word), to);
-	return end;
+	if (digits)
+		fputs(users_name(strtoull(at, NULL, 10), word), to);
+	return at + digits;
 }
 
 /* "~ PATH owner 1000 -> none": users have names here. */
@@ -172,14 +173,20 @@ int toami_vif_diff(struct toami_control *control, const char *text,
 {
 	json_t *request = json_pack("{s:s, s:s, s:b}", "verb", "load", "text",
 				    text, "diff", 1);
+	struct client_files files;
 	json_t *result, *item;
 	size_t bytes, i;
 	FILE *to;
 	int err;
 
 	*changes = NULL;
+	if (open_named(text, &files, NULL)) {
+		json_decref(request);
+		return out_of_memory(control);
+	}
 	users_script(request, text);
-	err = client_request(control, request, &result);
+	err = client_request_with(control, request, &files, &result);
+	client_files_close(&files);
 	if (err)
 		return err;
 	to = open_memstream(changes, &bytes);
@@ -188,6 +195,11 @@ int toami_vif_diff(struct toami_control *control, const char *text,
 			print_change(to, json_string_value(item));
 		fclose(to);
 	}
+	item = json_object_get(result, "refused");
+	if (!*changes)
+		err = out_of_memory(control);
+	else if (item)
+		err = client_refused(control, item);
 	json_decref(result);
-	return *changes ? 0 : out_of_memory(control);
+	return err;
 }

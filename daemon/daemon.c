@@ -181,8 +181,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 	}
 	d->options = options;
 	d->lock_fd = d->memfd = d->code_fd = d->signals.fd = d->loop.epfd = -1;
-	if (read_subnets(d, why) || take_dir(d, why) || make_fabric(d, why) ||
-	    open_loop(d, why) || hosts_gateway(d, why))
+	if (read_subnets(d, why) || (!options->rehearsal && take_dir(d, why)) ||
+	    make_fabric(d, why) || open_loop(d, why) || hosts_gateway(d, why))
 		goto fail;
 	d->programs = programs_new(d, why);
 	if (!d->programs)
@@ -208,6 +208,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 		       strerror(errno));
 		goto fail;
 	}
+	if (options->rehearsal)
+		return d;
 	d->keeper = keeper_new(d);
 	if (!d->keeper) {
 		refuse(why, "internal", EX_OSERR,

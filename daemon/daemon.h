@@ -25,6 +25,7 @@ struct options {
 	const char *metrics;  /* ADDR:PORT, or NULL */
 	uint32_t max_vifs;    /* capacity of the table, slot 0 among them */
 	bool foreground;
+	bool rehearsal; /* a tree that nobody is to find: see rehearsal.h */
 };
 
 struct daemon {

@@ -95,9 +95,8 @@ static void lets_neighbours_be_found(void **state)
 /* What is wrong stays wrong, and what is empty, empty. */
 static void changes_no_nonsense(void **state)
 {
-	static const char *const text[] = { "",	       "  ",
-					    "tcp) or (udp", "(tcp",
-					    "tcp))",	    ")(" };
+	static const char *const text[] = { "",	    "  ",    "tcp) or (udp",
+					    "(tcp", "tcp))", ")(" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {

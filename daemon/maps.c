@@ -148,6 +148,29 @@ uint32_t maps_get(struct daemon *d, vif_ix vif, const struct bpf_map_def *def,
 	return slot;
 }
 
+int maps_copy(struct daemon *d, struct daemon *from, const vif_ix *vif,
+	      struct refusal *why)
+{
+	uint32_t end = slot_end(&daemon_fabric(from)->table[FABRIC_TABLE_MAP]);
+
+	for (uint32_t slot = 1; slot < end; slot++) {
+		const struct bpf_map *m = maps_at(from, slot);
+		struct bpf_map_def def = { .type = m->type,
+					   .key_bytes = m->key_bytes,
+					   .value_bytes = m->value_bytes,
+					   .entries = m->entries,
+					   .flags = m->flags,
+					   .read_only = m->read_only };
+
+		if (!atomic_load(&m->live) || !m->vif)
+			continue;
+		memcpy(def.name, m->name, sizeof(def.name));
+		if (!map_make(d, vif[m->vif], &def, NULL, why))
+			return -1;
+	}
+	return 0;
+}
+
 /* --- quota -------------------------------------------------------------------
  */
 

@@ -40,6 +40,15 @@ uint32_t maps_get(struct daemon *d, vif_ix vif, const struct bpf_map_def *def,
 /* maps_put - lets go of a reference */
 void maps_put(struct daemon *d, uint32_t slot);
 
+/**
+ * maps_copy - @d has maps of the sizes that @from has, empty, for ever
+ * @vif: where those of a VIF of @from are in @d
+ *
+ * Shared ones are left out. Returns 0, or -1 and why not.
+ */
+int maps_copy(struct daemon *d, struct daemon *from, const vif_ix *vif,
+	      struct refusal *why);
+
 /* maps_bytes - what all VIFs below @ix have, and with @self @ix, too */
 uint64_t maps_bytes(struct daemon *d, vif_ix ix, bool self);
 

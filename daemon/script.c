@@ -9,10 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int obey(void *arg, struct order *o, struct refusal *why)
+int script_obey(struct transaction *t, struct order *o, struct refusal *why)
 {
-	struct transaction *t = arg;
-
 	switch (o->kind) {
 	case ORDER_ADD:
 		return transaction_add(t, o->path, o->address, &o->change, why);
@@ -27,6 +25,11 @@ static int obey(void *arg, struct order *o, struct refusal *why)
 	default:
 		return transaction_remove(t, o->path, o->below, why);
 	}
+}
+
+static int obey(void *arg, struct order *o, struct refusal *why)
+{
+	return script_obey(arg, o, why);
 }
 
 int script_run(struct transaction *t, const char *text, const json_t *users,

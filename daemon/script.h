@@ -31,9 +31,15 @@
 int script_run(struct transaction *t, const char *text, const json_t *users,
 	       struct refusal *why);
 
+struct order;
+
+/* script_obey - one line of it; 0, or -1 and why not */
+int script_obey(struct transaction *t, struct order *order,
+		struct refusal *why);
+
 /**
  * script_diff - what script_run() would change, one line of text for each
- * change, appended to @out; rights, quotas and sums are not looked at
+ * change, appended to @out; whether it would be refused rehearsal.h finds out
  *
  * Returns 0, or -1 and why not.
  */

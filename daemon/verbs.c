@@ -208,7 +208,7 @@ static json_t *run(struct call *c)
 	return NULL;
 }
 
-static json_t *error_json(const struct refusal *why)
+json_t *refusal_json(const struct refusal *why)
 {
 	return json_pack("{s:s, s:i, s:s}", "code", why->code, "exit",
 			 why->exit_code, "text", why->text);
@@ -216,7 +216,7 @@ static json_t *error_json(const struct refusal *why)
 
 char *verbs_refuse(const struct refusal *why)
 {
-	json_t *reply = json_pack("{s:o}", "error", error_json(why));
+	json_t *reply = json_pack("{s:o}", "error", refusal_json(why));
 	char *text = json_dumps(reply, JSON_COMPACT);
 
 	json_decref(reply);
@@ -299,7 +299,7 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 	if (result)
 		json_object_set_new(reply, "result", result);
 	else
-		json_object_set_new(reply, "error", error_json(&why));
+		json_object_set_new(reply, "error", refusal_json(&why));
 	text = json_dumps(reply, JSON_COMPACT);
 	json_decref(reply);
 	json_decref(request);

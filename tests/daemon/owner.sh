@@ -47,6 +47,7 @@ as "$toami" vif rm /alice/four
 printf 'vif set /alice/web weight=7\nvif set /alice rate=1gbit\n' >"$work/file"
 chmod 755 "$work"
 chmod 644 "$work/file"
+refuses 77 'line 2: VIF /alice is not for user 65534' load --diff "$work/file"
 refuses 77 'line 2: VIF /alice is not for user 65534' load "$work/file"
 expect 2 "$("$toami" vif show --json /alice/web | sed -n 's/.*"weight": \([0-9]*\).*/\1/p')" "nothing of it was done"
 
@@ -104,6 +105,7 @@ if command -v clang >/dev/null; then
 	chmod 600 "$work/secret.o"
 	refuses 77 'user 65534 has to open .*secret.o himself' vif set /alice/web "program=$work/secret.o"
 	printf 'vif set /alice/web program=%s\n' "$work/secret.o" >"$work/file"
+	refuses 77 'user 65534 has to open .*secret.o himself' load --diff "$work/file"
 	refuses 77 'user 65534 has to open .*secret.o himself' load "$work/file"
 	as "$toami" vif set /alice/web "program=$work/open.o"
 	as "$toami" vif set /alice/web program=none
@@ -175,6 +177,7 @@ END
 	refuses 77 'below VIF /alice would hold 4mib, more than its quota of 3mib' \
 		vif set /alice/base "program=$work/shared.o"
 	printf 'vif set /alice/base "program=%s"\n' "$work/own.o" >"$work/file"
+	refuses 77 'line 1: the maps of programs below VIF /alice would hold 4mib' load --diff "$work/file"
 	refuses 77 'line 1: the maps of programs below VIF /alice would hold 4mib' load "$work/file"
 	expect 1 "$("$toami" map ls | grep -c :table)" "what was refused has left no map"
 	as "$toami" vif set /alice/web program=none
