@@ -202,7 +202,8 @@ void socket_bare(struct socket_thread *t)
 	if (t->self != t->process->self)
 		return;
 	atomic_fetch_or(&t->process->pipes_barred, BARRED);
-	bare_all(t);
+	if (atomic_load(&t->process->pipes))
+		bare_all(t);
 }
 
 /* Is the path's last part a number? Or one of /dev's three. */
