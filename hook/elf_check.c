@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/resource.h>
 #include <linux/stat.h>
 #include <stdint.h>
 
@@ -167,6 +168,35 @@ static int unreadable(const char *path, char *text, size_t size)
 		      "permissions");
 }
 
+static long open_once(const char *path)
+{
+	return sys_call(SYS_openat, AT_FDCWD, path,
+			O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/*
+ * Execution takes no descriptor of the caller's. If it has none left, the limit
+ * is lifted for a moment.
+ */
+static long open_program(const char *path)
+{
+	long fd = open_once(path);
+	struct rlimit64 limit, more;
+
+	if (fd != -EMFILE ||
+	    sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit))
+		return fd;
+	more = limit;
+	more.rlim_cur++;
+	if (more.rlim_cur > more.rlim_max)
+		more.rlim_max = more.rlim_cur; /* for those who may */
+	if (sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, 0))
+		return fd;
+	fd = open_once(path);
+	sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, 0);
+	return fd;
+}
+
 static int check(const char *path, struct hook_plan *plan, char *text,
 		 size_t size)
 {
@@ -175,10 +205,13 @@ static int check(const char *path, struct hook_plan *plan, char *text,
 	long fd, n;
 	int ret = 0;
 
-	fd = sys_call(SYS_openat, AT_FDCWD, path,
-		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = open_program(path);
 	if (fd == -EACCES)
 		return unreadable(path, text, size);
+	if (fd == -EMFILE || fd == -ENFILE)
+		return refuse(text, size, path,
+			      "cannot be hooked: no descriptor is free to read "
+			      "it");
 	if (fd < 0)
 		return 0;
 	n = sys_call(SYS_pread64, fd, line, HOOK_LINE_MAX, 0);
