@@ -95,6 +95,18 @@ static bool has_libraries(long fd, const Elf64_Phdr *dynamic)
 	return true;
 }
 
+/* Is the loader missing that the program asks for? */
+static bool is_lost(long fd, const Elf64_Phdr *p)
+{
+	char name[256];
+	long n = (long)p->p_filesz;
+
+	if (n < 2 || n > (long)sizeof(name) ||
+	    sys_call(SYS_pread64, fd, name, n, p->p_offset) != n || name[n - 1])
+		return false;
+	return sys_call(SYS_faccessat, AT_FDCWD, name, 0 /* F_OK */) == -ENOENT;
+}
+
 static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
 		     struct hook_plan *plan, char *text, size_t size)
 {
@@ -116,8 +128,10 @@ static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
 	if (sys_call(SYS_pread64, fd, ph, want, e->e_phoff) != want)
 		return 0;
 	for (long i = 0; i < n; i++) {
-		if (ph[i].p_type == PT_INTERP)
+		if (ph[i].p_type == PT_INTERP) {
 			interpreter = true;
+			plan->lost = is_lost(fd, &ph[i]);
+		}
 		if (ph[i].p_type == PT_DYNAMIC)
 			libraries = has_libraries(fd, &ph[i]);
 	}
@@ -127,6 +141,7 @@ static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
 				 : e->e_type != ET_DYN || !is_loader(path);
 	if (plan->filter)
 		plan->load = e->e_type == ET_EXEC || e->e_type == ET_DYN;
+	plan->load &= !plan->lost;
 	return 0;
 }
 
@@ -251,6 +266,7 @@ int hook_exec_check(const char *path, bool filter, struct hook_plan *p,
 {
 	p->filter = filter;
 	p->load = false;
+	p->lost = false;
 	p->fd = -1;
 	p->scripts = 0;
 	return check(path, p, text, size);

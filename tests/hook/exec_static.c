@@ -135,6 +135,26 @@ static void keeps_files(const char *program, char *const *args)
 		CHECK(!close(fd[i]));
 }
 
+/* A program, dynamic if this one is, whose loader is missing. */
+static void without_loader(char *const *args)
+{
+	static const char name[] = "/lib64/ld-linux-x86-64.so.2";
+	int fd = memory_file("/proc/self/exe");
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *file = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, fd, 0);
+	char *at;
+
+	CHECK(file != MAP_FAILED);
+	at = memmem(file, 4096, name, sizeof(name));
+	if (at)
+		at[1] = '_';
+	CHECK(!munmap(file, (size_t)size));
+	if (at)
+		CHECK(start(BY_FD, NULL, fd, args, nothing) == ENOENT);
+	close(fd);
+}
+
 /* A program may be started by one that has no descriptor left. */
 static void without_descriptors(const char *program, char *const *args)
 {
@@ -185,6 +205,7 @@ int main(int argc, char **argv)
 	scripts(program, dir);
 	keeps_files(program, args);
 	without_descriptors(program, args);
+	without_loader(args);
 
 	/* What the kernel refuses is refused as it would. */
 	snprintf(path, sizeof(path), "%s/plain", dir);
