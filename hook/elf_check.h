@@ -13,6 +13,7 @@
 struct hook_plan {
 	bool filter; /* everything is to be loaded: filter.h */
 	bool load;   /* by toami-load; else the hook comes by LD_PRELOAD */
+	bool lost;   /* its loader is missing: the kernel will say ENOENT */
 	int fd;	     /* the file to load, not closed on exec. -1: none */
 	char fd_text[12];
 	int scripts; /* how many name the next as their interpreter */

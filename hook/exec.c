@@ -363,6 +363,8 @@ static long not_started(const struct room *room)
 			return ret;
 		path = room->plan.script[i].interpreter;
 	}
+	if (room->plan.lost)
+		return -ENOENT;
 	return room->plan.scripts == HOOK_SCRIPTS - 1 ? -ELOOP : -ENOEXEC;
 }
 
