@@ -16,8 +16,8 @@ int observe_map(const char *dir, struct fabric *f)
 	if (!err)
 		return 0;
 	if (*text)
-		return cli_complain(
-			err == -EACCES ? EX_NOPERM : EX_PROTOCOL, "%s", text);
+		return cli_complain(err == -EACCES ? EX_NOPERM : EX_PROTOCOL,
+				    "%s", text);
 	return cli_complain(EX_UNAVAILABLE,
 			    "the daemon in %s does not answer: %s: see %s/log",
 			    dir, strerror(-err), dir);

@@ -104,8 +104,7 @@ static bool take_nodes(struct sched_view *v, class_ix ix,
 
 		if (node_at(v, n)->children)
 			return false;
-		while ((frame = leaf_take(v,
-					  node_at(v, node_at(v, n)->leaf))))
+		while ((frame = leaf_take(v, node_at(v, node_at(v, n)->leaf))))
 			frame_list_add(v->arena, taken, frame);
 		quiet(v, n);
 		node_free(v, n);
@@ -166,8 +165,8 @@ static void put_all(struct sched_view *v, struct frame_list *list,
 		struct sched_timer *timer =
 			&sched_note(frame_at(v->arena, ix))->timer;
 		uint64_t since_ns = timer->date_ns;
-		node_ix n = place(v, ix, way), leaf = n ? node_at(v, n)->leaf
-							: 0;
+		node_ix n = place(v, ix, way),
+			leaf = n ? node_at(v, n)->leaf : 0;
 
 		/* No room, or nobody to wait for: on its way at once. */
 		if (!n || !leaf_push(v, node_at(v, leaf), ix, &why)) {

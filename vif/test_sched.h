@@ -83,8 +83,8 @@ static inline void rate(struct world *w, vif_ix ix, uint64_t bps)
 	vif_sched_apply(&w->f, ix);
 }
 
-static inline void share(struct world *w, vif_ix ix, uint32_t prio, uint64_t min,
-		  uint32_t weight)
+static inline void share(struct world *w, vif_ix ix, uint32_t prio,
+			 uint64_t min, uint32_t weight)
 {
 	struct vif_control *c = control(w, ix);
 
@@ -171,7 +171,8 @@ static inline struct source *from(struct world *w, vif_ix vif, uint32_t bytes)
 
 /* Runs for @ns; each source keeps @depth frames waiting. Visits come @late
  * after the date. */
-static inline void run(struct world *w, uint64_t ns, uint32_t depth, uint64_t late)
+static inline void run(struct world *w, uint64_t ns, uint32_t depth,
+		       uint64_t late)
 {
 	uint64_t end = w->now + ns, next;
 
@@ -192,7 +193,7 @@ static inline void run(struct world *w, uint64_t ns, uint32_t depth, uint64_t la
 }
 
 static inline void expect(const struct source *s, double bps, uint64_t ns,
-		   double percent)
+			  double percent)
 {
 	double is = (double)s->sent * 8e9 / (double)ns;
 
