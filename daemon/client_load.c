@@ -8,6 +8,7 @@
 #include "daemon/client_port.h"
 #include "daemon/users.h"
 #include "daemon/script_line.h"
+#include "port/netif.h"
 #include "port/tap.h"
 
 #include <errno.h>
@@ -45,7 +46,8 @@ int toami_vif_save(struct toami_control *control, const char *path, char **text)
 /* An interface that could not be had. */
 struct missing {
 	char name[IFNAMSIZ];
-	int err; /* negative; 0: none is missing */
+	int err;	      /* negative; 0: none is missing */
+	char fixed[IFNAMSIZ]; /* is there and cannot be set up; "": none */
 };
 
 /* What line @l names; interfaces, if @missing is there to say what is. */
@@ -62,6 +64,8 @@ static void open_line(const struct script_line *l, struct client_files *files,
 		return;
 	fd = tap_open(order.name, got);
 	if (fd >= 0) {
+		if (!order.bare && !*missing->fixed && netif_may(order.name))
+			snprintf(missing->fixed, IFNAMSIZ, "%s", order.name);
 		client_files_add(files, fd, order.name);
 	} else if (!missing->err) {
 		snprintf(missing->name, IFNAMSIZ, "%s", order.name);
@@ -79,7 +83,7 @@ static int open_named(const char *text, struct client_files *files,
 
 	files->count = 0;
 	if (missing)
-		missing->err = 0;
+		*missing = (struct missing){ .err = 0 };
 	if (!l)
 		return -ENOMEM;
 	while (script_line_next(l, &text, &unused) > 0)
@@ -104,6 +108,10 @@ int toami_vif_load(struct toami_control *control, const char *text,
 
 	if (open_named(text, &files, &missing))
 		return out_of_memory(control);
+	if (*missing.fixed) {
+		client_files_close(&files);
+		return client_port_may(control, missing.fixed);
+	}
 	request = json_pack("{s:s, s:s}", "verb", "load", "text", text);
 	users_script(request, text);
 	err = client_request_with(control, request, &files, &result);

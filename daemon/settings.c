@@ -524,7 +524,6 @@ void settings_arrive(struct daemon *d, vif_ix ix)
 
 	claim_up(d, parent, 0, claim_of(note_of(d, ix)));
 	count_up(d, ix, 1);
-	events_vif(d, EVENT_VIF_MOVE, ix);
 	vif_program_apply(daemon_fabric(d), ix);
 	if (flows_takes(d, ix))
 		flows_link(d, parent, 0);

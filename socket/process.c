@@ -180,27 +180,44 @@ static void drop_waits(struct socket_thread *t)
 	}
 }
 
+/* What the daemon gives to who is on @vif, "": nowhere. */
+static int map(struct fabric *f, const char *dir, const char *vif,
+	       const char *name, struct attach_reply *reply, char *text)
+{
+	int memfd[2] = { -1, -1 }, err;
+
+	text[0] = 0;
+	err = ask(dir, vif, name, reply, memfd);
+	if (err)
+		return err;
+	if (reply->error) {
+		reply->text[ATTACH_TEXT_MAX - 1] = 0;
+		mem_copy(text, reply->text, ATTACH_TEXT_MAX);
+		return -reply->error;
+	}
+	err = fabric_map(f, memfd[0]);
+	if (!err)
+		fabric_code_map(f, memfd[1]);
+	sys_call(SYS_close, memfd[0]);
+	sys_call(SYS_close, memfd[1]);
+	return err;
+}
+
+int socket_observe(struct fabric *f, const char *dir, const char *name,
+		   char *text)
+{
+	struct attach_reply reply = { 0 };
+
+	return map(f, dir, "", name, &reply, text);
+}
+
 int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		  const char *name, char *text)
 {
 	struct attach_reply reply = { 0 };
 	struct socket_thread t;
-	int memfd[2] = { -1, -1 }, err;
+	int err = map(&p->fabric, dir, vif, name, &reply, text);
 
-	text[0] = 0;
-	err = ask(dir, vif, name, &reply, memfd);
-	if (err)
-		return err;
-	if (reply.error) {
-		reply.text[ATTACH_TEXT_MAX - 1] = 0;
-		mem_copy(text, reply.text, ATTACH_TEXT_MAX);
-		return -reply.error;
-	}
-	err = fabric_map(&p->fabric, memfd[0]);
-	if (!err)
-		fabric_code_map(&p->fabric, memfd[1]);
-	sys_call(SYS_close, memfd[0]);
-	sys_call(SYS_close, memfd[1]);
 	if (err)
 		return err;
 	socket_adopt(p, reply.proc);

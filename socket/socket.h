@@ -74,6 +74,15 @@ struct socket_thread {
 };
 
 /**
+ * socket_observe - maps the fabric of the daemon in @dir without joining it
+ *
+ * The other arguments and what is returned are as socket_attach() has them;
+ * fabric_unmap() ends it.
+ */
+int socket_observe(struct fabric *f, const char *dir, const char *name,
+		   char *text);
+
+/**
  * socket_attach - this process becomes a member
  * @dir:  the daemon's directory
  * @vif:  path of the VIF to be on; must exist

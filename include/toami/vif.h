@@ -242,7 +242,8 @@ struct toami_vif_loaded {
  * @loaded: may be NULL
  *
  * Interfaces of ports are made in the caller's network namespace and set up
- * when all is done: where that fails, the tree has changed all the same.
+ * when all is done. Whether the caller may do that is asked before; where it
+ * fails all the same, the tree has changed.
  */
 int toami_vif_load(struct toami_control *control, const char *text,
 		   struct toami_vif_loaded *loaded);
