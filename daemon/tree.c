@@ -2,6 +2,7 @@
 /* See tree.h. */
 #include "daemon/tree.h"
 #include "daemon/hosts.h"
+#include "daemon/maps.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
 #include "daemon/settings.h"
@@ -346,8 +347,9 @@ int tree_move(struct daemon *d, vif_ix ix, const char *to,
 	if (rights_change(d, peer, ix, why) ||
 	    rights_use(d, peer, parent, why) ||
 	    (parent != old &&
-	     rights_quota(d, peer, parent, settings_below(d, ix) + 1,
-			  levels + 1, ix, why)) ||
+	     (rights_quota(d, peer, parent, settings_below(d, ix) + 1,
+			   levels + 1, ix, why) ||
+	      maps_permit_move(d, peer, parent, ix, why))) ||
 	    check_programs(d, ix, parent, path, why))
 		return -1;
 	if (longest - strlen(path) + strlen(to) >= VIF_PATH_MAX)

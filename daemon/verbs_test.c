@@ -348,6 +348,36 @@ static void owners_rule_below(void **state)
 	       "{\"result\":*");
 }
 
+/* The daemon knows no names: a request says whom it means. */
+static void users_are_numbers(void **state)
+{
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"alice\"}}",
+	    "*bad-value*there is no user 'alice' to own VIF /u*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"alice\"},\"users\":{\"alice\":12345}}",
+	    "*\"owner\":12345*");
+	ask(state,
+	    "{\"verb\":\"load\",\"text\":\"vif set /u owner=bob\","
+	    "\"users\":{\"bob\":12346}}",
+	    "*\"changed\":1*");
+	ask(state, "{\"verb\":\"save\"}", "*owner=12346*");
+	ask(state,
+	    "{\"verb\":\"load\",\"text\":\"vif set /u owner=eve\","
+	    "\"users\":{\"bob\":1}}",
+	    "*line 1: there is no user 'eve'*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"x\"},\"users\":{\"x\":-1}}",
+	    "*bad-value*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"x\"},\"users\":[]}",
+	    "*there is no user 'x'*");
+}
+
 /* What he has been given in two places is not to be had in one. */
 static void owners_move_no_quota(void **state)
 {
@@ -402,6 +432,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(owners_rule_below, make, drop),
 		cmocka_unit_test_setup_teardown(owners_move_no_quota, make,
 						drop),
+		cmocka_unit_test_setup_teardown(users_are_numbers, make, drop),
 	};
 	char path[64];
 	int failed;

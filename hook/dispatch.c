@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 #include "hook/exe.h"
+#include "hook/filter.h"
 #include "hook/hook.h"
 #include "hook/sandbox.h"
 #include "hook/signal.h"
@@ -141,15 +142,15 @@ static bool interrupted(const struct hook_thread *t, struct hook_frame *f)
 	return true;
 }
 
-/* What is rare: the kernel's calls, waits cut short. @ret is the first answer.
- */
-static __attribute__((noinline)) int offer_rest(struct hook_thread *t,
-						struct hook_frame *f,
-						const long *args, long ret)
+static_assert(OFFER_PASS == SOCKET_PASS, "entry.S knows it, too");
+
+/* What follows from an answer: waits cut short, the kernel's calls. */
+static int offer_rest(struct hook_thread *t, struct hook_frame *f,
+		      const long *args, long ret)
 {
 	while (ret == SOCKET_RESTART) {
 		if (interrupted(t, f))
-			return HOOK_RETURN;
+			return HOOK_AGAIN;
 		ret = hook_trace_on() ? hook_trace_call(t, f->rax, args)
 				      : socket_call(&t->socket, f->rax, args);
 	}
@@ -162,22 +163,12 @@ static __attribute__((noinline)) int offer_rest(struct hook_thread *t,
 /* Offers a call to the socket layer, with @args in the place of the frame's. */
 static int offer(struct hook_thread *t, struct hook_frame *f, const long *args)
 {
+	if (unlikely(hook_config.passive))
+		return HOOK_PASS;
 	return offer_rest(t, f, args,
 			  hook_trace_on()
 				  ? hook_trace_call(t, f->rax, args)
 				  : socket_call(&t->socket, f->rax, args));
-}
-
-/* The same for those that matter, while nothing is traced. */
-static inline int offer_fast(struct hook_thread *t, struct hook_frame *f,
-			     long nr)
-{
-	long ret = socket_call(&t->socket, nr, f->args);
-
-	if (unlikely(ret < 0))
-		return offer_rest(t, f, f->args, ret);
-	f->rax = ret;
-	return HOOK_RETURN;
 }
 
 /* A call that waits with a signal mask at args[@at]. */
@@ -229,6 +220,8 @@ static int prctl(struct hook_frame *f)
 {
 	if ((int)f->args[0] == PR_SET_SECCOMP)
 		return hook_sandbox(f);
+	if (f->args[0] == HOOK_QUESTION)
+		return refuse(f, HOOK_ANSWER);
 	/* As a kernel without it. */
 	return (int)f->args[0] == PR_SET_SYSCALL_USER_DISPATCH
 		       ? refuse(f, -EINVAL)
@@ -250,12 +243,12 @@ static int arch_prctl(struct hook_frame *f)
 	return HOOK_PASS;
 }
 
-/* Kept apart: hook_dispatch() saves fewer registers without it. */
-static __attribute__((noinline)) int special(struct hook_thread *t,
-					     struct hook_frame *f)
+static int special(struct hook_thread *t, struct hook_frame *f)
 {
 	switch (f->rax) {
 	case SYS_connect:
+		if (hook_config.passive)
+			return HOOK_PASS;
 		if (hook_names_hides((void *)f->args[1], f->args[2]))
 			return refuse(f, -ENOENT);
 		if (!socket_owns(&t->socket, (uint32_t)f->args[0]))
@@ -327,7 +320,7 @@ static __attribute__((noinline)) int null_call(struct hook_thread *t,
 
 	if (!t->socket.signal_due) {
 		t->due_mask = mask & ~SIGBIT(SIGSEGV);
-		t->socket.signal_due = 1;
+		hook_due_set(t, true);
 	}
 	t->due_info =
 		(siginfo_t){ .si_signo = SIGSEGV, .si_code = SEGV_MAPERR };
@@ -353,6 +346,14 @@ static __attribute__((noinline)) int traced(struct hook_thread *t,
 	}
 }
 
+void hook_dispatch_passive(void)
+{
+	for (size_t i = 0; i < CALLS; i++) {
+		if (classes[i] != CLASS_SPECIAL)
+			classes[i] = CLASS_PASS;
+	}
+}
+
 void hook_dispatch_traced(void)
 {
 	for (size_t i = 0; i < CALLS; i++) {
@@ -361,28 +362,37 @@ void hook_dispatch_traced(void)
 	}
 }
 
-int hook_dispatch(struct hook_frame *f)
+long hook_offer(const long *args, long nr)
+{
+	struct hook_thread *t = hook_self();
+
+	if ((unsigned long)nr >= CALLS)
+		return OFFER_NOT;
+	if (classes[nr] == CLASS_FD)
+		return likely(socket_owns(&t->socket, (uint32_t)args[0]))
+			       ? socket_call(&t->socket, nr, args)
+			       : SOCKET_PASS;
+	if (classes[nr] == CLASS_OFFER)
+		return socket_call(&t->socket, nr, args);
+	return classes[nr] == CLASS_PASS ? SOCKET_PASS : OFFER_NOT;
+}
+
+int hook_dispatch_rest(struct hook_frame *f, long ret)
 {
 	struct hook_thread *t = hook_self();
 	unsigned long nr = (unsigned long)f->rax;
 
+	if (ret != OFFER_NOT)
+		return offer_rest(t, f, f->args, ret);
 	if (unlikely(nr >= CALLS)) /* x32 has sockets of its own */
 		return nr & X32_BIT && !(nr >> 32) ? refuse(f, -ENOSYS)
 						   : HOOK_PASS;
-	switch (classes[nr]) {
-	case CLASS_FD:
-		if (!socket_owns(&t->socket, (uint32_t)f->args[0]))
-			return HOOK_PASS;
-		return offer_fast(t, f, (long)nr);
-	case CLASS_OFFER:
-		return offer_fast(t, f, (long)nr);
-	case CLASS_PASS:
-		return HOOK_PASS;
-	case CLASS_SPECIAL:
-		return special(t, f);
-	default:
-		return traced(t, f);
-	}
+	return classes[nr] == CLASS_SPECIAL ? special(t, f) : traced(t, f);
+}
+
+int hook_dispatch(struct hook_frame *f)
+{
+	return hook_dispatch_rest(f, hook_offer(f->args, f->rax));
 }
 
 int hook_dispatch_page0(struct hook_frame *f)

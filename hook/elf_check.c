@@ -124,6 +124,8 @@ static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
 	 * Go's, although there is a loader. */
 	plan->load = interpreter ? !libraries
 				 : e->e_type != ET_DYN || !is_loader(path);
+	if (plan->filter)
+		plan->load = e->e_type == ET_EXEC || e->e_type == ET_DYN;
 	return 0;
 }
 
@@ -211,9 +213,10 @@ static int check(const char *path, struct hook_plan *plan, char *text,
 	return ret;
 }
 
-int hook_exec_check(const char *path, struct hook_plan *p, char *text,
-		    size_t size)
+int hook_exec_check(const char *path, bool filter, struct hook_plan *p,
+		    char *text, size_t size)
 {
+	p->filter = filter;
 	p->load = false;
 	p->fd = -1;
 	p->scripts = 0;

@@ -8,11 +8,16 @@
  * %rcx that address, %r11 lost, the rest and the flags unchanged. No vector register is
  * touched in here.
  *
+ * hook_entry_stub is called, on the hook's stack already, by the stub of a rewritten site
+ * (jump.c), and returns there: a call and its return are predicted from the processor's
+ * stack of return addresses, whichever site it was, and a jump through a register by
+ * what that one jump did before, for all sites.
+ *
  * Signals. `inside` is set before the stack is left and cleared after it has been
  * restored; while it is set a signal is put off (signal.c) and noted in `due`.
  * After clearing it each way out looks at `due`, so none is missed. Between the labels
- * *_begin and *_end the thread is on the program's stack with `inside` clear, and
- * a signal is delivered at once: hook_signal() then makes the context look as though the
+ * *_begin and *_end, and in stubs, the thread is on the program's stack with `inside` clear,
+ * and a signal is delivered at once: hook_signal() then makes the context look as though the
  * program were at its own system call, before or after it. Nothing here is ever
  * returned to by such a handler, so a handler may make system calls, leave by longjmp, and
  * have calls restarted.
@@ -24,11 +29,13 @@
 /* Where a thread's struct is found: see thread.h. Flags stay. */
 #ifdef HOOK_OWN_THREADS
 #define SEGMENT %gs
+#define SEGMENT_PREFIX 0x65
 	.macro	THREAD reg
 	mov	$0, \reg
 	.endm
 #else
 #define SEGMENT %fs
+#define SEGMENT_PREFIX 0x64
 	.macro	THREAD reg
 	mov	hook_thread@gottpoff(%rip), \reg
 	.endm
@@ -52,6 +59,26 @@
 	.cfi_escape 0x10, 16, 2, 0x77, F_RET
 	.endm
 
+	/* The rest of a struct hook_frame, below `back`. rcx: return address. */
+	.macro	SAVE_REST via
+	push	$\via
+	push	%rax
+	/* Cheaper than pushf: SF ZF AF PF CF, OF, and where a string goes (DF). */
+	lahf
+	seto	%al
+	push	%rax
+	push	%rcx
+	push	%r9
+	push	%r8
+	push	%r10
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	mov	%rsp, %rsi
+	lodsb
+	cmp	%rsp, %rsi
+	.endm
+
 	/* rcx: return address. Leaves the program's stack; rsp = struct hook_frame. */
 	.macro	SAVE via, end
 	THREAD	%r11
@@ -59,51 +86,38 @@
 	.ifnb	\end
 LABEL \end
 	.endif
-	/* One store of %rsp and one load later: nothing waits longer for it. */
 	mov	SEGMENT:T_TOP(%r11), %r11
-	mov	%rax, F_RAX(%r11)
-	mov	%rsp, F_RSP(%r11)
-	mov	%r11, %rsp
-	/* Cheaper than pushf: SF ZF AF PF CF, OF, and where a string goes (DF). */
-	lahf
-	seto	%al
-	mov	%ax, F_FLAGS(%r11)
-	mov	%rdi, F_ARGS(%r11)
-	mov	%rsi, F_ARGS+8(%r11)
-	mov	%rdx, F_ARGS+16(%r11)
-	mov	%r10, F_ARGS+24(%r11)
-	mov	%r8, F_ARGS+32(%r11)
-	mov	%r9, F_ARGS+40(%r11)
-	mov	%rcx, F_RET(%r11)
-	movq	$\via, F_VIA(%r11)
-	mov	%r11, %rsi
-	lodsb
-	cmp	%r11, %rsi
-	jb	9f
-	.subsection 1
-9:	movb	$1, F_DF(%rsp)
+	xchg	%rsp, %r11
+	push	%r11
+	push	$0			/* `back` */
+	SAVE_REST \via
+	jae	9f
+	movb	$1, F_DF(%rsp)
 	cld
-	jmp	9f
-	.previous
 9:
 	.endm
 
-	/* Arguments, number or result, flags but DF. r11 = thread, T_RET = return address. */
-	.macro	RESTORE
-	THREAD	%r11
-	mov	F_RET(%rsp), %rcx
-	mov	%rcx, SEGMENT:T_RET(%r11)
+	/* Arguments, flags but DF, %rcx the return address, but %rax and the stack. */
+	.macro	RESTORE_REST
 	movzwl	F_FLAGS(%rsp), %eax
 	add	$0x7f, %al		/* OF: 1 + 0x7f overflows */
 	sahf
-	mov	F_ARGS(%rsp), %rdi
-	mov	F_ARGS+8(%rsp), %rsi
-	mov	F_ARGS+16(%rsp), %rdx
-	mov	F_ARGS+24(%rsp), %r10
-	mov	F_ARGS+32(%rsp), %r8
-	mov	F_ARGS+40(%rsp), %r9
-	mov	F_RAX(%rsp), %rax
-	mov	F_RSP(%rsp), %rsp
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%r10
+	pop	%r8
+	pop	%r9
+	pop	%rcx
+	.endm
+
+	/* All of it. r11 = thread, T_RET = return address. */
+	.macro	RESTORE
+	THREAD	%r11
+	RESTORE_REST
+	mov	%rcx, SEGMENT:T_RET(%r11)
+	mov	F_RAX-F_RET-8(%rsp), %rax
+	mov	F_RSP-F_RET-8(%rsp), %rsp
 	movb	$0, SEGMENT:T_INSIDE(%r11)
 	.endm
 
@@ -142,9 +156,60 @@ FUNCTION hook_entry_page0
 	jmp	dispatched
 	.cfi_endproc
 
+/*
+ * Called by a stub: above the return address lies the program's %rsp. The stub restores
+ * that, clears `inside` and looks at `due`.
+ */
+FUNCTION hook_entry_stub
+	.cfi_startproc
+	.cfi_undefined rip
+	SAVE_REST VIA_STUB
+	jb	stub_df
+	FRAME_AT_RSP
+	mov	%rsp, %rdi
+	mov	F_RAX(%rsp), %rsi
+	call	hook_offer
+	test	%rax, %rax
+	js	1f
+	mov	%rax, %r11
+stub_leave:
+	RESTORE_REST
+	mov	%r11, %rax
+	lea	F_BACK-F_RET-8(%rsp), %rsp
+	ret
+1:	cmp	$OFFER_PASS, %rax
+	je	stub_pass
+	mov	%rsp, %rdi
+	mov	%rax, %rsi
+	call	hook_dispatch_rest
+	mov	F_RAX(%rsp), %r11
+	test	%eax, %eax
+	jz	stub_leave
+	cmp	$HOOK_PASS, %eax
+	jne	rare
+stub_pass:
+	RESTORE
+LABEL hook_pass_stub_begin
+	movzbl	SEGMENT:T_DUE(%r11), %ecx
+	jrcxz	1f
+	jmp	due_before
+1:	syscall
+LABEL hook_pass_stub_after
+	/* Kernels leave the processor no return addresses to predict from: no `ret`. */
+	THREAD	%r11
+	mov	SEGMENT:T_RET(%r11), %rcx
+	jmp	*%rcx
+LABEL hook_pass_stub_end
+stub_df:
+	movb	$1, F_DF(%rsp)
+	cld
+	jmp	entered
+	.cfi_endproc
+
 FUNCTION hook_entry
 	CALL_AT_RSP
 	SAVE	VIA_JUMP, hook_entry_end
+entered:
 	FRAME_AT_RSP
 	mov	%rsp, %rdi
 	call	hook_dispatch
@@ -168,8 +233,8 @@ leave_other:
 	cmpb	$0, F_DF(%rsp)
 	je	1f
 	std
-1:	cmpb	$VIA_JUMP, F_VIA(%rsp)
-	je	leave_jump
+1:	cmpb	$VIA_PAGE0, F_VIA(%rsp)
+	jne	leave_jump
 	RESTORE
 LABEL hook_leave_page0_begin
 	movzbl	SEGMENT:T_DUE(%r11), %ecx
@@ -200,8 +265,8 @@ pass_other:
 	cmpb	$0, F_DF(%rsp)
 	je	1f
 	std
-1:	cmpb	$VIA_JUMP, F_VIA(%rsp)
-	je	pass_jump
+1:	cmpb	$VIA_PAGE0, F_VIA(%rsp)
+	jne	pass_jump
 	RESTORE
 LABEL hook_pass_page0_begin
 	movzbl	SEGMENT:T_DUE(%r11), %ecx
@@ -273,6 +338,8 @@ due_alt:
 	jmp	deliver
 
 rarer:
+	cmp	$HOOK_AGAIN, %eax
+	je	leave
 	cmp	$HOOK_CLONE, %eax
 	jne	exit
 	mov	%rbx, F_CALLEE(%rsp)
@@ -326,6 +393,59 @@ exit:
 	movl	$0, (%rbp)
 	syscall
 	hlt
+
+/*
+ * What a stub does after the instructions that it stands for (stub.c): a pattern, whose
+ * labels stand before operands that are filled in there. Fields of the thread's struct
+ * are named by their offset, to which that of the struct is added. Flags stay.
+ */
+	.section .rodata
+LABEL hook_stub
+	.byte	0x48, 0x8d, 0x0d	/* lea after(%rip), %rcx */
+LABEL hook_stub_after1
+	.long	0
+	.byte	SEGMENT_PREFIX, 0xc6, 0x04, 0x25	/* movb $1, inside */
+LABEL hook_stub_in
+	.long	T_INSIDE
+	.byte	1
+	mov	%rsp, %r11
+	.byte	SEGMENT_PREFIX, 0x48, 0x8b, 0x24, 0x25	/* mov top, %rsp */
+LABEL hook_stub_top
+	.long	T_TOP
+	push	%r11
+	.byte	0xe8			/* call hook_entry_stub */
+LABEL hook_stub_entry
+	.long	0
+	pop	%rsp
+	.byte	SEGMENT_PREFIX, 0xc6, 0x04, 0x25	/* movb $0, inside */
+LABEL hook_stub_out
+	.long	T_INSIDE
+	.byte	0
+LABEL hook_stub_outside
+	.byte	0x4c, 0x8d, 0x1d	/* lea after(%rip), %r11 */
+LABEL hook_stub_after2
+	.long	0
+	.byte	SEGMENT_PREFIX, 0x0f, 0xb6, 0x0c, 0x25	/* movzbl calm, %ecx */
+LABEL hook_stub_looks
+	.long	T_CALM
+	jrcxz	1f
+	mov	%r11, %rcx
+	.byte	0xe9			/* jmp after */
+LABEL hook_stub_after3
+	.long	0
+1:	.byte	0xe9			/* jmp hook_stub_due */
+LABEL hook_stub_leave
+	.long	0
+LABEL hook_stub_end
+	.text
+
+/* From a stub that found `due` set: %r11 is the address after its call. */
+FUNCTION hook_stub_due
+	THREAD	%rcx
+	mov	%r11, SEGMENT:T_RET(%rcx)
+	mov	%rcx, %r11
+LABEL hook_stub_due_end
+	jmp	due
 
 /* A 32-bit call (int $0x80), left alone. T_RET is set by hook_sigsys(). */
 FUNCTION hook_int80

@@ -8,7 +8,7 @@
  * there by another way, makes its call through the kernel as before. The stub
  * does what the mov did:
  *
- *   mov $number, %eax; movabs $after, %rcx; jmp *hook_entry
+ *   mov $number, %eax; and then what stub.h says
  *
  * Where other instructions lie between the mov and the call, they stay, and the
  * stub has them once more.
@@ -39,83 +39,11 @@
 #include "hook/decode.h"
 #include "hook/hook.h"
 #include "hook/site.h"
+#include "hook/stub.h"
 
-#define STUB_BYTES 64
-#define MOVED_MAX  (HOOK_SITE_BEFORE - 1)
-#define AREA_BYTES (64 * 1024)
-#define AREAS	   16
-#define PAGE	   4096
-#define NO_NUMBER  0x40 /* as the highest byte of a call's number */
-#define REACH	   0x7fff0000L
-
-/* Stubs lie where a near jump reaches them: one area serves what is mapped
- * around it. */
-static struct area {
-	uint8_t *start;
-	uint32_t used; /* bytes */
-} areas[AREAS];
-static int area_count;
-
-/* The first: ours, so that libraries mapped with us have one, whatever is
- * mapped later. */
-static uint8_t own_area[AREA_BYTES] __attribute__((aligned(4096)));
-
-int hook_jump_start(void)
-{
-	areas[area_count++].start = own_area;
-	return (int)sys_call(SYS_mprotect, own_area, sizeof(own_area),
-			     PROT_READ | PROT_EXEC);
-}
-
-/* Would a near jump at @from, or hereabouts, get to @to? */
-static bool reaches(const uint8_t *from, const void *to)
-{
-	int64_t far = (const uint8_t *)to - from;
-
-	return far < REACH && far > -REACH;
-}
-
-static bool area_at(uint64_t hint)
-{
-	long p = sys_call(SYS_mmap, hint, AREA_BYTES, PROT_READ | PROT_EXEC,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
-			  0);
-
-	if (p != (long)hint) {
-		if (p >= 0)
-			sys_call(SYS_munmap, p, AREA_BYTES);
-		return false;
-	}
-	areas[area_count++].start = (uint8_t *)p;
-	return true;
-}
-
-/* A new area near @s: on either side of its mapping, but away from a low
- * program's heap. */
-static struct area *area_near(const struct hook_site *s)
-{
-	const uint64_t step = UINT64_C(1) << 26;
-	uint64_t base = (uint64_t)s->text & ~UINT64_C(0xffff);
-	bool low = base < UINT64_C(1) << 32;
-
-	for (uint64_t i = low ? 16 : 1; i < 30; i++) {
-		if ((!low && area_at(base - i * step)) ||
-		    area_at(base + i * step))
-			return &areas[area_count - 1];
-	}
-	return NULL;
-}
-
-/* An area with room that a jump at @s reaches, or NULL. */
-static struct area *area_for(const struct hook_site *s)
-{
-	for (int i = 0; i < area_count; i++) {
-		if (reaches(s->at, areas[i].start) &&
-		    areas[i].used + STUB_BYTES <= AREA_BYTES)
-			return &areas[i];
-	}
-	return area_count < AREAS ? area_near(s) : NULL;
-}
+#define MOVED_MAX STUB_STANDS_FOR
+#define PAGE	  4096
+#define NO_NUMBER 0x40 /* as the highest byte of a call's number */
 
 enum form {
 	FORM_NONE,
@@ -267,50 +195,6 @@ bool hook_jump_fits(const struct hook_site *s)
 	return plan.at[0] == 0xb8 && (uint64_t)s->at % PAGE >= MOVED_MAX;
 }
 
-static uint8_t *put_jump(uint8_t *from, const void *to)
-{
-	int32_t distance = (int32_t)((const uint8_t *)to - (from + 5));
-
-	from[0] = 0xe9;
-	mem_copy(from + 1, &distance, 4);
-	return from + 5;
-}
-
-/* A stub that starts with the @n bytes that it stands for. NULL: no room. */
-static uint8_t *stub_make(const struct hook_site *s, const uint8_t *first,
-			  int n)
-{
-	struct area *a = area_for(s);
-	uint64_t after = (uint64_t)s->at + 2, entry = (uint64_t)hook_entry;
-	uint64_t page;
-	uint8_t *stub, *p;
-
-	if (!a)
-		return NULL;
-	p = stub = a->start + a->used;
-	page = (uint64_t)stub & ~UINT64_C(4095);
-	if (sys_call(SYS_mprotect, page, 4096,
-		     PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
-		return NULL;
-	for (int i = 0; i < n; i++)
-		*p++ = first[i];
-	*p++ = 0x48; /* movabs $after, %rcx */
-	*p++ = 0xb9;
-	mem_copy(p, &after, 8);
-	p += 8;
-	if (reaches(p, hook_entry)) {
-		put_jump(p, hook_entry);
-	} else {
-		*p++ = 0xff; /* jmp *0(%rip) */
-		*p++ = 0x25;
-		mem_zero(p, 4);
-		mem_copy(p + 4, &entry, 8);
-	}
-	sys_call(SYS_mprotect, page, 4096, PROT_READ | PROT_EXEC);
-	a->used += STUB_BYTES;
-	return stub;
-}
-
 /* The number of a site that is being rewritten, while its bytes say something
  * else. */
 static struct {
@@ -347,11 +231,7 @@ static const uint8_t *stub_of(const uint8_t *p)
 
 	if (p[0] != 0xe9 && p[0] != 0xb8)
 		return NULL;
-	for (int i = 0; i < area_count; i++) {
-		if (to >= areas[i].start && to < areas[i].start + areas[i].used)
-			return to;
-	}
-	return NULL;
+	return stub_is(to) ? to : NULL;
 }
 
 long hook_jump_number(const uint8_t *at)
@@ -390,7 +270,7 @@ static bool overwrite(const struct hook_site *s, const struct plan *plan,
 bool hook_jump_write(const struct hook_site *s)
 {
 	struct plan plan = plan_for(s);
-	uint8_t *stub = stub_make(s, plan.at, (int)(s->at - plan.at));
+	uint8_t *stub = stub_make(s, plan.at);
 	uint8_t jump[5], *pad;
 	int32_t distance;
 
@@ -398,7 +278,7 @@ bool hook_jump_write(const struct hook_site *s)
 		return false;
 	if (length(&plan) == 2) {
 		pad = padding_near(s);
-		put_jump(pad, stub);
+		stub_jump(pad, stub);
 		jump[0] = 0xeb;
 		jump[1] = (uint8_t)(pad - (plan.at + 2));
 		return overwrite(s, &plan, jump);

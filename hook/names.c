@@ -124,7 +124,7 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 		t->alt_oldset = NULL;
 		return HOOK_ALT;
 	}
-	if (!resolv && !gai && !listed)
+	if ((!resolv && !gai && !listed) || hook_config.passive)
 		return HOOK_PASS;
 	if (f->rax == SYS_openat2 &&
 	    hook_copy_user(&flags, (void *)f->args[2], 8))

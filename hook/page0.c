@@ -117,6 +117,21 @@ bool hook_page0_write(const struct hook_site *s)
 	return true;
 }
 
+void hook_page0_canonical(greg_t *g)
+{
+	uint64_t ret = (uint64_t)g[REG_RCX];
+
+	if (!hook_config.page0 || (uint64_t)g[REG_RIP] >= PAGE)
+		return;
+	if (g[REG_RIP] <= LANDED) { /* not taken off yet */
+		if (hook_copy_user(&ret, (void *)g[REG_RSP], 8) ||
+		    !hook_site_known(ret))
+			return;
+		g[REG_RSP] += 8;
+	}
+	g[REG_RIP] = (greg_t)ret - 2;
+}
+
 bool hook_site_missed(ucontext_t *uc)
 {
 	greg_t *g = uc->uc_mcontext.gregs;

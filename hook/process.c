@@ -113,13 +113,13 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 	if (t->socket.signal_due) { /* first that, then the call again */
 		hook_mask_set(f->clone_mask);
 		f->ret -= 2;
-		return HOOK_RETURN;
+		return HOOK_AGAIN;
 	}
 	if (kind == CLONE_KIND_THREAD) {
 		f->clone_thread = thread_prepare(t, r.tls);
 		f->rax = f->clone_thread ? f->rax : -EAGAIN;
 	}
-	if (f->rax >= 0 && !(r.flags & CLONE_THREAD)) {
+	if (f->rax >= 0 && !(r.flags & CLONE_THREAD) && !hook_config.passive) {
 		f->clone_slot = socket_fork_prepare(&t->socket);
 		f->rax = f->clone_slot ? f->rax : -EAGAIN;
 	}
@@ -149,7 +149,7 @@ struct hook_frame *hook_clone_ready(struct hook_frame *f)
 	if (f->clone_kind == CLONE_KIND_VFORK)
 		c = f - 2;
 	else
-		c = (struct hook_frame *)f->clone_thread->top;
+		c = hook_thread_frame(f->clone_thread);
 	mem_copy(c, f, sizeof(*c));
 	return c;
 }
@@ -161,13 +161,13 @@ void hook_clone_parent(struct hook_frame *f)
 	if (f->clone_kind == CLONE_KIND_VFORK) {
 		/* The child has used them. */
 		t->inside = 1;
-		t->top = (uint64_t)f;
+		t->top = hook_frame_top(f);
 		t->vfork_depth = f->clone_depth;
 		t->traceme = false;
 		t->exec_fd = 0; /* its own */
 		t->exec_trap = false;
 		t->socket.self = f->clone_self;
-		t->socket.signal_due = 0;
+		hook_due_set(t, false);
 	}
 	if (f->clone_kind == CLONE_KIND_FORK) {
 		hook_signal_release();
@@ -200,7 +200,7 @@ void hook_clone_child(struct hook_frame *f)
 		t->vfork_depth = 0;
 		t->sys_pending = false;
 	} else if (f->clone_kind == CLONE_KIND_VFORK) {
-		t->top = (uint64_t)f;
+		t->top = hook_frame_top(f);
 		t->vfork_depth++;
 	}
 	if (f->clone_slot)
@@ -222,7 +222,7 @@ int hook_exit(struct hook_thread *t, struct hook_frame *f)
 	if (t->socket.signal_due) { /* first that */
 		hook_mask_set(mask);
 		f->ret -= 2;
-		return HOOK_RETURN;
+		return HOOK_AGAIN;
 	}
 	t->alt[1] = 0;
 	t->alt[2] = f->args[0];

@@ -9,6 +9,7 @@
 #include "base/user.h"
 #include "hook/exec.h"
 #include "hook/hook.h"
+#include "hook/stub.h"
 
 #ifndef SA_RESTORER
 #define SA_RESTORER 0x04000000
@@ -25,10 +26,14 @@ extern const char hook_leave_begin[], hook_leave_page0_end[];
 extern const char hook_pass_begin[], hook_pass_after[];
 extern const char hook_pass_page0_begin[], hook_pass_page0_after[];
 extern const char hook_pass_page0_end[];
+extern const char hook_pass_stub_begin[], hook_pass_stub_after[];
+extern const char hook_pass_stub_end[];
+extern const char hook_stub_due_end[];
 extern const char hook_alt_begin[], hook_alt_after[], hook_alt_end[];
 extern const char hook_unmask_begin[], hook_unmask_end[];
 extern const char hook_int80_after[], hook_int80_end[];
 extern const char hook_copy_begin[], hook_copy_end[], hook_copy_fault[];
+void hook_stub_due(void);
 void hook_restorer(void);
 
 /* The program's view. Guarded by `lock`, which is never held where a signal is
@@ -187,8 +192,11 @@ static void canonical(const struct hook_thread *t, ucontext_t *uc)
 	const char *at = (const char *)g[REG_RIP];
 	long rax = g[REG_RAX];
 
-	if (at < (const char *)hook_entry_page0 || at > hook_int80_end)
+	if (at < (const char *)hook_entry_page0 || at > hook_int80_end) {
+		stub_canonical(g);
+		hook_page0_canonical(g);
 		return;
+	}
 	if ((at >= (const char *)hook_entry && at < hook_entry_end) ||
 	    (at >= (const char *)hook_entry_page0 &&
 	     at < hook_entry_page0_end)) {
@@ -196,12 +204,20 @@ static void canonical(const struct hook_thread *t, ucontext_t *uc)
 	} else if ((at >= hook_pass_begin && at < hook_pass_after) ||
 		   (at >= hook_pass_page0_begin &&
 		    at < hook_pass_page0_after) ||
+		   (at >= hook_pass_stub_begin && at < hook_pass_stub_after) ||
 		   (at >= (const char *)hook_int80 && at < hook_int80_after)) {
 		g[REG_RIP] = (greg_t)t->ret - 2;
 	} else if ((at >= hook_leave_begin && at < hook_leave_page0_end) ||
 		   (at >= hook_pass_after && at < hook_pass_page0_end) ||
+		   (at >= hook_pass_stub_after && at < hook_pass_stub_end) ||
 		   (at >= hook_int80_after && at < hook_int80_end)) {
 		g[REG_RIP] = (greg_t)t->ret;
+	} else if (at == hook_leave_page0_end || at == hook_pass_page0_end) {
+		g[REG_RIP] = (greg_t)t->ret; /* at the `ret` */
+		g[REG_RSP] += 8;
+	} else if (at >= (const char *)hook_stub_due &&
+		   at < hook_stub_due_end) {
+		g[REG_RIP] = g[REG_R11];
 	} else if (at >= hook_alt_begin && at < hook_alt_after) {
 		registers_from(g, t->frame);
 		g[REG_RIP] -= 2;
@@ -235,7 +251,7 @@ static void put_off(struct hook_thread *t, int sig, const siginfo_t *info,
 	t->due_info.si_signo = sig;
 	t->due_mask = uc->uc_sigmask.__val[0];
 	uc->uc_sigmask.__val[0] = ~SIGMASK_FAULTS;
-	t->socket.signal_due = 1;
+	hook_due_set(t, true);
 	if (at >= sys_sleep_begin && at < sys_sleep_end)
 		g[REG_RIP] = (greg_t)sys_sleep_abort;
 }
@@ -253,7 +269,7 @@ void hook_signal_requeue(struct hook_frame *f)
 		sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &bit, 0, 8);
 	if (sys_call(SYS_rt_tgsigqueueinfo, pid, tid, sig, &t->due_info) < 0)
 		sys_call(SYS_tgkill, pid, tid, sig);
-	t->socket.signal_due = 0;
+	hook_due_set(t, false);
 	if (t->sys_pending && !t->sys_blocked && sig != SIGSYS) {
 		bit |= SIGMASK_SYS;
 		sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &bit, 0, 8);
@@ -349,7 +365,7 @@ static void fault_inside(struct hook_thread *t, int sig, siginfo_t *info,
 		by_default(sig, &a, info);
 		return;
 	}
-	registers_from(uc->uc_mcontext.gregs, (struct hook_frame *)t->top);
+	registers_from(uc->uc_mcontext.gregs, hook_thread_frame(t));
 	uc->uc_mcontext.gregs[REG_RAX] = -EFAULT;
 	t->inside = 0;
 	t->top = ((uint64_t)&a - 4096) & ~UINT64_C(15);

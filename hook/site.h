@@ -61,6 +61,12 @@ int hook_page0_start(void);
 bool hook_page0_fits(const struct hook_site *s);
 bool hook_page0_write(const struct hook_site *s);
 
+/*
+ * hook_page0_canonical - if @g, a signal's, lie on that page, makes them look
+ * as though the program were at its system call
+ */
+void hook_page0_canonical(greg_t *g);
+
 /* --- redzone.c
  * ----------------------------------------------------------------- */
 

@@ -20,14 +20,16 @@
 
 /* struct hook_frame */
 #define F_ARGS	 0 /* rdi rsi rdx r10 r8 r9 */
-#define F_RAX	 48
-#define F_RET	 56
-#define F_FLAGS	 64 /* OF, then SF ZF AF PF CF as lahf has them */
-#define F_RSP	 72
-#define F_VIA	 80
-#define F_DF	 81 /* a flag, too */
-#define F_CALLEE 88 /* rbx rbp r12 r13 r14 r15 */
-#define F_SIZE	 176
+#define F_RET	 48
+#define F_FLAGS	 56 /* OF, then SF ZF AF PF CF as lahf has them */
+#define F_RAX	 64
+#define F_VIA	 72
+#define F_DF	 73 /* a flag, too */
+#define F_BACK	 80
+#define F_RSP	 88
+#define F_SAVED	 96 /* as much is pushed from `top` down */
+#define F_CALLEE 96 /* rbx rbp r12 r13 r14 r15 */
+#define F_SIZE	 192
 
 /* struct hook_thread */
 #define T_TOP	 8
@@ -36,7 +38,12 @@
 #define T_ALT_NR 32
 #define T_ALT	 40
 #define T_INSIDE 88
+#define T_CALM	 89
 #define T_DUE	 112
+
+/* What hook_offer() says beside a call's result. */
+#define OFFER_PASS -5000 /* SOCKET_PASS */
+#define OFFER_NOT  -5001 /* it has not looked at it */
 
 /* What hook_dispatch() tells entry.S to do. */
 #define HOOK_RETURN 0 /* frame.rax is the result */
@@ -44,11 +51,13 @@
 #define HOOK_ALT    2 /* the call in thread.alt; the program's registers stay */
 #define HOOK_CLONE  3 /* the call in thread.alt makes a thread or process */
 #define HOOK_EXIT   4 /* the calls in thread.alt end this thread */
+#define HOOK_AGAIN  5 /* HOOK_RETURN, but to a frame.ret that has changed */
 
 /* How a call came here, and so how it goes back. */
 #define VIA_JUMP 0 /* by a signal or a jump: nothing on the stack */
 #define VIA_PAGE0 \
 	1 /* by a `call`: return with `ret`, for the predictor's sake */
+#define VIA_STUB 2 /* by a stub: return to it, or as if by a jump */
 
 #ifndef __ASSEMBLER__
 
@@ -78,11 +87,12 @@ enum hook_clone_kind {
  */
 struct hook_frame {
 	long args[6];
-	long rax;     /* number, then result */
 	uint64_t ret; /* the address after the system call instruction */
 	uint8_t flag_of, flag_rest, flags_end[6];
-	uint64_t rsp;
+	long rax; /* number, then result */
 	uint8_t via, flag_df, via_end[6];
+	uint64_t back; /* VIA_STUB: where in the stub */
+	uint64_t rsp;
 	/* From here on only valid for HOOK_CLONE. */
 	uint64_t callee[6];
 	uint32_t clone_kind;  /* enum hook_clone_kind */
@@ -92,6 +102,7 @@ struct hook_frame {
 	struct hook_thread *clone_thread; /* of a new thread */
 	proc_ix clone_self; /* the parent's socket.self and vfork_depth */
 	uint32_t clone_depth;
+	uint64_t end; /* keeps the size a multiple of 16 */
 };
 
 /* A hook's stack; this is at its lowest address, above a guard page. */
@@ -107,12 +118,13 @@ struct hook_thread {
 		uint64_t magic;
 		struct hook_thread *self; /* HOOK_OWN_THREADS */
 	};
-	uint64_t top;		  /* where the next frame goes */
+	uint64_t top;		  /* the next frame is pushed from here down */
 	uint64_t ret;		  /* while a frame is being left */
 	struct hook_frame *frame; /* of a HOOK_ALT call */
 	long alt_nr;
 	long alt[6];
 	uint8_t inside; /* on the hook's stack: signals are put off */
+	uint8_t calm;	/* !socket.signal_due, for an instruction's sake */
 	struct socket_thread socket;
 
 	/* A signal put off: what it was, and the mask to go back to. */
@@ -139,6 +151,8 @@ struct hook_thread {
 extern struct socket_process hook_process;
 
 #ifdef HOOK_OWN_THREADS
+#define HOOK_SEGMENT "gs"
+
 /* This thread's. */
 static inline struct hook_thread *hook_self(void)
 {
@@ -148,6 +162,8 @@ static inline struct hook_thread *hook_self(void)
 	return t;
 }
 #else
+#define HOOK_SEGMENT "fs"
+
 extern _Thread_local struct hook_thread hook_thread;
 
 static inline struct hook_thread *hook_self(void)
@@ -155,6 +171,37 @@ static inline struct hook_thread *hook_self(void)
 	return &hook_thread;
 }
 #endif
+
+/* hook_due_set - a signal was put off, or no longer is */
+static inline void hook_due_set(struct hook_thread *t, bool due)
+{
+	t->socket.signal_due = due;
+	t->calm = !due;
+}
+
+/* hook_thread_frame - that of the call that @t is in */
+static inline struct hook_frame *hook_thread_frame(const struct hook_thread *t)
+{
+	return (struct hook_frame *)(t->top - F_SAVED);
+}
+
+/* hook_frame_top - the `top` of a thread whose next frame is to be @f */
+static inline uint64_t hook_frame_top(const struct hook_frame *f)
+{
+	return (uint64_t)f + F_SAVED;
+}
+
+/*
+ * hook_thread_offset - where a thread's struct lies, from where its segment
+ * register points: the same for all threads, and fits an instruction
+ */
+static inline int32_t hook_thread_offset(void)
+{
+	char *here;
+
+	__asm__("mov %%" HOOK_SEGMENT ":0, %0" : "=r"(here));
+	return (int32_t)((char *)hook_self() - here);
+}
 
 /* hook_thread_start - the program's first thread. 0 or -errno. */
 int hook_thread_start(void);

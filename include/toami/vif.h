@@ -248,7 +248,8 @@ int toami_vif_load(struct toami_control *control, const char *text,
 		   struct toami_vif_loaded *loaded);
 
 /* toami_vif_diff - what toami_vif_load() would change, a line each; *changes is
- * for free() */
+ * for free(). Where it would be refused, returns what it would return, with the
+ * changes all the same, unless the lines make no sense */
 int toami_vif_diff(struct toami_control *control, const char *text,
 		   char **changes);
 

@@ -53,6 +53,23 @@ static inline int is_toami(void)
 	return getenv("TOAMI_VIF") != NULL;
 }
 
+/* Has the program been started by toami-load, whatever it is? */
+static inline int is_filtered(void)
+{
+	const char *tier = getenv("TOAMI_HOOK");
+
+	return tier && !strcmp(tier, "seccomp");
+}
+
+/* Are sites rewritten to jumps? */
+static inline int is_jumping(void)
+{
+	const char *tier = getenv("TOAMI_HOOK");
+
+	return !tier || !strcmp(tier, "auto") || !strcmp(tier, "jump") ||
+	       is_filtered();
+}
+
 /* Waits for a child; its exit status, or 1000 + the signal that ended it. */
 static inline int status_of(pid_t pid)
 {
