@@ -476,14 +476,19 @@ static bool needs_byte(long name)
 /* Those whose value is no number. */
 static bool any_length(long level, long name)
 {
-	return level == SOL_SOCKET ? name == SO_BINDTODEVICE
-	       : level == IPPROTO_IPV6
-		       ? !find(level, name) && kept_at(level, name) < 0 &&
-				 !note_of(level, name)
-	       : level == IPPROTO_TCP
-		       ? name == TCP_CONGESTION || name == TCP_ULP ||
-				 name == TCP_FASTOPEN_KEY
-		       : false;
+	switch (level) {
+	case SOL_SOCKET:
+		return name == SO_BINDTODEVICE;
+	case IPPROTO_TCP:
+		return name == TCP_CONGESTION || name == TCP_ULP ||
+		       name == TCP_FASTOPEN_KEY;
+	case IPPROTO_IPV6:
+		return name != IPV6_V6ONLY && name != IPV6_ADDRFORM &&
+		       !find(level, name) && kept_at(level, name) < 0 &&
+		       !note_of(level, name);
+	default:
+		return false;
+	}
 }
 
 long option_set(struct socket_thread *t, long fd, long level, long name,
