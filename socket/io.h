@@ -64,7 +64,7 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 		       long flags, struct io_note *note);
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
-		 const struct io_note *note);
+		 struct io_note *note);
 /* udp_io_uncork - the datagram in the making leaves, if there is one */
 int udp_io_uncork(struct work *w, struct sock *s);
 

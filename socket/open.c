@@ -193,7 +193,7 @@ static int disconnect(struct work *w, struct sock *s)
 	int err, reset;
 
 	if (old->state == CONN_CLOSED) {
-		tcp_start_over(&w->stack, s->conn, 0);
+		tcp_start_over(&w->stack, s->conn, old->error);
 		s->phase = SOCK_UNCONNECTED;
 		return 0;
 	}

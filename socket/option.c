@@ -470,7 +470,8 @@ static int value_error(const struct sock *s, long level, long name, int v)
 static bool needs_byte(long name)
 {
 	return name == IP_TTL || name == IP_MULTICAST_TTL ||
-	       name == IP_MULTICAST_LOOP || name == IP_MULTICAST_ALL;
+	       name == IP_MULTICAST_LOOP || name == IP_MULTICAST_ALL ||
+	       name == IP_FREEBIND;
 }
 
 /* Those whose value is no number. */

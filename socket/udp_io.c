@@ -231,7 +231,7 @@ static long fault(struct socket_thread *t, long fd, int err,
 }
 
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
-		 const struct io_note *note)
+		 struct io_note *note)
 {
 	struct sock *s = sock_peek(t, fd);
 	size_t bytes = c->left;
@@ -250,6 +250,9 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	else if (note->name)
 		err = name_in(note->name, note->tolen, s, NAME_SEND, &to, &port,
 			      &unspec);
+	/* What is added to a datagram in the making goes where that goes. */
+	if (s->cork_open && note->fault != -EFAULT)
+		note->fault = 0;
 	named = note->name && !unspec;
 	if (!err && (flags & MSG_OOB) && ip_is_v4(named ? &to : peer_of(t, s)))
 		err = s->inet6 && s->v6only ? -ENETUNREACH : -EOPNOTSUPP;

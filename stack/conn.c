@@ -153,8 +153,7 @@ int conn_connect(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 		if (err)
 			return err;
 	} else if (ip_is_v4(&from) != ip_is_v4(&to)) {
-		return c->proto == STACK_TCP && ip_is_v4(&from) ? -EAFNOSUPPORT
-								: -ENETUNREACH;
+		return ip_is_v4(&from) ? -EAFNOSUPPORT : -ENETUNREACH;
 	}
 	outer = writing_begin(st, ix);
 	err = c->proto == STACK_TCP ? tcp_connect(st, c, &from, &to, port)

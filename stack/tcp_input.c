@@ -428,7 +428,9 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 		    in->bytes && seq_gt(in->seq + in->bytes, c->rcv_nxt)) {
 			count(st, TcpExt_TCPAbortOnData);
 			tcp_reply_reset(st, p, in);
-			c->flags &= ~CONN_URG_RCVD; /* its byte is not there */
+			/* The urgent byte is not in it. */
+			if (seq_gt(c->rcv_up, in->seq + in->bytes))
+				c->flags &= ~CONN_URG_RCVD;
 			tcp_fail(st, c, ECONNRESET);
 			goto drop;
 		}
