@@ -20,11 +20,12 @@ typedef uint32_t chunk_ix; /* struct chunk, base/frame.h */
 typedef uint32_t conn_ix;  /* struct conn, stack/conn.h */
 typedef uint32_t sock_ix;  /* struct sock, socket/sock.h */
 typedef uint32_t pset_ix;  /* struct pset, socket/pset.h */
-typedef uint32_t watch_ix; /* struct watch, socket/pset.h */
-typedef uint32_t vif_ix;   /* struct vif, vif/vif.h */
-typedef uint32_t host_ix;  /* struct fabric_host, fabric/segment.h */
-typedef uint32_t proc_ix;  /* struct fabric_proc, fabric/segment.h */
-typedef uint32_t ctx_ix;   /* struct fabric_ctx, fabric/segment.h */
+typedef uint32_t watch_ix;
+typedef uint32_t pipe_ix; /* struct watch, socket/pset.h */
+typedef uint32_t vif_ix;  /* struct vif, vif/vif.h */
+typedef uint32_t host_ix; /* struct fabric_host, fabric/segment.h */
+typedef uint32_t proc_ix; /* struct fabric_proc, fabric/segment.h */
+typedef uint32_t ctx_ix;  /* struct fabric_ctx, fabric/segment.h */
 
 #define CACHE_LINE 64
 

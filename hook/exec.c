@@ -437,6 +437,7 @@ int hook_exec(struct hook_thread *t, struct hook_frame *f)
 	if (t->traceme && sys_call(SYS_faccessat, AT_FDCWD, room->path, 1))
 		return HOOK_PASS; /* for its error */
 	hook_traceme_exec(t);
+	socket_bare(&t->socket);
 	t->alt_nr = f->rax;
 	mem_copy(t->alt, f->args, sizeof(t->alt));
 	t->alt[2 + at] = (long)v;

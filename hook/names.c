@@ -117,6 +117,7 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 	bool listed = proc_net(f->args[path], sockets);
 	const char *name = (const char *)f->args[path];
 
+	socket_opens(&t->socket, name);
 	if (hook_exe_means(name) != name) {
 		t->alt_nr = f->rax;
 		mem_copy(t->alt, f->args, sizeof(t->alt));
