@@ -68,6 +68,12 @@ long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF*
 				     */
 	}
+	if (request == SIOCATMARK || request == SIOCOUTQNSD) {
+		const struct sock *own = sock_peek(t, fd);
+
+		if (own && own->proto != STACK_TCP)
+			return -ENOTTY;
+	}
 	if (request == FIONBIO ? user_copy(&v, arg, sizeof(v))
 			       : user_touch(arg))
 		return -EFAULT;
@@ -75,7 +81,10 @@ long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 	if (err)
 		return err == -ENOTSOCK ? SOCKET_PASS : err;
 	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
-	if (request == FIONBIO)
+	if (c->state == CONN_LISTEN && request != FIONBIO &&
+	    request != SIOCATMARK)
+		err = -EINVAL;
+	else if (request == FIONBIO)
 		atomic_store(&s->nonblock, v ? 1 : 0);
 	else if (request == SIOCATMARK)
 		v = s->proto == STACK_TCP && tcp_at_mark(&w.stack, s->conn);
@@ -86,5 +95,7 @@ long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 	else
 		v = (int)(request == TIOCOUTQ ? tcp_unacked(c) : tcp_unsent(c));
 	work_end(&w);
+	if (err)
+		return err;
 	return request == FIONBIO ? 0 : user_copy(arg, &v, sizeof(v));
 }
