@@ -9,6 +9,7 @@
 #include "socket/io.h"
 #include "socket/name.h"
 #include "socket/pset.h"
+#include "socket/sigio.h"
 #include "stack/conn.h"
 #include "stack/shape.h"
 
@@ -110,6 +111,7 @@ static void tell(struct work *w, struct sock *s, frame_ix ix)
 	work_wake_sock(w, s);
 	if (s->watches)
 		pset_report(w, s, STACK_ERR);
+	sigio_report(w, s, STACK_ERR);
 }
 
 /*
