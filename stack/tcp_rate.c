@@ -62,8 +62,8 @@ void conn_max_rate_set(struct stack *st, conn_ix ix, uint64_t Bps)
 	    (!(c->locked & RATE_MAX) || c->max_Bps != Bps))
 		c->rate_at_ns = st->now_ns;
 	c->max_Bps = none ? 0 : Bps;
-	c->locked = (uint8_t)(none ? c->locked & ~RATE_MAX
-				   : c->locked | RATE_MAX);
+	c->locked =
+		(uint8_t)(none ? c->locked & ~RATE_MAX : c->locked | RATE_MAX);
 	if (c->rate_waits) {
 		c->rate_waits = false;
 		tcp_output(st, c, false);

@@ -64,8 +64,7 @@ static void go_on(struct pair *p, uint32_t total, uint32_t ms)
 
 		if (left) {
 			left = min_u32(left, sizeof(buf));
-			p->written +=
-				tcp_append(&p->n->st[0], p->a, buf, left);
+			p->written += tcp_append(&p->n->st[0], p->a, buf, left);
 			tcp_push(&p->n->st[0], p->a, false);
 		}
 		testnet_wait(p->n, 1);
