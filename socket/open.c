@@ -212,6 +212,7 @@ static int disconnect(struct work *w, struct sock *s)
 		    !conn_get(&w->stack, was, (enum conn_option)opt, &v))
 			conn_set(&w->stack, c, (enum conn_option)opt, v);
 	}
+	conn_max_rate_set(&w->stack, c, conn_max_rate(&w->stack, was));
 	s->conn = c;
 	s->phase = SOCK_UNCONNECTED;
 	s->listening = false;

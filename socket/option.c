@@ -323,6 +323,7 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 	enum raw_option raw;
 	struct linger li;
 	struct timeval tv;
+	uint64_t rate;
 
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
 		/* Whoever has a port has chosen. */
@@ -379,6 +380,13 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		return 0;
 	case SO_REUSEPORT:
 		s->reuseport = v;
+		return 0;
+	case SO_MAX_PACING_RATE:
+		rate = v == -1 ? UINT64_MAX : (uint32_t)v;
+		if (len >= sizeof(rate))
+			mem_copy(&rate, val, sizeof(rate));
+		conn_max_rate_set(&w->stack, s->conn, rate);
+		work_refresh(w, s);
 		return 0;
 	case SO_TIMESTAMPING:
 		return stamp_set(w, s, (uint32_t)v);
@@ -565,6 +573,7 @@ union value {
 	struct ucred peer;
 	char name[16];
 	uint64_t cookie;
+	uint64_t rate;
 	char path[VIF_PATH_MAX];
 	uint8_t info[512];
 	uint32_t meminfo[9]; /* SK_MEMINFO_* */
@@ -669,6 +678,9 @@ static long get_socket(struct work *w, struct sock *s, long name,
 		u->li.l_onoff = linger >= 0;
 		u->li.l_linger = linger >= 0 ? linger : 0;
 		return sizeof(u->li);
+	case SO_MAX_PACING_RATE:
+		u->rate = conn_max_rate(&w->stack, s->conn);
+		return sizeof(u->rate);
 	case SO_MEMINFO:
 		return get_meminfo(w, s, u);
 	case SO_SNDLOWAT:
@@ -823,6 +835,12 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 		return n;
 	if (n == GET_NOTHING)
 		n = 0;
+	/* An unsigned long to who has room for one. */
+	if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE &&
+	    room < sizeof(u.rate)) {
+		u.v = (int)min_u64(u.rate, UINT32_MAX);
+		n = sizeof(u.v);
+	}
 	/* IPv4's level gives a byte to who has no room for more. */
 	if (n == (long)sizeof(int) && room && room < sizeof(int) &&
 	    level == IPPROTO_IP && u.v >= 0 && u.v <= (int)UINT8_MAX)

@@ -103,6 +103,26 @@ static long room_in_pipe(struct socket_thread *t, long fd, bool nonblock)
 	return n < 0 ? n : 0;
 }
 
+/*
+ * As tcp_read_sock(): nothing passes an urgent byte, fetched or in line, before
+ * it has been read over. 1: there it stands.
+ */
+static long stops_at_mark(struct socket_thread *t, long fd)
+{
+	const struct conn *c;
+	struct work w;
+	struct sock *s;
+	long err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
+	if (tcp_at_mark(&w.stack, s->conn) && tcp_readable(c))
+		err = atomic_load(&s->nonblock) ? -EAGAIN : 1;
+	work_end(&w);
+	return err;
+}
+
 static long stream_to_pipe(struct socket_thread *t, const struct splice_ends *e)
 {
 	bool nonblock =
@@ -114,10 +134,13 @@ static long stream_to_pipe(struct socket_thread *t, const struct splice_ends *e)
 		size_t want = min_u64(e->count - done, sizeof(bounce));
 		long n = room_in_pipe(t, e->out, nonblock || done);
 
-		/* As tcp_splice_read(): SPLICE_F_NONBLOCK is the pipe's. */
 		if (!n)
-			n = look(t, e->in, bounce, want,
-				 MSG_PEEK | (done ? MSG_DONTWAIT : 0));
+			n = stops_at_mark(t, e->in);
+		if (n)
+			return done || n > 0 ? (long)done : n;
+		/* As tcp_splice_read(): SPLICE_F_NONBLOCK is the pipe's. */
+		n = look(t, e->in, bounce, want,
+			 MSG_PEEK | (done ? MSG_DONTWAIT : 0));
 		if (n > 0)
 			n = into_pipe(e->out, bounce, (size_t)n);
 		if (n == -EAGAIN && !done && !nonblock &&

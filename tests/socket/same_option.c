@@ -6,6 +6,7 @@
 #include <linux/net_tstamp.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 
 static const struct {
@@ -120,9 +121,94 @@ static void select_errors(void)
 	close(ep);
 }
 
+/* @now: and how fast it is, which a kernel remembers for a while */
+static void tell_rate(int fd, bool now)
+{
+	struct {
+		struct tcp_info i;
+		char more[256];
+	} info;
+	socklen_t len = sizeof(info);
+	/* Behind 104 bytes, whatever libc's header calls it. */
+	uint64_t rates[2], wide;
+
+	memset(&info, 0, sizeof(info));
+	for (socklen_t room = 0; room <= sizeof(wide); room++) {
+		socklen_t n = room;
+
+		wide = 0;
+		getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &wide, &n);
+		printf(" %u:%llx", n, (unsigned long long)wide);
+	}
+	if (!getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len)) {
+		memcpy(rates, (char *)&info + 104, sizeof(rates));
+		if (now)
+			printf(", %llx", (unsigned long long)rates[0]);
+		printf(" of %llx", (unsigned long long)rates[1]);
+	}
+	printf("\n");
+}
+
+/* SO_MAX_PACING_RATE: its sizes, its ends, and who has it from whom. */
+static void max_rate(void)
+{
+	static const uint64_t rates[] = {
+		1000000,    0,
+		1,	    (uint64_t)UINT32_MAX,
+		UINT64_MAX, (uint64_t)UINT32_MAX + 5,
+		100000,
+	};
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(at);
+	int l = socket(AF_INET, SOCK_STREAM, 0), a, b;
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+		int fd = socket(kinds[k].domain, kinds[k].type,
+				kinds[k].protocol);
+
+		printf("  %s", kinds[k].name);
+		tell_rate(fd, true);
+		for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++)
+			for (socklen_t n = 3; n <= 9; n++) {
+				unsigned char value[16] = { 0 };
+
+				memcpy(value, &rates[i], sizeof(rates[i]));
+				printf("  %u bytes of %llx: %s,", n,
+				       (unsigned long long)rates[i],
+				       setsockopt(fd, SOL_SOCKET,
+						  SO_MAX_PACING_RATE, value, n)
+					       ? strerrorname_np(errno)
+					       : "taken");
+				tell_rate(fd, false);
+			}
+		close(fd);
+	}
+	STEP(setsockopt(l, SOL_SOCKET, SO_MAX_PACING_RATE, &rates[6],
+			sizeof(rates[6])));
+	bind(l, (struct sockaddr *)&at, sizeof(at));
+	listen(l, 1);
+	tell_rate(l, true);
+	getsockname(l, (struct sockaddr *)&at, &len);
+	a = socket(AF_INET, SOCK_STREAM, 0);
+	STEP(connect(a, (struct sockaddr *)&at, sizeof(at)));
+	b = accept(l, NULL, NULL);
+	STEP(send(b, "a", 1, 0));
+	STEP(recv(a, &at, 1, 0));
+	STEP(send(a, "a", 1, 0));
+	STEP(recv(b, &at, 1, 0));
+	tell_rate(b, true);
+	STEP(setsockopt(a, SOL_SOCKET, SO_MAX_PACING_RATE, &rates[0], 4));
+	tell_rate(a, false);
+	close(a);
+	close(b);
+	close(l);
+}
+
 void same_options(void)
 {
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
 		of_kind(k);
 	select_errors();
+	max_rate();
 }

@@ -209,10 +209,48 @@ static void much(void)
 	close(p[1]);
 }
 
+/* Nothing passes an urgent byte, fetched or not. */
+static void mark(int in_line)
+{
+	char buf[64] = { 0 };
+	int x, y, p[2];
+
+	same_streams(&x, &y);
+	if (pipe(p))
+		return;
+	STEP(setsockopt(y, SOL_SOCKET, SO_OOBINLINE, &in_line,
+			sizeof(in_line)));
+	STEP(send(x, "abc", 3, 0));
+	same_readable(y);
+	STEP(send(x, "d", 1, MSG_OOB));
+	STEP(send(x, "ef", 2, 0));
+	usleep(50000);
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	STEP(splice(y, NULL, p[1], NULL, 64, SPLICE_F_NONBLOCK));
+	STEP(recv(y, buf, 1, MSG_OOB));
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	fcntl(y, F_SETFL, O_NONBLOCK);
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	fcntl(y, F_SETFL, 0);
+	STEP(recv(y, buf, 1, 0));
+	printf("  %s\n", buf);
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	memset(buf, 0, sizeof(buf));
+	STEP(read(p[0], buf, sizeof(buf)));
+	printf("  %s\n", buf);
+	close(x);
+	close(y);
+	close(p[0]);
+	close(p[1]);
+}
+
 void same_splice(void)
 {
 	between();
 	files();
 	datagrams();
 	much();
+	mark(0);
+	mark(1);
 }
