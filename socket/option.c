@@ -314,6 +314,21 @@ static int set_form(struct work *w, struct sock *s, int v)
 	return 0;
 }
 
+/*
+ * IP_TOS brings a priority along, by what RFC 1349 called its bits: throughput
+ * is TC_PRIO_BULK, delay TC_PRIO_INTERACTIVE, both TC_PRIO_INTERACTIVE_BULK.
+ */
+static void set_tos_priority(struct work *w, struct sock *s, int old)
+{
+	static const int8_t by_bits[] = { 0, 2, 6, 4 };
+	int tos = 0;
+
+	conn_get(&w->stack, s->conn, CONN_TOS, &tos);
+	if (tos != old)
+		s->kept[kept_at(SOL_SOCKET, SO_PRIORITY)] =
+			by_bits[(uint32_t)tos >> 3 & 3];
+}
+
 /* Options kept in the sock. Returns 1: not one of these. */
 static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 		   const void *val, socklen_t len)
@@ -547,7 +562,12 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 	} else if (m && (s->proto == STACK_TCP || level != IPPROTO_TCP)) {
 		/* Linux doubles the value of a buffer for its book-keeping; the
 		 * payload is what was asked. */
+		int tos = 0;
+
+		conn_get(&w.stack, s->conn, CONN_TOS, &tos);
 		err = conn_set(&w.stack, s->conn, m->opt, v);
+		if (!err && level == IPPROTO_IP && name == IP_TOS)
+			set_tos_priority(&w, s, tos);
 	}
 	work_refresh(&w, s);
 out:
