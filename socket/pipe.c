@@ -10,9 +10,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /* In pipes_barred: for good. */
 #define BARRED UINT32_C(0x80000000)
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
 
 /* Whole pages: as many as held the bytes hold them in the kernel. */
 #define PIECE 16384
@@ -130,11 +135,17 @@ static apart int bare(struct socket_thread *t, struct pipe *p)
 	while (p->bytes) {
 		size_t n = copy_first(t, p, p->torn, piece,
 				      min_u64(p->bytes, PIECE));
-		long done = sys_call(SYS_write, p->fd[1], piece, n);
+		struct iovec iov = { piece, n };
+		long done = sys_call(SYS_pwritev2, p->fd[1], &iov, 1, -1, -1,
+				     RWF_NOWAIT);
 
+		if (done == -EOPNOTSUPP)
+			done = sys_call(SYS_write, p->fd[1], piece, n);
 		if (done == -EINTR)
 			continue;
-		if (done == -EPIPE) /* closed behind our back */
+		/* Closed behind our back, by one who closes numbers twice; and
+		 * what has the number now, if it is full, is not our pipe. */
+		if (done == -EPIPE || done == -EBADF || done == -EAGAIN)
 			break;
 		if (done < 0)
 			return (int)done;

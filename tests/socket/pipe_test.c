@@ -340,6 +340,29 @@ static void resized_by_another(void **state)
 	end();
 }
 
+/* Closed twice by two threads: the number is another pipe's by now, which is
+ * full. Nobody waits for that with the lock. */
+static void number_of_a_full_pipe(void **state)
+{
+	int q[2];
+
+	(void)state;
+	begin();
+	assert_int_equal(sf_write(&b, y, out, 3000), 3000);
+	assert_int_equal(splice_in(3000), 3000);
+	assert_int_equal(pipe(q), 0);
+	assert_int_equal(fcntl(q[1], F_SETPIPE_SZ, 4096), 4096);
+	assert_int_equal(write(q[1], out, 4096), 4096);
+	assert_int_equal(dup2(q[1], p[1]), p[1]);
+	alarm(10);
+	assert_int_equal(pipe_bare(&a, p[0]), 0);
+	alarm(0);
+	assert_int_equal(pipes_in_use(), 0);
+	close(q[0]);
+	close(q[1]);
+	end();
+}
+
 static long moved;
 
 static void *wait_for_bytes(void *arg)
@@ -417,6 +440,7 @@ int main(void)
 		TEST(names_of_descriptors),
 		TEST(resized_by_another),
 		TEST(number_used_again),
+		TEST(number_of_a_full_pipe),
 		TEST(no_frame_for_a_part),
 	};
 
