@@ -205,8 +205,40 @@ static void max_rate(void)
 	close(l);
 }
 
+/* What IP_TOS does to SO_PRIORITY. */
+static void tos_priority(void)
+{
+	static const struct {
+		int domain, type;
+	} kind[] = { { AF_INET, SOCK_STREAM },
+		     { AF_INET, SOCK_DGRAM },
+		     { AF_INET6, SOCK_STREAM } };
+	static const int tos[] = { 0x08, 0x10, 0x18, 0x02, 0xfe, 0xfe, 0 };
+	socklen_t len = sizeof(int);
+	int v, three = 3;
+
+	for (size_t k = 0; k < sizeof(kind) / sizeof(*kind); k++) {
+		int fd = socket(kind[k].domain, kind[k].type, 0);
+
+		for (size_t i = 0; i < sizeof(tos) / sizeof(*tos); i++) {
+			setsockopt(fd, IPPROTO_IP, IP_TOS, &tos[i],
+				   sizeof(int));
+			getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &v, &len);
+			printf("  %x: priority %d\n", (unsigned)tos[i], v);
+			if (i == 4) /* what is set stays while TOS does */
+				setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &three,
+					   sizeof(int));
+		}
+		setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos[0], sizeof(int));
+		getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &v, &len);
+		printf("  IPv6: priority %d\n", v);
+		close(fd);
+	}
+}
+
 void same_options(void)
 {
+	tos_priority();
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
 		of_kind(k);
 	select_errors();

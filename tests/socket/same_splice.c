@@ -72,6 +72,73 @@ static void between(void)
 	close(q[0]);
 }
 
+static int numbered(void)
+{
+	char name[] = "/tmp/same.XXXXXX", byte[100000];
+	int file = mkstemp(name);
+
+	unlink(name);
+	for (size_t i = 0; i < sizeof(byte); i++)
+		byte[i] = (char)(i * 3 + i / 256);
+	if (write(file, byte, sizeof(byte)) != sizeof(byte))
+		exit(1);
+	lseek(file, 0, SEEK_SET);
+	return file;
+}
+
+/* A file as a datagram; and where nothing may be appended. */
+static void files_elsewhere(void)
+{
+	char buf[2000];
+	int x, y, s, p[2], file = numbered(),
+			   lone = socket(AF_INET, SOCK_DGRAM, 0);
+	off_t at = 2;
+	long n;
+
+	same_datagrams(&x, &y);
+	STEP(sendfile(lone, file, &at, 5));
+	STEP(sendfile(lone, file, NULL, 5));
+	STEP(sendfile(lone, file, NULL, 0));
+	printf("  at %ld, file at %ld\n", (long)at,
+	       (long)lseek(file, 0, SEEK_CUR));
+	STEP(sendfile(x, file, &at, 1000));
+	STEP(sendfile(x, file, NULL, 500));
+	printf("  at %ld, file at %ld\n", (long)at,
+	       (long)lseek(file, 0, SEEK_CUR));
+	for (int i = 0; i < 2; i++) {
+		n = recv(y, buf, sizeof(buf), 0);
+		printf("  %ld bytes from %d\n", n, buf[0]);
+	}
+	/* The end of the file ends the datagram, and more is too long. */
+	lseek(file, -7, SEEK_END);
+	STEP(sendfile(x, file, NULL, 500));
+	STEP(recv(y, buf, sizeof(buf), 0));
+	STEP(sendfile(x, file, NULL, 500));
+	at = 0;
+	STEP(sendfile(x, file, &at, 80000));
+	printf("  at %ld\n", (long)at);
+	close(x);
+	close(y);
+	close(lone);
+	same_streams(&x, &s);
+	if (pipe(p))
+		return;
+	STEP(write(p[1], "abc", 3));
+	fcntl(x, F_SETFL, O_APPEND);
+	STEP(sendfile(x, file, &at, 5));
+	STEP(sendfile(x, file, NULL, 0));
+	STEP(splice(p[0], NULL, x, NULL, 3, 0));
+	STEP(write(s, "d", 1));
+	STEP(splice(x, NULL, p[1], NULL, 3, 0));
+	fcntl(x, F_SETFL, 0);
+	STEP(splice(p[0], NULL, x, NULL, 4, 0));
+	close(x);
+	close(s);
+	close(p[0]);
+	close(p[1]);
+	close(file);
+}
+
 static void files(void)
 {
 	char name[] = "/tmp/same.XXXXXX", buf[64] = { 0 };
@@ -249,6 +316,7 @@ void same_splice(void)
 {
 	between();
 	files();
+	files_elsewhere();
 	datagrams();
 	much();
 	mark(0);
