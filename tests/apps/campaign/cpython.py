@@ -196,11 +196,14 @@ def main():
             for done, (name, cases) in enumerate(classes.items()):
                 tally.progress(done, len(classes), name)
 
-                def run(side, cases=cases, module=module):
-                    return results(args.python, sides.prefix[side], module, cases, env)
-                if cases:
-                    tally.take(kept.get(f"{name} {args.match}", lambda: run("kernel")),
-                               run("fabric"), run)
+                if not cases:
+                    continue
+
+                def run(side, i=0, name=name, cases=cases, module=module):
+                    def once():
+                        return results(args.python, sides.prefix[side], module, cases, env)
+                    return kept.get(f"{name} {args.match} {i}", once, side)
+                tally.take(run("kernel"), run("fabric"), run)
     return pairs.judge(tallies, args.json) if tallies else 0
 
 

@@ -130,8 +130,9 @@ class Tally:
             print(line, flush=True)
 
     def take(self, there, here, again):
-        """Counts a run of each side. Where the fabric's is worse, again(side) runs it once
-        more: what fails on the kernel, too, now and then, is flaky and not counted."""
+        """Counts a run of each side. Where the fabric's is worse, again(side, i) runs it once
+        more, the i-th time: what fails on the kernel, too, now and then, is flaky and not
+        counted. None: it takes too long for that."""
         for k, f in compare(there, here):
             self.cases += 1
             self.sides["kernel", k[1]] += 1
@@ -142,15 +143,16 @@ class Tally:
             return
         flaky, times = set(), collections.Counter(w.key for w in found)
         once = collections.Counter(times)
-        for _ in range(AGAIN):
-            flaky |= {w.key for w in worse(there, again("kernel"))}
-            times.update(w.key for w in worse(there, again("fabric")))
+        runs = AGAIN if again else 0
+        for i in range(1, runs + 1):
+            flaky |= {w.key for w in worse(there, again("kernel", i))}
+            times.update(w.key for w in worse(there, again("fabric", i)))
         for w in found:
             kernel_too = w.key in flaky
             (self.flaky if kernel_too else self.found).append(w)
-            runs = "" if times[w.key] >= once[w.key] * (1 + AGAIN) else ", not in every run"
+            rare = "" if times[w.key] >= once[w.key] * (1 + runs) else ", not in every run"
             self.say(f"{self.suite} {w.key}: kernel {w.there}, fabric {w.here}"
-                     f"{', but the kernel now and then, too' if kernel_too else runs}: {w.text}")
+                     f"{', but the kernel now and then, too' if kernel_too else rare}: {w.text}")
 
     def fails(self):
         return [w for w in self.found if WORDS[w.here] == 0]
@@ -194,8 +196,10 @@ class Kept:
             with open(path) as f:
                 self.results = json.load(f)
 
-    def get(self, name, run):
-        """What is kept under @name, or what run() gives, which is kept from now on."""
+    def get(self, name, run, side):
+        """What run() gives; the kernel's is kept from now on, and not run if it is kept."""
+        if side != "kernel":
+            return run()
         if name not in self.results:
             self.results[name] = run()
             if self.path:

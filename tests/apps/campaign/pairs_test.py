@@ -3,7 +3,7 @@
 """Whether campaigns see what differs: results of two sides as tables, and what suites say."""
 
 import os
-
+import tempfile
 import unittest
 
 import pairs
@@ -49,7 +49,7 @@ class Worse(unittest.TestCase):
 class Tally(unittest.TestCase):
     def tally(self, there, here, again):
         t = pairs.Tally("suite", quiet=True)
-        t.take(results(there), results(here), lambda side: results(again[side]))
+        t.take(results(there), results(here), lambda side, _: results(again[side]))
         return t
 
     def test_ours(self):
@@ -63,6 +63,11 @@ class Tally(unittest.TestCase):
                        {"kernel": "a:ok b:fail", "fabric": "a:fail b:fail"})
         self.assertEqual([w.key for w in t.found], ["a"])
         self.assertEqual([w.key for w in t.flaky], ["b"])
+
+    def test_run_once_only(self):
+        t = pairs.Tally("suite", quiet=True)
+        t.take(results("a:ok"), results("a:fail"), None)
+        self.assertEqual([w.key for w in t.found], ["a"])
 
     def test_limit(self):
         for failing, status in ((0, 0), (2, 0), (3, 1)):
@@ -86,9 +91,11 @@ class Output(unittest.TestCase):
     def test_kept(self):
         with tempfile.TemporaryDirectory() as d:
             path = os.path.join(d, "kept")
-            pairs.Kept(path).get("a", lambda: [("a", "ok", "")])
-            again = pairs.Kept(path).get("a", lambda: self.fail("it runs once more"))
+            pairs.Kept(path).get("a", lambda: [("a", "ok", "")], "kernel")
+            again = pairs.Kept(path).get("a", lambda: self.fail("it runs once more"), "kernel")
             self.assertEqual(again, [("a", "ok", "")])
+            other = pairs.Kept(path).get("a", lambda: [("a", "fail", "")], "fabric")
+            self.assertEqual(other, [("a", "fail", "")])
 
 
 class Said(unittest.TestCase):
