@@ -116,7 +116,7 @@ struct frame_list {
 
 struct chunk {
 	chunk_ix next;	/* link in a send queue, or in a batch while free */
-	chunk_ix batch; /* depot's link */
+	chunk_ix batch; /* depot's link; in a send queue its note */
 	_Atomic uint32_t refs;
 	uint16_t start; /* send queue: first byte not yet acknowledged */
 	uint16_t end;	/* send queue: one above the last byte filled */

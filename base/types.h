@@ -21,6 +21,7 @@ typedef uint32_t conn_ix;  /* struct conn, stack/conn.h */
 typedef uint32_t sock_ix;  /* struct sock, socket/sock.h */
 typedef uint32_t pset_ix;  /* struct pset, socket/pset.h */
 typedef uint32_t watch_ix; /* struct watch, socket/pset.h */
+typedef uint32_t pipe_ix;  /* struct pipe, socket/pipe.h */
 typedef uint32_t vif_ix;   /* struct vif, vif/vif.h */
 typedef uint32_t host_ix;  /* struct fabric_host, fabric/segment.h */
 typedef uint32_t proc_ix;  /* struct fabric_proc, fabric/segment.h */

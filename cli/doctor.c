@@ -4,7 +4,7 @@
  * change.
  *
  * Each check is a function that fills a finding; a remedy belongs to every
- * finding that is not good. Nothing here changes the machine.
+ * finding that could be better. Nothing here changes the machine.
  */
 #include "cli/cli.h"
 #include "cli/find.h"
@@ -33,7 +33,7 @@ enum verdict { GOOD, WORSE, BAD }; /* BAD: programs cannot run */
 
 struct finding {
 	enum verdict verdict;
-	char text[256];
+	char text[512];
 	char remedy[256];
 };
 
@@ -52,6 +52,19 @@ static void say(struct finding *f, enum verdict verdict, const char *remedy,
 	va_end(ap);
 }
 
+/* What brings system call user dispatch where it is missing. */
+static const char *remedy_dispatch(void)
+{
+	char release[65];
+
+	return probe_kernel(5, 11, release)
+		       ? "this sandbox forbids it, or the kernel was built "
+			 "without: docker run --security-opt "
+			 "seccomp=unconfined"
+		       : "a kernel that has it: apt-get install "
+			 "linux-image-amd64";
+}
+
 /* How calls of a program are caught; hook/README.md explains the tiers. */
 static void check_hook(struct finding *f)
 {
@@ -66,13 +79,19 @@ static void check_hook(struct finding *f)
 	hook_probe(&p);
 	if (!p.tier)
 		say(f, BAD,
-		    "toami run --stack kernel works; for hooking use Linux "
-		    "5.11 or later, with CONFIG_GENERIC_ENTRY, outside of "
-		    "sandboxes that forbid prctl(2)",
-		    "none: %s", p.dispatch_text);
+		    "toami run --stack kernel works; for hooking allow "
+		    "prctl(2) and seccomp(2): docker run --security-opt "
+		    "seccomp=unconfined",
+		    "none: %s, and seccomp filters are not allowed",
+		    p.dispatch_text);
+	else if (!p.dispatch)
+		say(f, WORSE, remedy_dispatch(), "%s: %s; %s", p.tier,
+		    p.tier_text, p.dispatch_text);
 	else
-		say(f, GOOD, "", "%s: %s; %s", p.tier, p.tier_text,
-		    p.page0_text);
+		say(f, GOOD,
+		    p.keys && !p.page0 ? "as root: sysctl vm.mmap_min_addr=0"
+				       : "",
+		    "%s: %s; %s", p.tier, p.tier_text, p.page0_text);
 }
 
 static void check_hook_file(struct finding *f)
@@ -91,7 +110,7 @@ static void check_kernel(struct finding *f)
 	char release[65];
 
 	if (!probe_kernel(5, 3, release))
-		say(f, BAD, "use Linux 5.11 or later",
+		say(f, BAD, "use Linux 5.4 or later",
 		    "Linux %s is too old for pidfd_open(2)", release);
 	else
 		say(f, GOOD, "", "Linux %s", release);
@@ -246,7 +265,7 @@ static void print(const char *name, const struct finding *f)
 
 	printf("%s%-5s%s  %-9s  %s\n", colour ? colours[f->verdict] : "",
 	       words[f->verdict], colour ? "\033[0m" : "", name, f->text);
-	if (f->verdict != GOOD && *f->remedy)
+	if (*f->remedy)
 		printf("%18s%s\n", "", f->remedy);
 }
 

@@ -28,7 +28,9 @@ static const char help[] =
 	"does not\n"
 	"name stay as they are.\n"
 	"\n"
-	"  -d, --diff  show what would change, and change nothing\n";
+	"  -d, --diff  show what would change, and why it would be refused; "
+	"change "
+	"nothing\n";
 
 /* The whole of @from, ended by zero; NULL: it cannot be read. */
 static char *read_all(FILE *from)
@@ -66,7 +68,8 @@ static int show_diff(struct toami_control *control, const char *text)
 	char *changes = NULL;
 	int err = toami_vif_diff(control, text, &changes);
 
-	if (!err)
+	/* They are there with a refusal, too. */
+	if (changes)
 		fputs(changes, stdout);
 	free(changes);
 	return err;

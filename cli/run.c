@@ -14,6 +14,7 @@
 #include "daemon/prop.h"
 #include "hook/elf_check.h"
 #include "hook/enter.h"
+#include "hook/filter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,10 +68,29 @@ struct order {
 	bool kernel; /* --stack kernel */
 };
 
+/*
+ * How the hook comes into the program. If this command is hooked itself, as
+ * into all that it executes. Returns 0 or an exit code.
+ */
+static int make_plan(struct order *o)
+{
+	bool hooked = hook_is_here();
+	char text[512];
+
+	if (hook_exec_check(o->program,
+			    !hooked && hook_filter_wanted(getenv("TOAMI_HOOK")),
+			    &o->plan, text, sizeof(text)))
+		return cli_complain(EXIT_NOT_EXECUTABLE, "%s", text);
+	if (hooked && o->plan.load) {
+		close(o->plan.fd);
+		o->plan.load = false;
+	}
+	return 0;
+}
+
 static int find_all(struct order *o)
 {
 	int err = find_program(o->argv[0], o->program);
-	char text[512];
 
 	if (err == -ENOENT)
 		return cli_complain(
@@ -84,8 +104,9 @@ static int find_all(struct order *o)
 				    o->program);
 	if (o->kernel)
 		return 0;
-	if (hook_exec_check(o->program, &o->plan, text, sizeof(text)))
-		return cli_complain(EXIT_NOT_EXECUTABLE, "%s", text);
+	err = make_plan(o);
+	if (err)
+		return err;
 	if (find_hook(o->hook))
 		return cli_complain(EX_UNAVAILABLE,
 				    "libtoami-hook.so is not found in %s: "

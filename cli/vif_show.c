@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/text.h"
 #include "cli/words.h"
-#include "daemon/prop.h"
+#include "daemon/users.h"
 
 #include <stdio.h>
 
@@ -90,13 +90,24 @@ static void print_hooks(const json_t *json, const char *label, const char *way)
 		       (long long)over_run, (long long)over_time);
 }
 
+/* What its programs and those below remember. */
+static void print_maps(const json_t *json)
+{
+	json_int_t bytes = json_integer_value(json);
+	const struct prop_value v = { .n = { (uint64_t)bytes } };
+	char word[PROP_TEXT_MAX];
+
+	if (bytes)
+		printf("%-10s hold %s, with those of the VIFs below\n", "maps",
+		       prop_print(PROP_ID_LIMIT, &v, word));
+}
+
 /* The user in member "uid", by name where there is one. */
 static const char *user_of(const json_t *json, char word[PROP_TEXT_MAX])
 {
 	json_int_t uid = json_integer_value(json_object_get(json, "uid"));
-	const struct prop_value v = { .n = { (uint64_t)uid + 1 } };
 
-	return prop_print(PROP_ID_OWNER, &v, word);
+	return users_name((uint64_t)uid, word);
 }
 
 static void print_text(const json_t *json)
@@ -131,6 +142,7 @@ static void print_text(const json_t *json)
 	print_queue(json_object_get(json, "queue"), "queue in", "rx");
 	print_hooks(json_object_get(json, "hooks"), "hooks out", "tx");
 	print_hooks(json_object_get(json, "hooks"), "hooks in", "rx");
+	print_maps(json_object_get(json, "map_bytes"));
 	if (json_integer_value(json_object_get(json_object_get(json, "tx"),
 					       "retransmits")))
 		printf("%-10s %lld TCP segments sent again\n", "",

@@ -2,7 +2,7 @@
 /* See words.h. */
 #include "cli/words.h"
 #include "cli/cli.h"
-#include "daemon/prop.h"
+#include "daemon/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,6 +57,6 @@ void words_print(const json_t *set, const char *before, const char *after,
 		if (!prop_is_set(&v))
 			continue;
 		fprintf(to, "%s%s=%s%s", before, prop_table[id].name,
-			prop_print(id, &v, word), after);
+			users_print(id, &v, word), after);
 	}
 }

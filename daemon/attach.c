@@ -53,7 +53,7 @@ static void drop(struct applicant *a)
 	*link = a->next;
 	loop_disarm(&d->loop, &a->patience);
 	loop_close(&d->loop, &a->source);
-	listener_left(&a->attach->listener);
+	listener_left(&a->attach->listener, a->peer.uid);
 	free(a);
 }
 
@@ -232,7 +232,7 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 
 	if (!a) {
 		close(fd);
-		listener_left(l);
+		listener_left(l, peer->uid);
 		return;
 	}
 	a->attach = attach;
@@ -249,6 +249,17 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 		 fabric_now(daemon_fabric(l->daemon)) + ATTACH_PATIENCE_NS);
 }
 
+static void on_refused(struct listener *l, int fd, const struct refusal *why)
+{
+	struct attach_reply reply = { .error = EAGAIN };
+
+	(void)l;
+	snprintf(reply.text, sizeof(reply.text), "%.*s",
+		 (int)sizeof(reply.text) - 1, why->text);
+	if (send(fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_line("a program did not wait for its answer");
+}
+
 struct listener *attach_new(struct daemon *d, struct refusal *why)
 {
 	struct attach *attach = calloc(1, sizeof(*attach));
@@ -257,6 +268,7 @@ struct listener *attach_new(struct daemon *d, struct refusal *why)
 	if (attach) {
 		attach->listener.limit = ATTACH_CONNECTIONS;
 		attach->listener.accepted = on_accepted;
+		attach->listener.refused = on_refused;
 		err = listener_open(&attach->listener, d, "attach",
 				    SOCK_SEQPACKET);
 	}
@@ -277,5 +289,6 @@ void attach_free(struct listener *l)
 	while (attach->first)
 		drop(attach->first);
 	listener_close(l);
+	listener_fini(l);
 	free(attach);
 }

@@ -21,6 +21,9 @@ struct call {
 	char *text; /* the result as text, where a verb has it so; owned */
 };
 
+/* refusal_json - @why as a member of a reply */
+json_t *refusal_json(const struct refusal *why);
+
 /* call_text_result - gives @text, consumed, as the result; returns what a verb
  * returns */
 json_t *call_text_result(struct call *c, char *text);

@@ -8,6 +8,7 @@
  * hand in the same moment is waited for by trying again.
  */
 #include "daemon/client.h"
+#include "daemon/users.h"
 #include "daemon/dir.h"
 #include "daemon/refusal.h"
 
@@ -363,25 +364,27 @@ static json_t *read_reply(struct toami_control *c)
 	return reply ? reply : json_null();
 }
 
-/* Takes the reply apart: its result, owned by the caller, or its error. */
-static int take_reply(struct toami_control *c, const json_t *reply,
-		      json_t **result)
+int client_refused(struct toami_control *c, const json_t *error)
 {
 	const char *code, *text;
 	int exit_code;
 
-	*result = json_incref(json_object_get(reply, "result"));
-	if (*result)
-		return 0;
-	if (json_unpack((json_t *)(uintptr_t)reply, "{s:{s:s, s:i, s:s}}",
-			"error", "code", &code, "exit", &exit_code, "text",
-			&text) ||
+	if (json_unpack((json_t *)(uintptr_t)error, "{s:s, s:i, s:s}", "code",
+			&code, "exit", &exit_code, "text", &text) ||
 	    exit_code <= 0)
 		return client_misread(c);
 	refuse(&c->why, "", exit_code, "%s", text);
 	/* Codes are static; the daemon's must outlive its reply. */
 	c->why.code = client_code(code);
 	return exit_code;
+}
+
+/* Takes the reply apart: its result, owned by the caller, or its error. */
+static int take_reply(struct toami_control *c, const json_t *reply,
+		      json_t **result)
+{
+	*result = json_incref(json_object_get(reply, "result"));
+	return *result ? 0 : client_refused(c, json_object_get(reply, "error"));
 }
 
 int client_request(struct toami_control *c, json_t *request, json_t **result)
@@ -410,6 +413,7 @@ static int send_request(struct toami_control *c, json_t *request,
 		json_decref(request);
 		return fail_open(c, -ECONNREFUSED);
 	}
+	users_set(request);
 	json_object_set_new(request, "protocol",
 			    json_integer(TOAMI_CONTROL_PROTOCOL));
 	if (files && files->count)

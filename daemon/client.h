@@ -39,6 +39,9 @@ int client_text(struct toami_control *control, const json_t *result,
  */
 int client_misread(struct toami_control *control);
 
+/* client_refused - @error is why the daemon refuses; returns the exit code */
+int client_refused(struct toami_control *control, const json_t *error);
+
 /* client_code - the code that the daemon sent, as a static string */
 const char *client_code(const char *code);
 

@@ -6,7 +6,9 @@
  */
 #include "daemon/client.h"
 #include "daemon/client_port.h"
+#include "daemon/users.h"
 #include "daemon/script_line.h"
+#include "port/netif.h"
 #include "port/tap.h"
 
 #include <errno.h>
@@ -25,24 +27,30 @@ static int out_of_memory(struct toami_control *control)
 int toami_vif_save(struct toami_control *control, const char *path, char **text)
 {
 	json_t *result;
+	char *numbers = NULL;
 	int err = client_request(
 		control, json_pack("{s:s, s:s?}", "verb", "save", "path", path),
 		&result);
 
 	*text = NULL;
 	if (!err)
-		err = client_text(control, result, text);
+		err = client_text(control, result, &numbers);
 	json_decref(result);
-	return err;
+	if (err)
+		return err;
+	*text = users_named(numbers);
+	free(numbers);
+	return *text ? 0 : out_of_memory(control);
 }
 
 /* An interface that could not be had. */
 struct missing {
 	char name[IFNAMSIZ];
-	int err; /* negative; 0: none is missing */
+	int err;	      /* negative; 0: none is missing */
+	char fixed[IFNAMSIZ]; /* is there and cannot be set up; "": none */
 };
 
-/* What line @l names. */
+/* What line @l names; interfaces, if @missing is there to say what is. */
 static void open_line(const struct script_line *l, struct client_files *files,
 		      struct missing *missing)
 {
@@ -52,10 +60,12 @@ static void open_line(const struct script_line *l, struct client_files *files,
 
 	for (int i = 0; i < l->words; i++)
 		client_files_program(files, l->word[i]);
-	if (script_line_port(l, &order) || !order.name)
+	if (!missing || script_line_port(l, &order) || !order.name)
 		return;
 	fd = tap_open(order.name, got);
 	if (fd >= 0) {
+		if (!order.bare && !*missing->fixed && netif_may(order.name))
+			snprintf(missing->fixed, IFNAMSIZ, "%s", order.name);
 		client_files_add(files, fd, order.name);
 	} else if (!missing->err) {
 		snprintf(missing->name, IFNAMSIZ, "%s", order.name);
@@ -72,7 +82,8 @@ static int open_named(const char *text, struct client_files *files,
 	struct refusal unused;
 
 	files->count = 0;
-	missing->err = 0;
+	if (missing)
+		*missing = (struct missing){ .err = 0 };
 	if (!l)
 		return -ENOMEM;
 	while (script_line_next(l, &text, &unused) > 0)
@@ -91,15 +102,19 @@ int toami_vif_load(struct toami_control *control, const char *text,
 {
 	struct client_files files;
 	struct missing missing;
-	json_t *result, *ports, *item;
+	json_t *request, *result, *ports, *item;
 	size_t i;
 	int err;
 
 	if (open_named(text, &files, &missing))
 		return out_of_memory(control);
-	err = client_request_with(
-		control, json_pack("{s:s, s:s}", "verb", "load", "text", text),
-		&files, &result);
+	if (*missing.fixed) {
+		client_files_close(&files);
+		return client_port_may(control, missing.fixed);
+	}
+	request = json_pack("{s:s, s:s}", "verb", "load", "text", text);
+	users_script(request, text);
+	err = client_request_with(control, request, &files, &result);
 	client_files_close(&files);
 	if (err) {
 		/* The daemon knows only that it did not come. */
@@ -130,26 +145,69 @@ int toami_vif_load(struct toami_control *control, const char *text,
 	return err;
 }
 
+/* The user that begins at @at, with his name; returns what follows. */
+static const char *print_owner(FILE *to, const char *at)
+{
+	size_t digits = strspn(at, "0123456789");
+	char word[PROP_TEXT_MAX];
+
+	if (digits)
+		fputs(users_name(strtoull(at, NULL, 10), word), to);
+	return at + digits;
+}
+
+/* "~ PATH owner 1000 -> none": users have names here. */
+static void print_change(FILE *to, const char *line)
+{
+	static const char owner[] = " owner ", arrow[] = " -> ";
+	const char *at = *line == '~' ? strchr(line + 2, ' ') : NULL;
+
+	if (at && !strncmp(at, owner, strlen(owner))) {
+		at += strlen(owner);
+		fwrite(line, 1, (size_t)(at - line), to);
+		line = print_owner(to, at);
+		at = strstr(line, arrow);
+		if (at) {
+			at += strlen(arrow);
+			fwrite(line, 1, (size_t)(at - line), to);
+			line = print_owner(to, at);
+		}
+	}
+	fprintf(to, "%s\n", line);
+}
+
 int toami_vif_diff(struct toami_control *control, const char *text,
 		   char **changes)
 {
+	json_t *request = json_pack("{s:s, s:s, s:b}", "verb", "load", "text",
+				    text, "diff", 1);
+	struct client_files files;
 	json_t *result, *item;
-	int err = client_request(control,
-				 json_pack("{s:s, s:s, s:b}", "verb", "load",
-					   "text", text, "diff", 1),
-				 &result);
 	size_t bytes, i;
 	FILE *to;
+	int err;
 
 	*changes = NULL;
+	if (open_named(text, &files, NULL)) {
+		json_decref(request);
+		return out_of_memory(control);
+	}
+	users_script(request, text);
+	err = client_request_with(control, request, &files, &result);
+	client_files_close(&files);
 	if (err)
 		return err;
 	to = open_memstream(changes, &bytes);
 	if (to) {
 		json_array_foreach(json_object_get(result, "changes"), i, item)
-			fprintf(to, "%s\n", json_string_value(item));
+			print_change(to, json_string_value(item));
 		fclose(to);
 	}
+	item = json_object_get(result, "refused");
+	if (!*changes)
+		err = out_of_memory(control);
+	else if (item)
+		err = client_refused(control, item);
 	json_decref(result);
-	return *changes ? 0 : out_of_memory(control);
+	return err;
 }

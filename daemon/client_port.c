@@ -57,6 +57,20 @@ int client_port_refuse(struct toami_control *c, const char *name, int err)
 	return client_fail(c, &why);
 }
 
+int client_port_may(struct toami_control *c, const char *name)
+{
+	int err = netif_may(name);
+	struct refusal why;
+
+	if (!err)
+		return 0;
+	refuse(&why, "no-permission", EX_NOPERM,
+	       "interface %s cannot be set up: %s: run this as root, or attach "
+	       "it with --bare and set it up yourself",
+	       name, strerror(-err));
+	return client_fail(c, &why);
+}
+
 static const char *text_of(const json_t *setup, const char *key)
 {
 	const char *s = json_string_value(json_object_get(setup, key));
@@ -104,6 +118,11 @@ int client_port_add(struct toami_control *c, const struct port_order *o,
 	if (fd < 0)
 		return client_port_refuse(c, o->name, fd);
 	client_files_add(&files, fd, name);
+	err = o->bare ? 0 : client_port_may(c, name);
+	if (err) {
+		client_files_close(&files);
+		return err;
+	}
 	err = client_request_with(
 		c,
 		json_pack("{s:s, s:s, s:s?, s:s, s:b, s:b, s:b, s:s?, s:s?, "

@@ -12,6 +12,10 @@
 int client_port_refuse(struct toami_control *control, const char *name,
 		       int err);
 
+/* client_port_may - may the caller set up interface @name? Asked before it is
+ * attached, so that nothing is left half done; 0, or an exit code */
+int client_port_may(struct toami_control *control, const char *name);
+
 /**
  * client_port_setup - configures the interface of a new port, unless that is to
  * be left as it is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VIFs through the control library; include/toami/vif.h is its page. */
 #include "daemon/client.h"
+#include "daemon/users.h"
 #include "daemon/prop.h"
 
 #include <stdio.h>
@@ -257,7 +258,7 @@ int toami_vif_get(struct toami_control *control, const char *path,
 			     &result);
 	if (!err) {
 		client_value(json_object_get(result, "set"), id, &v);
-		snprintf(word, size, "%s", prop_print(id, &v, text));
+		snprintf(word, size, "%s", users_print(id, &v, text));
 	}
 	json_decref(result);
 	return err;

@@ -72,7 +72,7 @@ static void drop(struct client *c)
 	loop_disarm(&d->loop, &c->stall);
 	loop_close(&d->loop, &c->source);
 	given_close(&c->given);
-	listener_left(&c->control->listener);
+	listener_left(&c->control->listener, c->peer.uid);
 	free(c->out);
 	free(c->in);
 	free(c);
@@ -253,7 +253,7 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 
 	if (!c) {
 		close(fd);
-		listener_left(l);
+		listener_left(l, peer->uid);
 		return;
 	}
 	c->control = control;
@@ -275,6 +275,20 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 	}
 }
 
+static void on_refused(struct listener *l, int fd, const struct refusal *why)
+{
+	char *text = verbs_refuse(why);
+	struct iovec line[] = { { text, text ? strlen(text) : 0 },
+				{ (char[]){ '\n' }, 1 } };
+	struct msghdr msg = { .msg_iov = line, .msg_iovlen = 2 };
+
+	/* Into an empty socket: it fits, or nobody is there any more. */
+	(void)l;
+	if (text && sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_line("a client did not wait for its answer");
+	free(text);
+}
+
 struct listener *control_new(struct daemon *d, struct refusal *why)
 {
 	struct control *control = calloc(1, sizeof(*control));
@@ -283,6 +297,7 @@ struct listener *control_new(struct daemon *d, struct refusal *why)
 	if (control) {
 		control->listener.limit = CONTROL_CONNECTIONS;
 		control->listener.accepted = on_accepted;
+		control->listener.refused = on_refused;
 		err = listener_open(&control->listener, d, "control",
 				    SOCK_STREAM);
 	}
@@ -351,5 +366,6 @@ void control_free(struct listener *l)
 	listener_close(l);
 	while (control->first)
 		drop(control->first);
+	listener_fini(l);
 	free(control);
 }

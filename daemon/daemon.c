@@ -20,6 +20,7 @@
 #include "daemon/hosts.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
+#include "daemon/maps.h"
 #include "daemon/members.h"
 #include "daemon/metrics.h"
 #include "daemon/ports.h"
@@ -180,15 +181,16 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 	}
 	d->options = options;
 	d->lock_fd = d->memfd = d->code_fd = d->signals.fd = d->loop.epfd = -1;
-	if (read_subnets(d, why) || take_dir(d, why) || make_fabric(d, why) ||
-	    open_loop(d, why) || hosts_gateway(d, why))
+	if (read_subnets(d, why) || (!options->rehearsal && take_dir(d, why)) ||
+	    make_fabric(d, why) || open_loop(d, why) || hosts_gateway(d, why))
 		goto fail;
 	d->programs = programs_new(d, why);
 	if (!d->programs)
 		goto fail;
 	d->settings = settings_new(d);
 	d->transient = transient_new(d);
-	if (!d->settings || !d->transient) {
+	d->maps = maps_new();
+	if (!d->settings || !d->transient || !d->maps) {
 		refuse(why, "internal", EX_OSERR, "out of memory");
 		goto fail;
 	}
@@ -206,6 +208,8 @@ struct daemon *daemon_new(const struct options *options, struct refusal *why)
 		       strerror(errno));
 		goto fail;
 	}
+	if (options->rehearsal)
+		return d;
 	d->keeper = keeper_new(d);
 	if (!d->keeper) {
 		refuse(why, "internal", EX_OSERR,
@@ -262,6 +266,7 @@ void daemon_free(struct daemon *d)
 	members_free(d->members);
 	settings_free(d->settings);
 	programs_free(d->programs);
+	maps_free(d->maps);
 	transient_free(d->transient);
 	loop_close(&d->loop, &d->signals);
 	if (d->lock_fd >= 0)

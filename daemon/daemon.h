@@ -25,6 +25,7 @@ struct options {
 	const char *metrics;  /* ADDR:PORT, or NULL */
 	uint32_t max_vifs;    /* capacity of the table, slot 0 among them */
 	bool foreground;
+	bool rehearsal; /* a tree that nobody is to find: see rehearsal.h */
 };
 
 struct daemon {
@@ -34,6 +35,7 @@ struct daemon {
 	int memfd;
 	int code_fd;		   /* fabric/code.h */
 	struct programs *programs; /* programs.h */
+	struct maps *maps;	   /* maps.h */
 	struct socket_process process;
 	struct socket_thread thread;
 	struct loop loop;
@@ -52,7 +54,8 @@ struct daemon {
 	struct ip_addr stranger4, stranger6;
 	struct loop_source signals;
 	const struct peer
-		*asking; /* whose request is being answered, or NULL */
+		*asking;     /* whose request is being answered, or NULL */
+	uint64_t filters_ns; /* that its filters have taken to compile */
 };
 
 static inline struct fabric *daemon_fabric(struct daemon *d)

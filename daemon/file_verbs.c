@@ -2,6 +2,7 @@
 /* save, load, mv and metrics; docs/protocol.md. */
 #include "daemon/call.h"
 #include "daemon/tree.h"
+#include "daemon/rehearsal.h"
 #include "daemon/script.h"
 #include "daemon/vif_json.h"
 #include "daemon/vif_stats.h"
@@ -43,12 +44,18 @@ json_t *do_metrics(struct call *c)
 
 static json_t *diff(struct call *c, const char *text)
 {
+	const json_t *users = json_object_get(c->request, "users");
 	json_t *changes = json_array();
+	struct refusal refused;
 
-	if (!script_diff(c->daemon, text, changes, c->why))
+	if (script_diff(c->daemon, text, users, changes, c->why)) {
+		json_decref(changes);
+		return NULL;
+	}
+	if (!rehearsal_run(c->daemon, c->peer, text, users, &refused))
 		return json_pack("{s:o}", "changes", changes);
-	json_decref(changes);
-	return NULL;
+	return json_pack("{s:o, s:o}", "changes", changes, "refused",
+			 refusal_json(&refused));
 }
 
 /* What has been done, and how the interfaces of new ports have to be set up. */
@@ -84,7 +91,8 @@ json_t *do_load(struct call *c)
 	if (call_flag(c, "diff"))
 		return diff(c, text);
 	transaction_init(&t, c->daemon, c->peer);
-	err = script_run(&t, text, c->why);
+	err = script_run(&t, text, json_object_get(c->request, "users"),
+			 c->why);
 	if (!err)
 		err = transaction_commit(&t, c->why);
 	if (err < 0)

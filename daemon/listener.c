@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,11 +32,89 @@ static void turn_away(struct listener *l)
 	log_line("out of descriptors: turned a connection to %s away", l->path);
 }
 
+static bool is_stranger(struct listener *l, uid_t uid)
+{
+	const struct peer peer = { .uid = uid };
+
+	return !rights_all(l->daemon, &peer);
+}
+
+/* The books of @uid; NULL: there are none. */
+static struct listener_user *user_find(struct listener *l, uid_t uid)
+{
+	for (uint32_t i = 0; i < l->users; i++)
+		if (l->user[i].uid == uid)
+			return &l->user[i];
+	return NULL;
+}
+
+static struct listener_user *user_make(struct listener *l, uid_t uid)
+{
+	struct listener_user *more = user_find(l, uid);
+
+	if (more)
+		return more;
+	more = realloc(l->user, (l->users + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	l->user = more;
+	more[l->users] = (struct listener_user){ .uid = uid };
+	return &more[l->users++];
+}
+
+static int refuse_all(struct refusal *why)
+{
+	return refuse(why, "busy", EX_TEMPFAIL,
+		      "the daemon has as many connections as it can hold: end "
+		      "some of the programs that keep them, and try again");
+}
+
+/* One more connection of @peer is counted; -1 and why not. */
+static int enter(struct listener *l, const struct peer *peer,
+		 struct refusal *why)
+{
+	uint32_t half = l->limit / 2;
+	struct listener_user *u;
+
+	if (l->connections >= l->limit)
+		return refuse_all(why);
+	if (is_stranger(l, peer->uid)) {
+		if (l->strangers >= half)
+			return refuse_all(why);
+		u = user_make(l, peer->uid);
+		if (!u)
+			return refuse_all(why);
+		if (!l->anonymous && u->connections >= half - l->strangers)
+			return refuse(why, "busy", EX_TEMPFAIL,
+				      "user %u holds %u connections to the "
+				      "daemon, which is his share: close some, "
+				      "and try again",
+				      u->uid, u->connections);
+		u->connections++;
+		l->strangers++;
+	}
+	l->connections++;
+	return 0;
+}
+
+void listener_left(struct listener *l, uid_t uid)
+{
+	struct listener_user *u = user_find(l, uid);
+
+	l->connections--;
+	if (!u)
+		return;
+	l->strangers--;
+	if (!--u->connections)
+		*u = l->user[--l->users];
+}
+
 static void on_ready(struct loop_source *s, uint32_t events)
 {
 	struct listener *l = (struct listener *)s;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
+	struct refusal why;
 	struct peer peer;
 	int fd;
 
@@ -51,19 +130,13 @@ static void on_ready(struct loop_source *s, uint32_t events)
 		return;
 	}
 	peer = (struct peer){ .pid = cred.pid, .uid = cred.uid };
-	/* Strangers cannot take all room: half is for who may do everything. */
-	if (l->connections >=
-	    l->limit / (rights_all(l->daemon, &peer) ? 1 : 2)) {
+	if (enter(l, &peer, &why)) {
+		if (l->refused)
+			l->refused(l, fd, &why);
 		close(fd);
 		return;
 	}
-	l->connections++;
 	l->accepted(l, fd, &peer);
-}
-
-void listener_left(struct listener *l)
-{
-	l->connections--;
 }
 
 int listener_open(struct listener *l, struct daemon *d, const char *name,
@@ -104,6 +177,7 @@ int listener_adopt(struct listener *l, struct daemon *d, int fd)
 	int err;
 
 	l->daemon = d;
+	l->anonymous = true;
 	l->path[0] = 0;
 	l->source = (struct loop_source){ .fd = fd, .ready = on_ready };
 	l->spare_fd = open_spare();
@@ -127,4 +201,11 @@ void listener_close(struct listener *l)
 	loop_close(&l->daemon->loop, &l->source);
 	close(l->spare_fd);
 	l->spare_fd = -1;
+}
+
+void listener_fini(struct listener *l)
+{
+	free(l->user);
+	l->user = NULL;
+	l->users = 0;
 }

@@ -11,9 +11,7 @@ int making_begin(struct making *m, struct call *c, const char *path)
 	const char *address = call_text(c, "address", &bad);
 
 	m->ix = m->top = 0;
-	if (change_read(&m->change, json_object_get(c->request, "set"), path,
-			c->why) ||
-	    bad)
+	if (change_read(&m->change, c->request, path, c->why) || bad)
 		return -1;
 	m->ix = tree_make(c->daemon, path, address, c->peer, &m->top, c->why);
 	return m->ix ? 0 : -1;

@@ -32,6 +32,7 @@ struct reader {
 	struct metrics *metrics;
 	struct listener *listener;
 	struct reader *next;
+	uid_t uid;
 	char *out;
 	size_t out_bytes, out_at;
 	size_t in_bytes;
@@ -53,7 +54,7 @@ static void drop(struct reader *r)
 	*link = r->next;
 	loop_disarm(&d->loop, &r->patience);
 	loop_close(&d->loop, &r->source);
-	listener_left(r->listener);
+	listener_left(r->listener, r->uid);
 	free(r->out);
 	free(r);
 }
@@ -148,11 +149,12 @@ static void on_accepted(struct listener *l, int fd, const struct peer *peer)
 	if (!r || (l == &m->local && daemon_admits(l->daemon, peer, &unused))) {
 		free(r);
 		close(fd);
-		listener_left(l);
+		listener_left(l, peer->uid);
 		return;
 	}
 	r->metrics = m;
 	r->listener = l;
+	r->uid = peer->uid;
 	r->source = (struct loop_source){ .fd = fd, .ready = on_ready };
 	r->patience.run = on_impatience;
 	r->next = m->first;
@@ -269,5 +271,7 @@ void metrics_free(struct metrics *m)
 		listener_close(&m->port);
 	if (m->local.source.fd >= 0)
 		listener_close(&m->local);
+	listener_fini(&m->port);
+	listener_fini(&m->local);
 	free(m);
 }

@@ -5,7 +5,7 @@
  * How long libpcap takes grows with the square of what it is given, and beyond:
  * 350 ports are four seconds, in which the daemon would keep no time for
  * anybody. So it compiles in a process of its own, which ends when it has used
- * COMPILE_US.
+ * COMPILE_US, and is not waited for beyond WAIT_MS.
  */
 #include "daemon/pcap_filter.h"
 
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pcap/pcap.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,6 +26,7 @@
 
 #define SNAPLEN	   262144
 #define COMPILE_US 100000 /* of a processor */
+#define WAIT_MS	   500	  /* by the clock: it may wait for somebody, too */
 
 /*
  * libpcap looks names of hosts up as it compiles, which may take a resolver
@@ -154,9 +156,10 @@ static pid_t start(const char *expression, int from, int to)
 static int take(int from, struct bpf_classic **insns, char *why,
 		size_t why_bytes)
 {
+	struct pollfd said = { from, POLLIN, 0 };
 	struct answer a;
 
-	if (!read_all(from, &a, sizeof(a))) {
+	if (poll(&said, 1, WAIT_MS) != 1 || !read_all(from, &a, sizeof(a))) {
 		snprintf(why, why_bytes,
 			 "it takes longer than %d ms to compile: give a "
 			 "shorter one",
@@ -193,6 +196,7 @@ int pcap_filter_compile(const char *expression, struct bpf_classic **insns,
 		count = take(pipe[0], insns, why, why_bytes);
 	close(pipe[0]);
 	if (pid > 0) {
+		kill(pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OBJECT_MAX (4u << 20)
-
 uint64_t program_file_stamp(const struct stat *st)
 {
 	const uint64_t of[] = { st->st_dev, st->st_ino, (uint64_t)st->st_size,
@@ -41,10 +39,15 @@ static int open_file(struct daemon *d, const char *path, const char *object,
 {
 	int fd = -1;
 
-	if (program_file_given(d, path))
+	if (program_file_given(d, path)) {
 		fd = given_dup(d->asking->given, path);
-	if (fd >= 0)
+		if (fd < 0)
+			refuse(why, "bad-request", EX_DATAERR,
+			       "%.64s keeps what it has: %.200s has to come in "
+			       "sealed memory: see memfd_create(2)",
+			       object, path);
 		return fd;
+	}
 	if (!program_file_may_open(d))
 		return refuse(why, "no-permission", EX_NOPERM,
 			      "%.64s keeps what it has: user %u has to open "
@@ -73,7 +76,7 @@ int program_file_read(struct daemon *d, const char *path, const char *object,
 	if (fd < 0)
 		return -1;
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    st.st_size <= (off_t)OBJECT_MAX)
+	    st.st_size <= (off_t)GIVEN_FILE_BYTES_MAX)
 		file->bytes = malloc((size_t)st.st_size);
 	n = file->bytes ? pread(fd, file->bytes, (size_t)st.st_size, 0) : -1;
 	close(fd);
@@ -82,9 +85,9 @@ int program_file_read(struct daemon *d, const char *path, const char *object,
 		return refuse(why, "bad-value", EX_NOINPUT,
 			      "%.64s keeps what it has: cannot read %.200s: a "
 			      "file of at most %u bytes is wanted",
-			      object, path, OBJECT_MAX);
+			      object, path, GIVEN_FILE_BYTES_MAX);
 	}
 	file->size = (size_t)n;
-	file->stamp = program_file_stamp(&st);
+	file->stamp = program_file_given(d, path) ? 0 : program_file_stamp(&st);
 	return 0;
 }

@@ -3,8 +3,9 @@
  * The file of a packet program.
  *
  * The daemon reads files only for those who may do everything: whoever else
- * asks opens the file himself, so that the daemon's rights are not lent, and
- * sends the descriptor with the request. The path is a name then.
+ * asks reads the file himself, so that the daemon's rights are not lent, and
+ * sends it with the request, in sealed memory. The path is a name then, and not
+ * looked at again. The control library does so for everybody.
  */
 #ifndef TOAMI_DAEMON_PROGRAM_FILE_H
 #define TOAMI_DAEMON_PROGRAM_FILE_H
@@ -16,7 +17,7 @@
 struct program_file {
 	uint8_t *bytes; /* for free() */
 	size_t size;
-	uint64_t stamp; /* another one when the file changes */
+	uint64_t stamp; /* another one when the file changes; 0: it was given */
 };
 
 /* program_file_read - 0 and *@file, or -1 and why not; a descriptor that came

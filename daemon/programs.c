@@ -6,8 +6,11 @@
 #include "bpf/cost.h"
 #include "bpf/object.h"
 #include "bpf/extent.h"
+#include "daemon/filter_text.h"
+#include "daemon/maps.h"
 #include "daemon/pcap_filter.h"
 #include "daemon/program_file.h"
+#include "daemon/settings.h"
 #include "fabric/code.h"
 #include "vif/program.h"
 
@@ -24,10 +27,12 @@
 /* So many replaced programs are worth stopping everybody for a moment. */
 #define RETIRED_MAX 16
 
+/* Of one request's filters, but for who may do everything. */
+#define FILTERS_NS_MAX (300 * NSEC_PER_MSEC)
+
 struct programs {
 	unsigned char *code; /* writable */
 	struct extent_book code_book;
-	struct extent_book map_book;
 	struct bpf_report report; /* of the program at hand */
 	uint32_t retired[VIF_PROGRAM_MAX];
 	uint32_t retired_count;
@@ -56,7 +61,6 @@ struct programs *programs_new(struct daemon *d, struct refusal *why)
 	/* Offset 0 means none. */
 	p->code_book.begin = CACHE_LINE;
 	p->code_book.end = FABRIC_CODE_BYTES;
-	p->map_book.end = (uint64_t)VIF_MAP_PAGE * VIF_MAP_PAGES;
 	return p;
 }
 
@@ -66,135 +70,7 @@ void programs_free(struct programs *p)
 		return;
 	munmap(p->code, FABRIC_CODE_BYTES);
 	extent_fini(&p->code_book);
-	extent_fini(&p->map_book);
 	free(p);
-}
-
-/* --- maps --------------------------------------------------------------------
- */
-
-static struct bpf_map *map_at(struct daemon *d, uint32_t slot)
-{
-	return slot_at(&daemon_fabric(d)->table[FABRIC_TABLE_MAP], slot);
-}
-
-static void map_put(struct daemon *d, uint32_t slot)
-{
-	struct bpf_map *m = map_at(d, slot);
-	unsigned char *base =
-		daemon_fabric(d)->table[FABRIC_TABLE_MAP_MEMORY].base;
-
-	if (--m->refs)
-		return;
-	atomic_store(&m->live, 0);
-	/* The pages go back to the kernel and come again as zeros. */
-	if (madvise(base + m->memory, m->bytes, MADV_REMOVE))
-		memset(base + m->memory, 0, m->bytes);
-	extent_give(&d->programs->map_book, m->memory);
-	slot_free(&daemon_fabric(d)->table[FABRIC_TABLE_MAP], slot);
-}
-
-static bool same_shape(const struct bpf_map *m, const struct bpf_map_def *def)
-{
-	return m->type == def->type && m->key_bytes == def->key_bytes &&
-	       m->value_bytes == def->value_bytes &&
-	       m->entries == def->entries && m->flags == def->flags;
-}
-
-/* The live map called @def->name of @vif, or of the fabric; 0. */
-static uint32_t map_find(struct daemon *d, vif_ix vif,
-			 const struct bpf_map_def *def)
-{
-	struct fabric *f = daemon_fabric(d);
-	uint32_t end = slot_end(&f->table[FABRIC_TABLE_MAP]);
-
-	for (uint32_t ix = 1; ix < end; ix++) {
-		const struct bpf_map *m = map_at(d, ix);
-
-		if (atomic_load(&m->live) && m->vif == vif &&
-		    !strcmp(m->name, def->name))
-			return ix;
-	}
-	return 0;
-}
-
-static uint32_t map_make(struct daemon *d, vif_ix vif,
-			 const struct bpf_map_def *def, const uint8_t *initial,
-			 struct refusal *why)
-{
-	struct slot_table *table = &daemon_fabric(d)->table[FABRIC_TABLE_MAP];
-	unsigned char *base =
-		daemon_fabric(d)->table[FABRIC_TABLE_MAP_MEMORY].base;
-	struct bpf_map map = { .type = def->type,
-			       .key_bytes = def->key_bytes,
-			       .value_bytes = def->value_bytes,
-			       .entries = def->entries,
-			       .flags = def->flags,
-			       .vif = vif,
-			       .refs = 1,
-			       .read_only = def->read_only };
-	uint64_t seed = 0;
-	uint32_t slot;
-
-	memcpy(map.name, def->name, sizeof(map.name));
-	if (!bpf_map_layout(&map)) {
-		refuse(why, "bad-program", EX_DATAERR,
-		       "map %s is none that there can be: kind %u, keys of %u, "
-		       "values of %u bytes, %u entries, flags %u",
-		       def->name, def->type, def->key_bytes, def->value_bytes,
-		       def->entries, def->flags);
-		return 0;
-	}
-	/* The first page is never a map's: offset 0 is nobody's value. */
-	map.memory =
-		extent_take(&d->programs->map_book, map.bytes, VIF_MAP_PAGE);
-	slot = map.memory == UINT64_MAX ? 0 : slot_alloc(table);
-	if (!slot) {
-		if (map.memory != UINT64_MAX)
-			extent_give(&d->programs->map_book, map.memory);
-		refuse(why, "no-memory", EX_OSERR,
-		       "the fabric has no room for map %s of %llu bytes",
-		       def->name, (unsigned long long)map.bytes);
-		return 0;
-	}
-	if (getrandom(&seed, sizeof(seed), 0) < 0)
-		seed = fabric_now(daemon_fabric(d));
-	*map_at(d, slot) = map;
-	bpf_map_start(map_at(d, slot), seed);
-	if (initial)
-		memcpy(base + map.memory, initial, def->value_bytes);
-	atomic_store(&map_at(d, slot)->live, 1);
-	return slot;
-}
-
-static bool is_data(const struct bpf_map_def *def)
-{
-	return def->name[0] == '.';
-}
-
-/*
- * A map for @def: one that is there, or a new one. Data sections are always
- * new: their contents belong to this reading of the object.
- */
-static uint32_t map_get(struct daemon *d, vif_ix vif,
-			const struct bpf_map_def *def, const uint8_t *initial,
-			struct refusal *why)
-{
-	vif_ix of = def->flags & TOAMI_SHARED ? 0 : vif;
-	uint32_t slot = is_data(def) ? 0 : map_find(d, of, def);
-
-	if (!slot)
-		return map_make(d, of, def, initial, why);
-	if (!same_shape(map_at(d, slot), def)) {
-		refuse(why, "bad-program", EX_DATAERR,
-		       "there is a map %s of another shape: give this one "
-		       "another name, or take the program that has it away "
-		       "first",
-		       def->name);
-		return 0;
-	}
-	map_at(d, slot)->refs++;
-	return slot;
 }
 
 /* --- programs ----------------------------------------------------------------
@@ -210,7 +86,7 @@ static void program_free(struct daemon *d, uint32_t slot)
 	struct bpf_program *p = program_at(d, slot);
 
 	for (uint32_t n = 0; n < p->map_count; n++)
-		map_put(d, p->map[n]);
+		maps_put(d, p->map[n]);
 	p->map_count = 0;
 	if (p->code_off)
 		extent_give(&d->programs->code_book, p->code_off);
@@ -289,7 +165,7 @@ static void bind(struct daemon *d, struct bpf_insn *insn, uint32_t count,
 		if (insn[pc].src == BPF_MAP) {
 			insn[pc].imm = (int32_t)map[insn[pc].imm];
 		} else if (insn[pc].src == BPF_MAP_VALUE) {
-			at = map_at(d, map[insn[pc].imm])->elements +
+			at = maps_at(d, map[insn[pc].imm])->elements +
 			     (uint32_t)insn[pc + 1].imm;
 			insn[pc].imm = (int32_t)(uint32_t)at;
 			insn[pc + 1].imm = (int32_t)(at >> 32);
@@ -358,7 +234,7 @@ static uint32_t program_make(struct daemon *d, const struct source *s,
 	atomic_store(&p->over, 0);
 	for (uint32_t n = 0; n < s->map_count; n++) {
 		p->map[n] = s->map[n];
-		map_at(d, s->map[n])->refs++;
+		maps_at(d, s->map[n])->refs++;
 	}
 	memcpy(p->insn, s->insn, s->count * sizeof(*p->insn));
 	memcpy(p->charge, report->charge, s->count * sizeof(*p->charge));
@@ -392,8 +268,31 @@ static uint32_t filter_find(struct daemon *d, uint32_t count, uint64_t hash)
 	return 0;
 }
 
+/* libpcap's part of a filter, which takes a while: not for one stranger's
+ * request all the time that the loop has. */
+static int filter_compile(struct daemon *d, const char *text,
+			  struct bpf_classic **classic, char *said, size_t size)
+{
+	uint64_t begin_ns = fabric_now(daemon_fabric(d));
+	int n;
+
+	if (d->filters_ns > FILTERS_NS_MAX && d->asking &&
+	    !rights_all(d, d->asking)) {
+		snprintf(said, size,
+			 "those before it took longer than %u ms: ask for "
+			 "fewer at once",
+			 (unsigned)(FILTERS_NS_MAX / NSEC_PER_MSEC));
+		return -1;
+	}
+	n = pcap_filter_compile(text, classic, said, size);
+	d->filters_ns += fabric_now(daemon_fabric(d)) - begin_ns;
+	return n;
+}
+
+/* @meant: the expression for what @text says. */
 static uint32_t filter_make(struct daemon *d, const char *text,
-			    const char *object, struct refusal *why)
+			    const char *meant, const char *object,
+			    struct refusal *why)
 {
 	struct bpf_insn *insn = calloc(BPF_INSNS_MAX, sizeof(*insn));
 	struct bpf_classic *classic = NULL;
@@ -403,7 +302,7 @@ static uint32_t filter_make(struct daemon *d, const char *text,
 	int n = -1;
 
 	if (insn)
-		n = pcap_filter_compile(text, &classic, said, sizeof(said));
+		n = filter_compile(d, meant, &classic, said, sizeof(said));
 	if (n < 0) {
 		refuse(why, "bad-value", EX_USAGE,
 		       "'%.100s' is no filter for %.64s: %s: see "
@@ -431,6 +330,19 @@ out:
 	return slot;
 }
 
+/* A filter of what may pass, not of what is picked. */
+static uint32_t gate_make(struct daemon *d, const char *text,
+			  const char *object, struct refusal *why)
+{
+	char *meant = filter_text(text);
+	uint32_t slot = meant ? filter_make(d, text, meant, object, why) : 0;
+
+	if (!meant)
+		refuse(why, "internal", EX_OSERR, "out of memory");
+	free(meant);
+	return slot;
+}
+
 /* --- objects -----------------------------------------------------------------
  */
 
@@ -446,7 +358,7 @@ struct loaded {
 static void unload(struct daemon *d, struct loaded *l)
 {
 	for (uint32_t n = 0; n < l->maps; n++)
-		map_put(d, l->map[n]);
+		maps_put(d, l->map[n]);
 	l->maps = 0;
 	bpf_object_fini(&l->object);
 }
@@ -472,14 +384,14 @@ static int load(struct daemon *d, vif_ix ix, const char *path,
 		return -1;
 	}
 	for (; l->maps < l->object.map_count; l->maps++) {
-		uint32_t slot = map_get(d, ix, &l->object.map[l->maps],
-					l->object.initial[l->maps], why);
+		uint32_t slot = maps_get(d, ix, &l->object.map[l->maps],
+					 l->object.initial[l->maps], why);
 
 		if (!slot)
 			return -1;
 		l->map[l->maps] = slot;
 	}
-	return 0;
+	return maps_permit(d, ix, l->map, l->maps, why);
 }
 
 /* The program of one direction of a loaded object; -1: refused. */
@@ -514,8 +426,8 @@ static bool is_stale(struct daemon *d, uint32_t slot, const char *path)
 {
 	struct stat st;
 
-	return slot && given(path) && program_file_may_open(d) &&
-	       !stat(path, &st) &&
+	return slot && program_at(d, slot)->hash && given(path) &&
+	       program_file_may_open(d) && !stat(path, &st) &&
 	       program_at(d, slot)->hash != program_file_stamp(&st);
 }
 
@@ -595,11 +507,11 @@ int programs_plan(struct daemon *d, vif_ix ix, const struct program_texts *t,
 	for (int way = 0; way < 2 && !err; way++) {
 		if (!given(filter[way]))
 			continue;
-		plan->filter[way] = filter_make(d, filter[way], object, why);
+		plan->filter[way] = gate_make(d, filter[way], object, why);
 		err = plan->filter[way] ? 0 : -1;
 	}
 	if (!err && given(t->flow)) {
-		plan->flow = filter_make(d, t->flow, object, why);
+		plan->flow = filter_make(d, t->flow, t->flow, object, why);
 		err = plan->flow ? 0 : -1;
 	}
 	if (!err)

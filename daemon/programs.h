@@ -10,11 +10,6 @@
  *
  * Equal filters share a program. What has been replaced is kept until everybody
  * was outside the fabric once; that is asked for when some has piled up.
- *
- * A map belongs to the VIF whose program asked for it, or to the fabric, where
- * it is TOAMI_SHARED. It stays as long as some program refers to it: a program
- * exchanged for one that describes a map of that name in the same way finds
- * what is in it.
  */
 #ifndef TOAMI_DAEMON_PROGRAMS_H
 #define TOAMI_DAEMON_PROGRAMS_H

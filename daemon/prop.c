@@ -5,9 +5,8 @@
  */
 #include "daemon/prop.h"
 #include "base/types.h"
-#include "vif/control.h"
+#include "vif/program.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,14 +139,16 @@ const struct prop prop_table[PROPS] = {
 			    { { NULL, PROP_USER, 1, UINT32_MAX } } },
 	[PROP_ID_QUOTA] = { "quota",
 			    "of the owner: VIFs below, levels, queues, "
-			    "programs",
-			    "children:100,depth:3,queue:16mb,program:5%",
-			    4,
+			    "programs, their maps",
+			    "children:100,depth:3,queue:16mb,program:5%,maps:"
+			    "16mib",
+			    5,
 			    { { "children", PROP_COUNT, 1, VIF_CAPACITY },
 			      { "depth", PROP_COUNT, 1, VIF_DEPTH_MAX },
 			      { "queue", PROP_BYTES, 2 * K, 64 * K *K *K },
-			      { "program", PROP_LOAD, 1,
-				64 * NSEC_PER_SEC } } },
+			      { "program", PROP_LOAD, 1, 64 * NSEC_PER_SEC },
+			      { "maps", PROP_BYTES, VIF_MAP_PAGE,
+				(uint64_t)VIF_MAP_PAGE *VIF_MAP_PAGES } } },
 };
 
 struct unit {
@@ -281,33 +282,14 @@ static bool read_number(const char *word, size_t bytes, const struct unit *unit,
 	return true;
 }
 
-static bool read_user(const char *word, uint64_t *n)
-{
-	const struct passwd *user;
-	uint64_t uid;
-
-	if (read_number(word, strlen(word), count_units, &uid)) {
-		*n = uid + 1;
-		return uid < UINT32_MAX;
-	}
-	user = getpwnam(word);
-	if (user)
-		*n = (uint64_t)user->pw_uid + 1;
-	return user;
-}
-
 static bool read_part(const struct prop_part *p, const char *word, size_t bytes,
 		      uint64_t *n)
 {
-	char name[PROP_WORD_MAX];
-
-	if (p->kind != PROP_USER)
-		return read_number(word, bytes, units_of(p->kind), n);
-	if (bytes >= sizeof(name))
+	if (!read_number(word, bytes, units_of(p->kind), n))
 		return false;
-	memcpy(name, word, bytes);
-	name[bytes] = 0;
-	return read_user(name, n);
+	if (p->kind != PROP_USER)
+		return true;
+	return (*n)++ < UINT32_MAX;
 }
 
 /* Finds the part that "key:value" or a value with its unit is for. */
@@ -480,15 +462,6 @@ static size_t print_share(uint64_t n, uint64_t percent, const struct unit *unit,
 	return print_number(n, unit, word, size);
 }
 
-static size_t print_user(uint64_t n, char *word, size_t size)
-{
-	const struct passwd *user = getpwuid((uid_t)(n - 1));
-
-	if (user)
-		return (size_t)snprintf(word, size, "%s", user->pw_name);
-	return (size_t)snprintf(word, size, "%llu", (unsigned long long)n - 1);
-}
-
 const char *prop_print(enum prop_id id, const struct prop_value *v,
 		       char word[PROP_TEXT_MAX])
 {
@@ -508,7 +481,8 @@ const char *prop_print(enum prop_id id, const struct prop_value *v,
 				       part->key ? part->key : "",
 				       part->key ? ":" : "");
 		if (part->kind == PROP_USER)
-			at += print_user(v->n[i], word + at, size - at);
+			at += print_number(v->n[i] - 1, count_units, word + at,
+					   size - at);
 		else if (part->kind == PROP_SHARE || part->kind == PROP_LOAD)
 			at += print_share(v->n[i], units_of(part->kind)->scale,
 					  units_of(part->kind), word + at,

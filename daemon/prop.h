@@ -6,7 +6,7 @@
  * Everything that knows a property knows it from here: the command line, the
  * requests, files of `toami save`, listings, help and completion.
  *
- * A property has one to four parts, each a number in its base unit: bits per
+ * A property has one to five parts, each a number in its base unit: bits per
  * second, bytes, nanoseconds, parts per million. 0 is "not set", written
  * `none`. Words and numbers convert without loss: what prop_print() writes,
  * prop_parse() reads back as it was.
@@ -15,7 +15,7 @@
  *	bytes	64kb  1.5mib		b kb mb gb: of 1000; kib mib gib: of
  *1024 time	20ms  1.5s		ns us ms s share	1%  0.01%  5ppm
  *	count	7
- *	user	alice  1000
+ *	user	1000			a number: users.h has names
  *	text	as it is
  */
 #ifndef TOAMI_DAEMON_PROP_H
@@ -27,8 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROP_PARTS    4
-#define PROP_WORD_MAX 256  /* of a value that is not text, with its zero */
+#define PROP_PARTS    5
 #define PROP_TEXT_MAX 4096 /* of one that is */
 
 enum prop_kind {

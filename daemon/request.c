@@ -61,8 +61,22 @@ static int refuse_word(const char *word, const char *path, struct refusal *why)
 		      word, path);
 }
 
-static int read_value(enum prop_id id, json_t *json, const char *path,
-		      struct prop_value *v, struct refusal *why)
+/* A word; where it is a user's name, @users says who that is. */
+static int read_word(enum prop_id id, const char *word, const json_t *users,
+		     const char *path, struct prop_value *v,
+		     struct refusal *why)
+{
+	const json_t *user = json_object_get(users, word);
+
+	if (prop_table[id].part[0].kind != PROP_USER || !user)
+		return prop_parse(id, word, path, v, why);
+	*v = (struct prop_value){ 0 };
+	return read_number(id, 0, user, path, &v->n[0], why);
+}
+
+static int read_value(enum prop_id id, json_t *json, const json_t *users,
+		      const char *path, struct prop_value *v,
+		      struct refusal *why)
 {
 	const struct prop *p = &prop_table[id];
 
@@ -71,7 +85,8 @@ static int read_value(enum prop_id id, json_t *json, const char *path,
 	if (json_is_string(json)) {
 		if (strlen(json_string_value(json)) != json_string_length(json))
 			return refuse_kind(p, path, why);
-		return prop_parse(id, json_string_value(json), path, v, why);
+		return read_word(id, json_string_value(json), users, path, v,
+				 why);
 	}
 	if (json_is_object(json))
 		return read_parts(id, json, path, v, why);
@@ -80,9 +95,11 @@ static int read_value(enum prop_id id, json_t *json, const char *path,
 	return read_number(id, 0, json, path, &v->n[0], why);
 }
 
-int change_read(struct change *c, const json_t *set, const char *path,
+int change_read(struct change *c, const json_t *request, const char *path,
 		struct refusal *why)
 {
+	const json_t *set = json_object_get(request, "set");
+	const json_t *users = json_object_get(request, "users");
 	const char *name;
 	json_t *item;
 
@@ -100,15 +117,15 @@ int change_read(struct change *c, const json_t *set, const char *path,
 			return refuse_word(name, path, why);
 		if (id == PROPS)
 			return prop_unknown(name, path, why);
-		if (read_value(id, item, path, &c->of[id], why))
+		if (read_value(id, item, users, path, &c->of[id], why))
 			return -1;
 		c->given[id] = true;
 	}
 	return 0;
 }
 
-int change_word(struct change *c, const char *word, const char *path,
-		struct refusal *why)
+int change_word(struct change *c, const char *word, const json_t *users,
+		const char *path, struct refusal *why)
 {
 	const char *equals = strchr(word, '=');
 	enum prop_id id =
@@ -125,7 +142,7 @@ int change_word(struct change *c, const char *word, const char *path,
 	}
 	free(c->of[id].text);
 	c->given[id] = true;
-	return prop_parse(id, equals + 1, path, &c->of[id], why);
+	return read_word(id, equals + 1, users, path, &c->of[id], why);
 }
 
 int change_apply(struct daemon *d, const struct peer *peer,

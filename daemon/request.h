@@ -16,22 +16,24 @@ struct change {
 };
 
 /**
- * change_read - the member "set" of a request, for the VIF at @path
+ * change_read - the member "set" of @request, for the VIF at @path
  *
  * A value is a word as prop_parse() takes it, a number in the base unit, an
- * object of numbers where a property has several parts, or null: not set.
+ * object of numbers where a property has several parts, or null: not set. A
+ * user may be a name that the member "users" has the number of.
  * Returns 0, or -1 and why not. change_fini() in both cases.
  */
-int change_read(struct change *change, const json_t *set, const char *path,
+int change_read(struct change *change, const json_t *request, const char *path,
 		struct refusal *why);
 
 /**
  * change_word - one "name=value"
+ * @users: that member of the request, or NULL
  *
  * Returns 0, or -1 and why not.
  */
-int change_word(struct change *change, const char *word, const char *path,
-		struct refusal *why);
+int change_word(struct change *change, const char *word, const json_t *users,
+		const char *path, struct refusal *why);
 
 /* change_apply - to @ix, for @peer; @later as settings_put() has it */
 int change_apply(struct daemon *d, const struct peer *peer,

@@ -9,10 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int obey(void *arg, struct order *o, struct refusal *why)
+int script_obey(struct transaction *t, struct order *o, struct refusal *why)
 {
-	struct transaction *t = arg;
-
 	switch (o->kind) {
 	case ORDER_ADD:
 		return transaction_add(t, o->path, o->address, &o->change, why);
@@ -29,9 +27,15 @@ static int obey(void *arg, struct order *o, struct refusal *why)
 	}
 }
 
-int script_run(struct transaction *t, const char *text, struct refusal *why)
+static int obey(void *arg, struct order *o, struct refusal *why)
 {
-	return script_each(text, obey, t, why);
+	return script_obey(arg, o, why);
+}
+
+int script_run(struct transaction *t, const char *text, const json_t *users,
+	       struct refusal *why)
+{
+	return script_each(text, users, obey, t, why);
 }
 
 /* --- saving ------------------------------------------------------------------

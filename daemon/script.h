@@ -24,19 +24,27 @@
 
 /**
  * script_run - all lines of @text, as part of @t
+ * @users: the numbers of the users it names, or NULL
  *
  * Returns 0, or -1 and why not, with the number of the line.
  */
-int script_run(struct transaction *t, const char *text, struct refusal *why);
+int script_run(struct transaction *t, const char *text, const json_t *users,
+	       struct refusal *why);
+
+struct order;
+
+/* script_obey - one line of it; 0, or -1 and why not */
+int script_obey(struct transaction *t, struct order *order,
+		struct refusal *why);
 
 /**
  * script_diff - what script_run() would change, one line of text for each
- * change, appended to @out; rights, quotas and sums are not looked at
+ * change, appended to @out; whether it would be refused rehearsal.h finds out
  *
  * Returns 0, or -1 and why not.
  */
-int script_diff(struct daemon *d, const char *text, json_t *out,
-		struct refusal *why);
+int script_diff(struct daemon *d, const char *text, const json_t *users,
+		json_t *out, struct refusal *why);
 
 /* script_save - the tree at and below @top, without what is there for one
  * command only; owned by the caller; NULL: no

@@ -35,6 +35,7 @@ struct diff {
 	void *seen; /* of tsearch(), by path */
 	struct move *move;
 	size_t moves;
+	bool cleared; /* what was on a VIF may have gone from it */
 };
 
 static int out_of_memory(struct refusal *why)
@@ -159,6 +160,7 @@ static int diff_move(struct diff *x, const struct order *o, struct refusal *why)
 	if (!more)
 		return out_of_memory(why);
 	x->move = more;
+	x->cleared = true;
 	snprintf(more[x->moves].from, VIF_PATH_MAX, "%s", o->path);
 	snprintf(more[x->moves++].to, VIF_PATH_MAX, "%s", o->address);
 	json_array_append_new(x->out,
@@ -221,20 +223,24 @@ static int diff_order(void *arg, struct order *o, struct refusal *why)
 	case ORDER_ATTACH:
 		return diff_attach(x, o, ix, s, why);
 	case ORDER_DETACH:
+		x->cleared = true;
 		json_array_append_new(x->out,
 				      json_sprintf("- port %s", o->path));
 		return 0;
 	default:
 		json_array_append_new(x->out, json_sprintf("- %s", o->path));
-		return 0;
+		/* Who is on it now; what is below it may have moved away. */
+		return ix && !x->cleared
+			       ? tree_removable(x->daemon, ix, true, why)
+			       : 0;
 	}
 }
 
-int script_diff(struct daemon *d, const char *text, json_t *out,
-		struct refusal *why)
+int script_diff(struct daemon *d, const char *text, const json_t *users,
+		json_t *out, struct refusal *why)
 {
 	struct diff x = { .daemon = d, .out = out };
-	int err = script_each(text, diff_order, &x, why);
+	int err = script_each(text, users, diff_order, &x, why);
 
 	tdestroy(x.seen, seen_free);
 	free(x.move);

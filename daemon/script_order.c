@@ -53,8 +53,8 @@ static bool has_option(const struct script_line *l, const char *letter,
 	       (!strcmp(l->word[2], letter) || !strcmp(l->word[2], name));
 }
 
-static int read_vif(const struct script_line *l, struct order *o,
-		    struct refusal *why)
+static int read_vif(const struct script_line *l, const json_t *users,
+		    struct order *o, struct refusal *why)
 {
 	static const char *const kinds[] = { "add", "set", "mv", "rm" };
 	int at = 2, left;
@@ -79,23 +79,23 @@ static int read_vif(const struct script_line *l, struct order *o,
 	if (o->kind == ORDER_MOVE)
 		o->address = l->word[at++];
 	for (; at < l->words; at++)
-		if (change_word(&o->change, l->word[at], o->path, why))
+		if (change_word(&o->change, l->word[at], users, o->path, why))
 			return at_line(l, why);
 	return 0;
 }
 
-static int read_order(const struct script_line *l, struct order *o,
-		      struct refusal *why)
+static int read_order(const struct script_line *l, const json_t *users,
+		      struct order *o, struct refusal *why)
 {
 	memset(o, 0, sizeof(*o));
 	if (l->words >= 3 && !strcmp(l->word[0], "vif"))
-		return read_vif(l, o, why);
+		return read_vif(l, users, o, why);
 	if (l->words >= 3 && !strcmp(l->word[0], "port"))
 		return read_port(l, o, why);
 	return refuse_usage(l, why);
 }
 
-int script_each(const char *text,
+int script_each(const char *text, const json_t *users,
 		int (*run)(void *arg, struct order *order, struct refusal *why),
 		void *arg, struct refusal *why)
 {
@@ -106,7 +106,7 @@ int script_each(const char *text,
 	if (!l)
 		return refuse(why, "internal", EX_OSERR, "out of memory");
 	while (!err && (more = script_line_next(l, &text, why)) > 0) {
-		err = read_order(l, &o, why);
+		err = read_order(l, users, &o, why);
 		if (!err && run(arg, &o, why))
 			err = at_line(l, why);
 		change_fini(&o.change);

@@ -25,10 +25,10 @@ struct order {
 /**
  * script_each - has @run obey the lines of @text in turn, until one is refused
  *
- * What @run says against one gets the line's number in front. Returns 0, or -1
- * and why not.
+ * @users: as change_word() takes them. What @run says against one gets the
+ * line's number in front. Returns 0, or -1 and why not.
  */
-int script_each(const char *text,
+int script_each(const char *text, const json_t *users,
 		int (*run)(void *arg, struct order *order, struct refusal *why),
 		void *arg, struct refusal *why);
 

@@ -72,7 +72,8 @@ static const struct place {
 	[PROP_ID_MARK] = { AT(mark) },
 	[PROP_ID_SAMPLE] = { AT(sample) },
 	[PROP_ID_QUOTA] = { AT(quota_children), AT(quota_depth),
-			    AT(quota_queue_bytes), AT(quota_program_ns) },
+			    AT(quota_queue_bytes), AT(quota_program_ns),
+			    AT(quota_map_bytes) },
 #undef AT
 };
 
@@ -343,6 +344,23 @@ static void free_copies(char *copy[TEXTS])
 	free(copy);
 }
 
+/* NULL: no memory. */
+static char **copy_texts(const struct prop_value of[PROPS])
+{
+	char **copy = calloc(TEXTS, sizeof(*copy));
+
+	for (int i = 0; copy && i < TEXTS; i++) {
+		const char *text = of[text_prop[i]].text;
+
+		copy[i] = strdup(text ? text : "");
+		if (!copy[i]) {
+			free_copies(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
 /* Puts the programs into effect that @of names, all or none. */
 static int put_texts(struct daemon *d, vif_ix ix,
 		     const struct prop_value of[PROPS], struct refusal *why)
@@ -351,7 +369,7 @@ static int put_texts(struct daemon *d, vif_ix ix,
 	struct note *n = note_of(d, ix);
 	struct program_plan plan;
 	char **copy;
-	bool same = true, full = true;
+	bool same = true;
 	char *const *old = n->text;
 
 	for (int i = 0; i < TEXTS; i++)
@@ -362,14 +380,8 @@ static int put_texts(struct daemon *d, vif_ix ix,
 	texts.same = old && same_text(old[TEXT_PROGRAM], texts.program);
 	texts.same_in =
 		old && same_text(old[TEXT_PROGRAM_IN], texts.program_in);
-	copy = calloc(TEXTS, sizeof(*copy));
-	for (int i = 0; copy && i < TEXTS; i++) {
-		const char *text = of[text_prop[i]].text;
-
-		copy[i] = strdup(text ? text : "");
-		full = full && copy[i];
-	}
-	if (!copy || !full || !vif_control_make(daemon_fabric(d), ix)) {
+	copy = copy_texts(of);
+	if (!copy || !vif_control_make(daemon_fabric(d), ix)) {
 		if (copy)
 			free_copies(copy);
 		return refuse(why, "internal", EX_OSERR, "out of memory");
@@ -464,6 +476,25 @@ refused:
 	return -1;
 }
 
+int settings_copy(struct daemon *d, vif_ix ix, struct daemon *from,
+		  vif_ix from_ix, struct refusal *why)
+{
+	struct note *n = note_of(d, ix);
+	struct prop_value of[PROPS];
+
+	if (!settings_any(from, from_ix))
+		return 0;
+	settings_get(from, from_ix, of);
+	for (int i = 0; i < TEXTS; i++)
+		of[text_prop[i]].text = NULL;
+	if (settings_put(d, ix, of, true, why))
+		return -1;
+	settings_get(from, from_ix, of);
+	free_texts(n);
+	n->text = copy_texts(of);
+	return n->text ? 0 : refuse(why, "internal", EX_OSERR, "out of memory");
+}
+
 /* --- the tree changes --------------------------------------------------------
  */
 
@@ -493,7 +524,6 @@ void settings_arrive(struct daemon *d, vif_ix ix)
 
 	claim_up(d, parent, 0, claim_of(note_of(d, ix)));
 	count_up(d, ix, 1);
-	events_vif(d, EVENT_VIF_MOVE, ix);
 	vif_program_apply(daemon_fabric(d), ix);
 	if (flows_takes(d, ix))
 		flows_link(d, parent, 0);

@@ -37,6 +37,15 @@ bool settings_any(struct daemon *d, vif_ix ix);
 int settings_put(struct daemon *d, vif_ix ix, const struct prop_value of[PROPS],
 		 bool later, struct refusal *why);
 
+/**
+ * settings_copy - @ix, of @d, has what @from_ix of @from has, but that programs
+ * and filters are words without effect
+ *
+ * Returns 0, or -1 and why not.
+ */
+int settings_copy(struct daemon *d, vif_ix ix, struct daemon *from,
+		  vif_ix from_ix, struct refusal *why);
+
 /* settings_check - do the guarantees at @ix and above it hold? 0, or -1 and why
  * not */
 int settings_check(struct daemon *d, vif_ix ix, struct refusal *why);

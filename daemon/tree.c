@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See tree.h. */
 #include "daemon/tree.h"
+#include "daemon/events.h"
 #include "daemon/hosts.h"
+#include "daemon/maps.h"
 #include "daemon/members.h"
 #include "daemon/ports.h"
 #include "daemon/settings.h"
@@ -313,14 +315,17 @@ static int refuse_move(struct daemon *d, int err, const char *path,
 	}
 }
 
-/* In the tree, and in the scheduler. */
+/* In the tree, in the scheduler and in the books. */
 static int move(struct daemon *d, vif_ix ix, vif_ix parent, const char *name)
 {
-	struct fabric *f = daemon_fabric(d);
-	int err = vif_move(f, ix, parent, name, strlen(name));
+	int err;
 
-	vif_sched_uproot(f, d->process.self, ix);
-	vif_sched_apply(f, ix);
+	settings_leave(d, ix);
+	err = vif_sched_move(daemon_fabric(d), d->process.self, ix, parent,
+			     name, strlen(name));
+	settings_arrive(d, ix);
+	if (!err)
+		events_vif(d, EVENT_VIF_MOVE, ix);
 	return err;
 }
 
@@ -346,8 +351,9 @@ int tree_move(struct daemon *d, vif_ix ix, const char *to,
 	if (rights_change(d, peer, ix, why) ||
 	    rights_use(d, peer, parent, why) ||
 	    (parent != old &&
-	     rights_quota(d, peer, parent, settings_below(d, ix) + 1,
-			  levels + 1, ix, why)) ||
+	     (rights_quota(d, peer, parent, settings_below(d, ix) + 1,
+			   levels + 1, ix, why) ||
+	      maps_permit_move(d, peer, parent, ix, why))) ||
 	    check_programs(d, ix, parent, path, why))
 		return -1;
 	if (longest - strlen(path) + strlen(to) >= VIF_PATH_MAX)
@@ -357,16 +363,14 @@ int tree_move(struct daemon *d, vif_ix ix, const char *to,
 	    vif_below(f, parent, ix))
 		return refuse_move(d, -ELOOP, path, to, why);
 
-	if (vif_sched_uproot(f, d->process.self, ix))
+	snprintf(was, sizeof(was), "%s", vif_at(f, ix)->name);
+	err = move(d, ix, parent, name);
+	if (err == -EBUSY)
 		return refuse(why, "busy", EX_TEMPFAIL,
 			      "VIF %s cannot move now, because a program is "
 			      "stopped in the middle of using the fabric: let "
 			      "it run and try again",
 			      path);
-	snprintf(was, sizeof(was), "%s", vif_at(f, ix)->name);
-	settings_leave(d, ix);
-	err = move(d, ix, parent, name);
-	settings_arrive(d, ix);
 	if (err)
 		return refuse_move(d, err, path, to, why);
 	if (settings_check(d, parent, why)) {
@@ -378,7 +382,11 @@ int tree_move(struct daemon *d, vif_ix ix, const char *to,
 
 void tree_put_back(struct daemon *d, vif_ix ix, vif_ix parent, const char *name)
 {
+	if (move(d, ix, parent, name) != -EBUSY)
+		return;
+	/* What waits there goes where it would have gone. */
 	settings_leave(d, ix);
-	move(d, ix, parent, name);
+	vif_move(daemon_fabric(d), ix, parent, name, strlen(name));
 	settings_arrive(d, ix);
+	vif_sched_apply(daemon_fabric(d), ix);
 }

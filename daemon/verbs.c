@@ -208,7 +208,7 @@ static json_t *run(struct call *c)
 	return NULL;
 }
 
-static json_t *error_json(const struct refusal *why)
+json_t *refusal_json(const struct refusal *why)
 {
 	return json_pack("{s:s, s:i, s:s}", "code", why->code, "exit",
 			 why->exit_code, "text", why->text);
@@ -216,7 +216,7 @@ static json_t *error_json(const struct refusal *why)
 
 char *verbs_refuse(const struct refusal *why)
 {
-	json_t *reply = json_pack("{s:o}", "error", error_json(why));
+	json_t *reply = json_pack("{s:o}", "error", refusal_json(why));
 	char *text = json_dumps(reply, JSON_COMPACT);
 
 	json_decref(reply);
@@ -233,7 +233,7 @@ char *verbs_refuse_line(size_t bytes)
 }
 
 /* @reply with the member "result", which is @result as it is; consumed. */
-static char *splice(const json_t *reply, char *result)
+static char *join_result(const json_t *reply, char *result)
 {
 	char *frame = json_dumps(reply, JSON_COMPACT), *text = NULL;
 	size_t n = frame ? strlen(frame) : 0, bytes = strlen(result);
@@ -279,6 +279,7 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 	}
 	call.request = request;
 	d->asking = peer;
+	d->filters_ns = 0;
 	if (peer->given)
 		given_name(peer->given, request);
 	result = run(&call);
@@ -290,7 +291,7 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 	if (id)
 		json_object_set(reply, "id", id);
 	if (call.text) {
-		text = splice(reply, call.text);
+		text = join_result(reply, call.text);
 		json_decref(reply);
 		json_decref(request);
 		return text;
@@ -298,7 +299,7 @@ char *verbs_answer(struct daemon *d, const struct peer *peer, const char *line,
 	if (result)
 		json_object_set_new(reply, "result", result);
 	else
-		json_object_set_new(reply, "error", error_json(&why));
+		json_object_set_new(reply, "error", refusal_json(&why));
 	text = json_dumps(reply, JSON_COMPACT);
 	json_decref(reply);
 	json_decref(request);

@@ -348,6 +348,72 @@ static void owners_rule_below(void **state)
 	       "{\"result\":*");
 }
 
+/* What load would refuse, with nothing changed; rights are the asker's. */
+static void diff_says_what_is_refused(void **state)
+{
+	const uid_t uid = 12345;
+
+	ask(state,
+	    "{\"verb\":\"load\",\"text\":\"vif add /u rate=10mbit owner=12345 "
+	    "quota=children:2,queue:10kb\\nvif add /u/a limit=6kb "
+	    "filter=udp\"}",
+	    "*\"made\":2*");
+	ask(state,
+	    "{\"verb\":\"load\",\"diff\":true,\"text\":\"vif set /u/a "
+	    "min=20mbit\"}",
+	    "*\"changes\":?\"~ /u/a min none -> 20mbit\"?*\"refused\":*"
+	    "guarantee*");
+	ask_as(state, uid,
+	       "{\"verb\":\"load\",\"diff\":true,\"text\":\"vif add /u/b "
+	       "limit=6kb\"}",
+	       "*refused*quota*12kb*10kb*");
+	ask_as(state, uid,
+	       "{\"verb\":\"load\",\"diff\":true,\"text\":\"vif set /u "
+	       "rate=1gbit\"}",
+	       "*refused*no-permission*VIF /u*");
+	ask_as(state, uid,
+	       "{\"verb\":\"load\",\"diff\":true,\"text\":\"vif set /u/a "
+	       "filter=tcp and\"}",
+	       "*error*bad-value*");
+	ask_as(state, uid,
+	       "{\"verb\":\"load\",\"diff\":true,\"text\":\"vif mv /u/a "
+	       "/u/b\\nvif set /u/b filter=none limit=9kb\"}",
+	       "{\"result\":{\"changes\":?\"> /u/a /u/b\",*\"~ /u/b limit "
+	       "6kb -> 9kb\",*\"?}}");
+	ask(state, "{\"verb\":\"save\"}",
+	    "*vif add -a none /u/a limit=6kb filter=udp?n\"*");
+}
+
+/* The daemon knows no names: a request says whom it means. */
+static void users_are_numbers(void **state)
+{
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"alice\"}}",
+	    "*bad-value*there is no user 'alice' to own VIF /u*");
+	ask(state,
+	    "{\"verb\":\"vif.add\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"alice\"},\"users\":{\"alice\":12345}}",
+	    "*\"owner\":12345*");
+	ask(state,
+	    "{\"verb\":\"load\",\"text\":\"vif set /u owner=bob\","
+	    "\"users\":{\"bob\":12346}}",
+	    "*\"changed\":1*");
+	ask(state, "{\"verb\":\"save\"}", "*owner=12346*");
+	ask(state,
+	    "{\"verb\":\"load\",\"text\":\"vif set /u owner=eve\","
+	    "\"users\":{\"bob\":1}}",
+	    "*line 1: there is no user 'eve'*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"x\"},\"users\":{\"x\":-1}}",
+	    "*bad-value*");
+	ask(state,
+	    "{\"verb\":\"vif.set\",\"path\":\"/u\",\"set\":{\"owner\":"
+	    "\"x\"},\"users\":[]}",
+	    "*there is no user 'x'*");
+}
+
 /* What he has been given in two places is not to be had in one. */
 static void owners_move_no_quota(void **state)
 {
@@ -402,6 +468,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(owners_rule_below, make, drop),
 		cmocka_unit_test_setup_teardown(owners_move_no_quota, make,
 						drop),
+		cmocka_unit_test_setup_teardown(diff_says_what_is_refused, make,
+						drop),
+		cmocka_unit_test_setup_teardown(users_are_numbers, make, drop),
 	};
 	char path[64];
 	int failed;

@@ -4,6 +4,7 @@
  * VIFs; a path needs no escaping.
  */
 #include "daemon/vif_stats.h"
+#include "daemon/maps.h"
 #include "daemon/members.h"
 #include "daemon/prop.h"
 #include "vif/sched.h"
@@ -121,6 +122,7 @@ void vif_stats_json(struct json_text *j, struct daemon *d, vif_ix ix,
 	if (!queue)
 		return;
 	put_hooks(j, f, ix);
+	json_text_number(j, "map_bytes", maps_bytes(d, ix, true));
 	if (!vif_control_of(f, ix)) {
 		json_text_string(j, "queue", NULL);
 		return;
@@ -381,6 +383,27 @@ static void put_programs(struct daemon *d, FILE *to)
 	free(on);
 }
 
+static void put_maps(struct daemon *d, FILE *to)
+{
+	const struct fabric *f = daemon_fabric(d);
+	char path[VIF_PATH_MAX];
+
+	fputs("# TYPE toami_vif_map_bytes gauge\n"
+	      "# UNIT toami_vif_map_bytes bytes\n"
+	      "# HELP toami_vif_map_bytes Memory of the maps of programs on "
+	      "the "
+	      "VIF and below, where there are any.\n",
+	      to);
+	for (vif_ix ix = 0; (ix = vif_next(f, VIF_ROOT, ix));) {
+		uint64_t bytes = maps_bytes(d, ix, true);
+
+		vif_path(f, ix, path);
+		if (bytes)
+			fprintf(to, "toami_vif_map_bytes{path=\"%s\"} %llu\n",
+				path, (unsigned long long)bytes);
+	}
+}
+
 /* Programs of one user on one VIF. */
 struct user_count {
 	vif_ix vif;
@@ -436,6 +459,7 @@ char *vif_stats_metrics(struct daemon *d)
 		put_family(d, &families[i], to);
 	put_programs(d, to);
 	put_users(d, to);
+	put_maps(d, to);
 	fputs("# EOF\n", to);
 	fclose(to);
 	return text;

@@ -36,8 +36,7 @@ json_t *do_vif_set(struct call *c)
 
 	if (!ix || rights_change(c->daemon, c->peer, ix, c->why))
 		return NULL;
-	if (!change_read(&change, json_object_get(c->request, "set"), path,
-			 c->why) &&
+	if (!change_read(&change, c->request, path, c->why) &&
 	    !change_apply(c->daemon, c->peer, &change, ix, false, c->why))
 		result = vif_json(c->daemon, ix);
 	change_fini(&change);

@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   23			  /* moves with any layout change */
+#define FABRIC_ABI   25			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024
@@ -53,6 +53,7 @@ enum fabric_table {
 	FABRIC_TABLE_SOCK,	 /* struct sock */
 	FABRIC_TABLE_PSET,	 /* struct pset */
 	FABRIC_TABLE_WATCH,	 /* struct watch */
+	FABRIC_TABLE_PIPE,	 /* struct pipe */
 	FABRIC_TABLE_CAPTURE,	 /* struct capture */
 	FABRIC_TABLES,
 };
@@ -107,7 +108,8 @@ struct fabric_proc {
 	char name[16];	     /* as in /proc/PID/comm */
 	/*
 	 * Descriptor table: 0 = not ours, else a sock_ix or a pset_ix with the
-	 * bit below. Survives exec; entries the kernel closed then are dropped.
+	 * bit below, or what socket/descriptor.h says. Survives exec; entries
+	 * the kernel closed then are dropped.
 	 */
 	_Alignas(CACHE_LINE) _Atomic uint32_t fd[FABRIC_FD_MAX];
 };

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int fd = -1;
 	const char *words[HOOK_WORDS_MAX + 1];
 	size_t room = size ? data[0] % 200u : 0;
+	bool filter = room & 1;
 	struct hook_plan plan;
 	char *text = malloc(room + 1);
 	int ret;
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 1 && data[0] == '#' && memmem(data, size, "/dev/", 5))
 		goto out;
 	memset(text, 'x', room + 1);
-	ret = hook_exec_check(path, &plan, text, room);
+	ret = hook_exec_check(path, filter, &plan, text, room);
 	if (!ret && plan.load) {
 		hook_exec_words(&plan, path, 0, NULL, words);
 		close(plan.fd);

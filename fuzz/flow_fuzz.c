@@ -208,6 +208,22 @@ static void raw(void)
 	left -= n;
 }
 
+/* As a relay does: what is in frames, the first of which was read in part. */
+static void pass_on(struct conn *c, const uint8_t *bytes, uint32_t n)
+{
+	struct frame_list list = { 0, 0 };
+	frame_ix ix = frame_alloc(world_stack.arena);
+
+	if (!ix)
+		return;
+	if (!frame_fill(world_stack.arena, ix, bytes, n))
+		frame_at(world_stack.arena, ix)->payload_off = n / 3;
+	frame_list_add(world_stack.arena, &list, ix);
+	tcp_append_frames(&world_stack, c->self, &list, n / 2);
+	tcp_append_frames(&world_stack, c->self, &list, n);
+	frame_list_free(world_stack.arena, &list);
+}
+
 static void send_some(struct conn *c)
 {
 	static const uint8_t bytes[8192];
@@ -216,7 +232,10 @@ static void send_some(struct conn *c)
 	if (c->proto == STACK_TCP) {
 		if (tcp_send_error(&world_stack, c->self))
 			return;
-		tcp_append(&world_stack, c->self, bytes, n);
+		if (byte() & 1)
+			pass_on(c, bytes, n);
+		else
+			tcp_append(&world_stack, c->self, bytes, n);
 		tcp_push(&world_stack, c->self, byte() & 1);
 	} else {
 		struct ip_addr to = world_ip4((uint8_t)(2 + (n & 7)));

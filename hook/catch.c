@@ -2,7 +2,8 @@
 /*
  * System call user dispatch: the kernel answers each system call outside our
  * own text with SIGSYS, wherever the instruction is and however it came to be
- * there.
+ * there. Where it has none, a seccomp filter does the same (filter.h), for this
+ * thread and all that come after it.
  *
  * The handler does next to nothing: it lets the program continue at
  * hook_entry(), with its registers as they were. So a call is carried out in
@@ -12,6 +13,7 @@
 #include <errno.h>
 
 #include "base/sys.h"
+#include "hook/filter.h"
 #include "hook/hook.h"
 #include "hook/signal.h"
 #include "hook/site.h"
@@ -20,8 +22,9 @@
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
 #define DISPATCH_ON	       1
-#define NUMBERS		       512	  /* no call has a higher one */
-#define SYS_USER_DISPATCH_CODE 2	  /* si_code */
+#define NUMBERS		       512 /* no call has a higher one */
+#define SYS_SECCOMP_CODE       1   /* si_code */
+#define SYS_USER_DISPATCH_CODE 2
 #define ARCH_X86_64	       0xc000003e /* AUDIT_ARCH_X86_64 */
 
 /* Is it a 32-bit call for sockets? They would be the host's. */
@@ -42,6 +45,10 @@ static void true_number(greg_t *g)
 
 int hook_catch_arm(void)
 {
+	if (hook_config.filter)
+		return hook_config.dispatch || hook_filter_on()
+			       ? 0
+			       : hook_filter_install();
 	return (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH,
 			     DISPATCH_ON, __ehdr_start, etext - __ehdr_start,
 			     0);
@@ -49,7 +56,23 @@ int hook_catch_arm(void)
 
 void hook_catch_disarm(void)
 {
+	if (hook_config.filter)
+		return;
 	sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
+}
+
+/*
+ * Has the kernel brought a call of the program's? Filters of its own may trap,
+ * too: they get to know a call when we pass it on, from our text.
+ */
+static bool is_call(const siginfo_t *info)
+{
+	const char *at = info->si_call_addr;
+
+	if (info->si_code == SYS_USER_DISPATCH_CODE)
+		return true;
+	return hook_config.filter && info->si_code == SYS_SECCOMP_CODE &&
+	       (at <= __ehdr_start || at > etext);
 }
 
 void hook_sigsys(int sig, siginfo_t *info, void *context)
@@ -58,7 +81,7 @@ void hook_sigsys(int sig, siginfo_t *info, void *context)
 	greg_t *g = uc->uc_mcontext.gregs;
 
 	hook_thread_check();
-	if (info->si_code != SYS_USER_DISPATCH_CODE) {
+	if (!is_call(info)) {
 		hook_signal_sys(sig, info, uc);
 		return;
 	}

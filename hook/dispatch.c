@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 #include "hook/exe.h"
+#include "hook/filter.h"
 #include "hook/hook.h"
 #include "hook/sandbox.h"
 #include "hook/signal.h"
@@ -87,6 +88,12 @@ static uint8_t classes[CALLS] = {
 	OFFER(epoll_create1),
 	OFFER(epoll_ctl),
 	OFFER(close_range),
+	OFFER(creat),
+	OFFER(pipe),
+	OFFER(pipe2),
+	OFFER(unshare),
+	OFFER(io_submit),
+	OFFER(pidfd_getfd),
 	OFFER(io_uring_setup),
 	OFFER(io_uring_enter),
 	OFFER(io_uring_register),
@@ -162,6 +169,8 @@ static int offer_rest(struct hook_thread *t, struct hook_frame *f,
 /* Offers a call to the socket layer, with @args in the place of the frame's. */
 static int offer(struct hook_thread *t, struct hook_frame *f, const long *args)
 {
+	if (unlikely(hook_config.passive))
+		return HOOK_PASS;
 	return offer_rest(t, f, args,
 			  hook_trace_on()
 				  ? hook_trace_call(t, f->rax, args)
@@ -217,6 +226,8 @@ static int prctl(struct hook_frame *f)
 {
 	if ((int)f->args[0] == PR_SET_SECCOMP)
 		return hook_sandbox(f);
+	if (f->args[0] == HOOK_QUESTION)
+		return refuse(f, HOOK_ANSWER);
 	/* As a kernel without it. */
 	return (int)f->args[0] == PR_SET_SYSCALL_USER_DISPATCH
 		       ? refuse(f, -EINVAL)
@@ -242,6 +253,8 @@ static int special(struct hook_thread *t, struct hook_frame *f)
 {
 	switch (f->rax) {
 	case SYS_connect:
+		if (hook_config.passive)
+			return HOOK_PASS;
 		if (hook_names_hides((void *)f->args[1], f->args[2]))
 			return refuse(f, -ENOENT);
 		if (!socket_owns(&t->socket, (uint32_t)f->args[0]))
@@ -336,6 +349,14 @@ static __attribute__((noinline)) int traced(struct hook_thread *t,
 		return offer(t, f, f->args);
 	default:
 		return special(t, f);
+	}
+}
+
+void hook_dispatch_passive(void)
+{
+	for (size_t i = 0; i < CALLS; i++) {
+		if (classes[i] != CLASS_SPECIAL)
+			classes[i] = CLASS_PASS;
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/resource.h>
 #include <linux/stat.h>
 #include <stdint.h>
 
@@ -94,6 +95,18 @@ static bool has_libraries(long fd, const Elf64_Phdr *dynamic)
 	return true;
 }
 
+/* Is the loader missing that the program asks for? */
+static bool is_lost(long fd, const Elf64_Phdr *p)
+{
+	char name[256];
+	long n = (long)p->p_filesz;
+
+	if (n < 2 || n > (long)sizeof(name) ||
+	    sys_call(SYS_pread64, fd, name, n, p->p_offset) != n || name[n - 1])
+		return false;
+	return sys_call(SYS_faccessat, AT_FDCWD, name, 0 /* F_OK */) == -ENOENT;
+}
+
 static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
 		     struct hook_plan *plan, char *text, size_t size)
 {
@@ -115,8 +128,10 @@ static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
 	if (sys_call(SYS_pread64, fd, ph, want, e->e_phoff) != want)
 		return 0;
 	for (long i = 0; i < n; i++) {
-		if (ph[i].p_type == PT_INTERP)
+		if (ph[i].p_type == PT_INTERP) {
 			interpreter = true;
+			plan->lost = is_lost(fd, &ph[i]);
+		}
 		if (ph[i].p_type == PT_DYNAMIC)
 			libraries = has_libraries(fd, &ph[i]);
 	}
@@ -124,6 +139,9 @@ static int check_elf(long fd, const char *path, const Elf64_Ehdr *e,
 	 * Go's, although there is a loader. */
 	plan->load = interpreter ? !libraries
 				 : e->e_type != ET_DYN || !is_loader(path);
+	if (plan->filter)
+		plan->load = e->e_type == ET_EXEC || e->e_type == ET_DYN;
+	plan->load &= !plan->lost;
 	return 0;
 }
 
@@ -165,6 +183,35 @@ static int unreadable(const char *path, char *text, size_t size)
 		      "permissions");
 }
 
+static long open_once(const char *path)
+{
+	return sys_call(SYS_openat, AT_FDCWD, path,
+			O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/*
+ * Execution takes no descriptor of the caller's. If it has none left, the limit
+ * is lifted for a moment.
+ */
+static long open_program(const char *path)
+{
+	long fd = open_once(path);
+	struct rlimit64 limit, more;
+
+	if (fd != -EMFILE ||
+	    sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit))
+		return fd;
+	more = limit;
+	more.rlim_cur++;
+	if (more.rlim_cur > more.rlim_max)
+		more.rlim_max = more.rlim_cur; /* for those who may */
+	if (sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, 0))
+		return fd;
+	fd = open_once(path);
+	sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, 0);
+	return fd;
+}
+
 static int check(const char *path, struct hook_plan *plan, char *text,
 		 size_t size)
 {
@@ -173,10 +220,13 @@ static int check(const char *path, struct hook_plan *plan, char *text,
 	long fd, n;
 	int ret = 0;
 
-	fd = sys_call(SYS_openat, AT_FDCWD, path,
-		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = open_program(path);
 	if (fd == -EACCES)
 		return unreadable(path, text, size);
+	if (fd == -EMFILE || fd == -ENFILE)
+		return refuse(text, size, path,
+			      "cannot be hooked: no descriptor is free to read "
+			      "it");
 	if (fd < 0)
 		return 0;
 	n = sys_call(SYS_pread64, fd, line, HOOK_LINE_MAX, 0);
@@ -211,10 +261,12 @@ static int check(const char *path, struct hook_plan *plan, char *text,
 	return ret;
 }
 
-int hook_exec_check(const char *path, struct hook_plan *p, char *text,
-		    size_t size)
+int hook_exec_check(const char *path, bool filter, struct hook_plan *p,
+		    char *text, size_t size)
 {
+	p->filter = filter;
 	p->load = false;
+	p->lost = false;
 	p->fd = -1;
 	p->scripts = 0;
 	return check(path, p, text, size);

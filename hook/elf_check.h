@@ -11,8 +11,10 @@
 #define HOOK_LINE_MAX 256 /* BINPRM_BUF_SIZE: as much as the kernel reads */
 
 struct hook_plan {
-	bool load; /* by toami-load; else the hook comes by LD_PRELOAD */
-	int fd;	   /* the file to load, not closed on exec. -1: none */
+	bool filter; /* everything is to be loaded: filter.h */
+	bool load;   /* by toami-load; else the hook comes by LD_PRELOAD */
+	bool lost;   /* its loader is missing: the kernel will say ENOENT */
+	int fd;	     /* the file to load, not closed on exec. -1: none */
 	char fd_text[12];
 	int scripts; /* how many name the next as their interpreter */
 	struct {
@@ -23,6 +25,7 @@ struct hook_plan {
 
 /**
  * hook_exec_check - how would the hook come into @path?
+ * @filter: the tier of the seccomp filter: all that can be is loaded
  * @p:    gets the answer. If it says load, the caller closes fd, unless exec
  *        takes place
  * @text: gets one sentence that names the program and the reason, if not at all
@@ -31,8 +34,8 @@ struct hook_plan {
  * -EPERM: it cannot. (ENOEXEC would make a shell read the file as a script, and
  * EACCES would make execvp() go on looking.)
  */
-int hook_exec_check(const char *path, struct hook_plan *p, char *text,
-		    size_t size);
+int hook_exec_check(const char *path, bool filter, struct hook_plan *p,
+		    char *text, size_t size);
 
 /* How many words hook_exec_words() writes more than a program's arguments are.
  */

@@ -10,7 +10,7 @@
 
 #define PAGE	 UINT64_C(4096)
 #define PHDRS	 64
-#define SPAN_MAX (UINT64_C(1) << 46)
+#define SPAN_MAX (UINT64_C(1) << 47)
 
 static uint64_t down(uint64_t x)
 {
@@ -49,20 +49,21 @@ static int survey(const Elf64_Phdr *ph, int n, uint64_t *first, uint64_t *end,
 	return *end ? 0 : -ENOEXEC;
 }
 
-/* Address space for all of it, so that nothing else comes in between. */
-static int reserve(struct elf_map *m, bool fixed, uint64_t first, uint64_t end,
-		   uint64_t align)
+/* Address space for all of it, so that nothing else comes in between: at
+ * *@place, * or anywhere (NULL). */
+static int reserve(struct elf_map *m, const uint64_t *place, uint64_t first,
+		   uint64_t end, uint64_t align)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	uint64_t span = end - first, extra = align - PAGE, at;
 	long p;
 
-	if (fixed) {
-		p = sys_call(SYS_mmap, first, span, PROT_NONE,
+	if (place) {
+		p = sys_call(SYS_mmap, *place, span, PROT_NONE,
 			     flags | MAP_FIXED_NOREPLACE, -1, 0);
-		if (p >= 0 && (uint64_t)p != first)
+		if (p >= 0 && (uint64_t)p != *place)
 			return -EEXIST;
-		at = first;
+		at = *place;
 	} else {
 		p = sys_call(SYS_mmap, 0, span + extra, PROT_NONE, flags, -1,
 			     0);
@@ -70,7 +71,7 @@ static int reserve(struct elf_map *m, bool fixed, uint64_t first, uint64_t end,
 	}
 	if (p < 0)
 		return (int)p;
-	if (!fixed && extra) {
+	if (!place && extra) {
 		if (at > (uint64_t)p)
 			sys_call(SYS_munmap, p, at - (uint64_t)p);
 		if ((uint64_t)p + extra > at)
@@ -146,14 +147,19 @@ static int read_interpreter(int fd, const Elf64_Phdr *p, struct elf_map *m)
 	return 0;
 }
 
-static int map_all(int fd, const Elf64_Ehdr *e, const Elf64_Phdr *ph,
-		   struct elf_map *m)
+static int map_all(int fd, uint64_t at, const Elf64_Ehdr *e,
+		   const Elf64_Phdr *ph, struct elf_map *m)
 {
+	const uint64_t *place = NULL;
 	uint64_t first, end, align;
 	int ret = survey(ph, e->e_phnum, &first, &end, &align);
 
+	if (e->e_type == ET_EXEC)
+		place = &first;
+	else if (at)
+		place = &at;
 	if (!ret)
-		ret = reserve(m, e->e_type == ET_EXEC, first, end, align);
+		ret = reserve(m, place, first, end, align);
 	for (int i = 0; !ret && i < e->e_phnum; i++) {
 		switch (ph[i].p_type) {
 		case PT_LOAD:
@@ -178,7 +184,7 @@ static int map_all(int fd, const Elf64_Ehdr *e, const Elf64_Phdr *ph,
 	return ret;
 }
 
-int elf_map_file(int fd, struct elf_map *m)
+int elf_map_file(int fd, uint64_t at, struct elf_map *m)
 {
 	Elf64_Phdr ph[PHDRS];
 	Elf64_Ehdr e;
@@ -196,7 +202,7 @@ int elf_map_file(int fd, struct elf_map *m)
 	bytes = (long)(e.e_phnum * sizeof(ph[0]));
 	if (sys_call(SYS_pread64, fd, ph, bytes, e.e_phoff) != bytes)
 		return -ENOEXEC;
-	ret = map_all(fd, &e, ph, m);
+	ret = map_all(fd, at, &e, ph, m);
 	m->entry = e.e_entry + m->bias;
 	m->phnum = e.e_phnum;
 	return ret;

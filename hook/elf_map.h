@@ -23,12 +23,12 @@ struct elf_map {
 
 /**
  * elf_map_file - maps the loadable segments of the file at @fd
+ * @at: where a position-independent one goes; 0: where the kernel likes
  *
- * Position-independent ones where the kernel likes, others where they have to
- * be. Returns 0; -ENOEXEC: not such a file; -EEXIST: something is there
- * already; or what the kernel said.
+ * Others go where they have to be. Returns 0; -ENOEXEC: not such a file;
+ * -EEXIST: something is there already; or what the kernel said.
  */
-int elf_map_file(int fd, struct elf_map *m);
+int elf_map_file(int fd, uint64_t at, struct elf_map *m);
 
 /* elf_map_relocate - @m's relative relocations. -ENOEXEC: it has others. */
 int elf_map_relocate(const struct elf_map *m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program that has no loader to bring the hook in: we come first, and do for
- * it what the kernel would have done.
+ * A program that has no loader to bring the hook in, or any in the filter's
+ * tier: we come first, and do for it what the kernel would have done.
  *
  * The program (and the loader it asks for, if it does) is mapped, the stack
  * that the kernel made loses the words meant for toami-load, and its auxiliary
@@ -24,6 +24,7 @@
 #include "hook/elf_map.h"
 #include "hook/exec.h"
 #include "hook/exe.h"
+#include "hook/filter.h"
 #include "hook/hook.h"
 
 /* What the kernel has put on the stack. */
@@ -82,7 +83,7 @@ static void set_name(const char *path)
 static void map_program(const struct process *p, struct elf_map *program,
 			struct elf_map *interpreter)
 {
-	int ret = elf_map_file(p->fd, program);
+	int ret = elf_map_file(p->fd, 0, program);
 	long fd;
 
 	if (ret == -EEXIST)
@@ -95,7 +96,7 @@ static void map_program(const struct process *p, struct elf_map *program,
 		      O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		fail(program->interpreter, "is missing");
-	if (elf_map_file((int)fd, interpreter))
+	if (elf_map_file((int)fd, 0, interpreter))
 		fail(program->interpreter, "cannot be mapped");
 	sys_call(SYS_close, fd);
 }
@@ -150,6 +151,9 @@ static void describe(const struct process *p, const struct elf_map *program)
 	};
 	long ret;
 
+	/* Nothing of the program's where the filter lets all calls pass. */
+	if (brk >= HOOK_PLACE && brk < HOOK_PLACE_END)
+		m.start_brk = m.brk = HOOK_PLACE_END;
 	while (p->env[envs])
 		envs++;
 	m.arg_start = (uint64_t)p->argv[0];
@@ -192,6 +196,12 @@ noreturn void hook_enter(uint64_t *stack, const char *loader,
 	struct process p;
 
 	sys_call(SYS_munmap, start, (uint64_t)loader_end - start);
+	if (hook_in_place()) /* its place stays taken: see describe() */
+		sys_call(SYS_mmap, start, (uint64_t)loader_end - start,
+			 PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+				 MAP_FIXED_NOREPLACE,
+			 -1, 0);
 	process_read(&p, stack);
 	set_name(p.path);
 	map_program(&p, &program, &interpreter);
@@ -203,7 +213,9 @@ noreturn void hook_enter(uint64_t *stack, const char *loader,
 			 4096,
 			 PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 	hook_start(p.env);
-	if (program.interpreter[0]) /* it would bring in the other hook */
+	/* It, or a loader that is started as a program, would bring in the
+	 * other hook. */
+	if (program.interpreter[0] || (hook_in_place() && program.dynamic))
 		hook_exec_hide(p.env);
 	go(program.interpreter[0] ? interpreter.entry : program.entry, p.stack,
 	   p.trap_held);

@@ -149,6 +149,11 @@ const char *hook_exec_tier(void)
 	return value(TIER);
 }
 
+const char *hook_exec_loader(void)
+{
+	return loader;
+}
+
 /* --- reading the program's arguments
  * -------------------------------------------- */
 
@@ -321,6 +326,49 @@ static long path_read(const struct hook_frame *f, struct room *room)
 }
 
 /*
+ * In another root directory or namespace of mounts our files may be missing: a
+ * loader only complains of that, and the program would run without us. What the
+ * program needs, and does not find although it could be started, or NULL.
+ */
+static const char *missing(const struct room *room)
+{
+	const char *need = room->plan.load ? loader : self;
+
+	if (!sys_call(SYS_faccessat, AT_FDCWD, need, 4 /* R_OK */))
+		return NULL;
+	if (sys_call(SYS_faccessat, AT_FDCWD, room->path, 1 /* X_OK */))
+		return NULL;
+	return need;
+}
+
+/*
+ * Under a filter nothing runs that toami-load has not started. Why will the
+ * kernel not start what is none of its plan? A negative errno: binfmt_misc's
+ * kinds of programs are unknown then.
+ */
+static long not_started(const struct room *room)
+{
+	const char *path = room->path;
+	long ret, fd;
+
+	fd = sys_call(SYS_openat, AT_FDCWD, path,
+		      O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		sys_call(SYS_close, fd);
+		return -EACCES;
+	}
+	for (int i = 0; i <= room->plan.scripts; i++) {
+		ret = sys_call(SYS_faccessat, AT_FDCWD, path, 1 /* X_OK */);
+		if (ret)
+			return ret;
+		path = room->plan.script[i].interpreter;
+	}
+	if (room->plan.lost)
+		return -ENOENT;
+	return room->plan.scripts == HOOK_SCRIPTS - 1 ? -ELOOP : -ENOEXEC;
+}
+
+/*
  * Holds SIGTRAP back over the exec: see LOAD_WORDS. False: the program has it
  * blocked itself, and so will the next. What a handler between this and the
  * exec, which is then made again, finds in its mask is still ours.
@@ -354,6 +402,7 @@ int hook_exec(struct hook_thread *t, struct hook_frame *f)
 	char *const *env = (char *const *)f->args[2 + at];
 	long argc = count_of(argv), count = count_of(env);
 	char text[PATH_BYTES + 200];
+	const char *need;
 	struct room *room;
 	char **v;
 
@@ -367,15 +416,30 @@ int hook_exec(struct hook_thread *t, struct hook_frame *f)
 	room = (struct room *)t->exec_memory;
 	if (path_read(f, room) < 0)
 		return HOOK_PASS; /* for its error */
-	f->rax = hook_exec_check(room->path, &room->plan, text, sizeof(text))
+	f->rax = hook_exec_check(room->path, hook_config.filter, &room->plan,
+				 text, sizeof(text))
 			 ?: f->rax;
 	if (f->rax < 0) {
 		hook_say(text, NULL);
 		return HOOK_RETURN;
 	}
+	need = missing(room);
+	if (need) {
+		hook_say(room->path, " cannot be hooked: there is no ", need,
+			 " where it would be started", NULL);
+		if (room->plan.load)
+			sys_call(SYS_close, room->plan.fd);
+		f->rax = -EPERM;
+		return HOOK_RETURN;
+	}
+	if (hook_config.filter && !room->plan.load) {
+		f->rax = not_started(room);
+		return HOOK_RETURN;
+	}
 	if (t->traceme && sys_call(SYS_faccessat, AT_FDCWD, room->path, 1))
 		return HOOK_PASS; /* for its error */
 	hook_traceme_exec(t);
+	socket_bare(&t->socket);
 	t->alt_nr = f->rax;
 	mem_copy(t->alt, f->args, sizeof(t->alt));
 	t->alt[2 + at] = (long)v;

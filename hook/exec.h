@@ -13,6 +13,13 @@ const char *hook_exec_vif(void);
 const char *hook_exec_tier(void);
 const char *hook_exec_trace(void); /* the file for `toami trace` */
 
+/* hook_exec_loader - toami-load, beside our own file */
+const char *hook_exec_loader(void);
+
+/* hook_exec_again - before the program has begun: by toami-load. Returns not.
+ */
+void hook_exec_again(char **env);
+
 struct hook_thread;
 
 /* hook_exec_failed - takes back what was prepared for toami-load */

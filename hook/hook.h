@@ -12,12 +12,17 @@
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
 
+/* hook_in_place - are we where a filter lets us make calls? (filter.h) */
+bool hook_in_place(void);
+
 /* hook_start - attaches, and takes over; ends the process if it cannot */
 void hook_start(char **env);
 
 /* Chosen at start (start.c). */
 struct hook_config {
-	bool dispatch; /* the kernel brings us every call */
+	bool dispatch; /* the kernel brings us every call.. */
+	bool filter;   /* ..by a seccomp filter */
+	bool passive;  /* under a filter, but not on a fabric: all pass */
 	bool page0;    /* proven sites become calls of address 0.. */
 	bool jump;     /* ..or near jumps */
 	bool threads;  /* there has been more than one thread */
@@ -47,10 +52,13 @@ int hook_dispatch(struct hook_frame *f);
 /* hook_dispatch_page0 - the same, or a call of a null pointer */
 int hook_dispatch_page0(struct hook_frame *f);
 
+/* hook_dispatch_passive - nothing is the socket layer's: hook_config.passive */
+void hook_dispatch_passive(void);
+
 /* hook_dispatch_traced - hook_trace_on() is true from now on */
 void hook_dispatch_traced(void);
 
-/* --- catch.c: the kernel's system call user dispatch
+/* --- catch.c: the kernel's system call user dispatch, or a filter
  * ----------------------------- */
 
 /* hook_catch_arm - from now on this thread's calls come to hook_sigsys(). 0 or

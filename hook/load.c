@@ -8,7 +8,8 @@
  * from there (enter.c), since the kernel lets a process be known by the
  * program's file only when the one that was executed is no longer mapped.
  *
- * Static, position-independent, without a relocation of its own.
+ * Static, without a relocation of its own. It lies, and in the filter's tier
+ * the hook does, too, where a filter lets it make calls (filter.h).
  */
 #include <elf.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include "base/sys.h"
 #include "hook/elf_map.h"
 #include "hook/enter.h"
+#include "hook/filter.h"
 #include "hook/hook.h"
 
 #define PATH_BYTES 4096
@@ -36,6 +38,20 @@ __asm__(".globl _start\n"
 	"	hlt\n");
 
 noreturn __attribute__((used)) void toami_load(uint64_t *stack);
+
+/* What the environment says last, as the hook takes it. */
+static const char *tier_word(const uint64_t *stack)
+{
+	static const char name[] = "TOAMI_HOOK=";
+	char **env = (char **)(stack + 1 + stack[0] + 1);
+	const char *word = NULL;
+
+	for (; *env; env++) {
+		if (!strncmp(*env, name, sizeof(name) - 1))
+			word = *env + sizeof(name) - 1;
+	}
+	return word;
+}
 
 /* What exec was given, an absolute path of ours. */
 static const char *own_path(const uint64_t *stack)
@@ -63,7 +79,9 @@ noreturn void toami_load(uint64_t *stack)
 	char path[PATH_BYTES];
 	struct elf_map hook;
 	hook_enter_fn *enter;
+	uint64_t at = 0;
 	long fd;
+	int ret;
 
 	if (stack[0] < LOAD_WORDS)
 		fail("toami-load is for toami run and the hook");
@@ -72,7 +90,13 @@ noreturn void toami_load(uint64_t *stack)
 	fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		fail(HOOK_LOADED_FILE " is not beside toami-load");
-	if (elf_map_file((int)fd, &hook) || elf_map_relocate(&hook))
+	if (hook_filter_wanted(tier_word(stack)))
+		at = HOOK_PLACE;
+	ret = elf_map_file((int)fd, at, &hook);
+	if (ret == -EEXIST)
+		fail("the one address where a seccomp filter lets it be is "
+		     "taken: try --stack kernel");
+	if (ret || elf_map_relocate(&hook))
 		fail(HOOK_LOADED_FILE " cannot be mapped");
 	sys_call(SYS_close, fd);
 	enter = (hook_enter_fn *)hook.entry;

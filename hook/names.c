@@ -117,6 +117,7 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 	bool listed = proc_net(f->args[path], sockets);
 	const char *name = (const char *)f->args[path];
 
+	socket_opens(&t->socket, name);
 	if (hook_exe_means(name) != name) {
 		t->alt_nr = f->rax;
 		mem_copy(t->alt, f->args, sizeof(t->alt));
@@ -124,7 +125,7 @@ int hook_open(struct hook_thread *t, struct hook_frame *f)
 		t->alt_oldset = NULL;
 		return HOOK_ALT;
 	}
-	if (!resolv && !gai && !listed)
+	if ((!resolv && !gai && !listed) || hook_config.passive)
 		return HOOK_PASS;
 	if (f->rax == SYS_openat2 &&
 	    hook_copy_user(&flags, (void *)f->args[2], 8))

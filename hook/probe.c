@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,6 +36,13 @@ static void probe_dispatch(struct hook_probe *p)
 			 "no system call user dispatch (%s): it needs Linux "
 			 "5.11 or later, and may be switched off",
 			 strerror(err));
+}
+
+/* Where filters are allowed, one that cannot be read is found to be so. */
+static void probe_filter(struct hook_probe *p)
+{
+	p->filter = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) &&
+		    errno == EFAULT;
 }
 
 static void probe_keys(struct hook_probe *p)
@@ -96,12 +104,20 @@ void hook_probe(struct hook_probe *p)
 {
 	memset(p, 0, sizeof(*p));
 	probe_dispatch(p);
+	probe_filter(p);
 	probe_keys(p);
 	probe_page0(p);
 	probe_membarrier(p);
-	if (!p->dispatch) {
+	if (!p->dispatch && !p->filter) {
 		snprintf(p->tier_text, sizeof(p->tier_text),
-			 "programs cannot be hooked: %s", p->dispatch_text);
+			 "programs cannot be hooked: %s; nor are seccomp "
+			 "filters allowed",
+			 p->dispatch_text);
+	} else if (!p->dispatch) {
+		p->tier = "seccomp";
+		snprintf(p->tier_text, sizeof(p->tier_text),
+			 "a filter brings the calls that are no near jumps "
+			 "yet, and makes every call to the kernel dearer");
 	} else if (p->page0 && p->keys) {
 		p->tier = "page0";
 		snprintf(p->tier_text, sizeof(p->tier_text),

@@ -119,7 +119,10 @@ int hook_clone(struct hook_thread *t, struct hook_frame *f)
 		f->clone_thread = thread_prepare(t, r.tls);
 		f->rax = f->clone_thread ? f->rax : -EAGAIN;
 	}
-	if (f->rax >= 0 && !(r.flags & CLONE_THREAD)) {
+	/* One table of descriptors for us, another for the kernel. */
+	if (!(r.flags & CLONE_THREAD) != !(r.flags & CLONE_FILES))
+		socket_bare(&t->socket);
+	if (f->rax >= 0 && !(r.flags & CLONE_THREAD) && !hook_config.passive) {
 		f->clone_slot = socket_fork_prepare(&t->socket);
 		f->rax = f->clone_slot ? f->rax : -EAGAIN;
 	}

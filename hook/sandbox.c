@@ -29,6 +29,7 @@
 
 #include "base/mem.h"
 #include "base/sys.h"
+#include "hook/filter.h"
 #include "hook/hook.h"
 #include "hook/signal.h"
 
@@ -85,6 +86,34 @@ static void allow_at(struct writer *w, const char *ip, uint32_t nr)
 }
 
 /*
+ * In the tier of our own filter, a call is offered to all filters where it is
+ * made, and again where we pass it on. The program's is asked the second time,
+ * when it is known to be none of ours: the first time it lets pass what ours
+ * will trap. Returns the instruction that leads to the program's filter.
+ */
+static struct sock_filter *put_first_time(struct writer *w)
+{
+	const struct sock_filter allow =
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_filter *vsyscall;
+
+	put(w, (struct sock_filter)LOAD_IP(4));
+	put(w, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+					    HOOK_PLACE >> 32, 2, 0));
+	vsyscall = w->at;
+	put(w, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+					    HOOK_FILTER_VSYSCALL, 0, 0));
+	put(w, allow);
+	put(w, (struct sock_filter)LOAD_IP(0));
+	put(w, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
+					    HOOK_FILTER_MASK));
+	put(w, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+					    (uint32_t)HOOK_PLACE, 1, 0));
+	put(w, allow);
+	return vsyscall;
+}
+
+/*
  * The head of a filter at @first; returns its instructions. 0: our text lies
  * across a border of 4 GiB, which is not worth a second comparison.
  */
@@ -93,11 +122,13 @@ static uint32_t write_head(struct sock_filter *first)
 	const uint64_t begin = (uint64_t)__ehdr_start, end = (uint64_t)etext;
 	const uint32_t calls = ARRAY_SIZE(ours);
 	struct writer w = { first, first };
-	struct sock_filter *outside[4];
+	struct sock_filter *outside[4], *vsyscall = NULL;
 	int n = 0;
 
 	if (begin >> 32 != end >> 32)
 		return 0;
+	if (hook_config.filter)
+		vsyscall = put_first_time(&w);
 	put(&w, (struct sock_filter)LOAD(arch));
 	outside[n++] = w.at;
 	put(&w, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
@@ -141,6 +172,8 @@ static uint32_t write_head(struct sock_filter *first)
 		else
 			outside[i]->jf = far;
 	}
+	if (vsyscall)
+		vsyscall->jt = (uint8_t)(w.at - vsyscall - 1);
 	put(&w, (struct sock_filter)BPF_STMT(BPF_LD | BPF_IMM, 0));
 	return (uint32_t)(w.at - w.first);
 }

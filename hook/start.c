@@ -6,19 +6,29 @@
  * Without TOAMI_DIR and TOAMI_VIF the object stays passive. With them it must
  * succeed: a program never runs on the host's network because something failed
  * here.
+ *
+ * Nobody leaves a filter (filter.h). Under one, what is not on a fabric is
+ * hooked as well, only that everything is passed on.
  */
 #include <errno.h>
 
 #include "base/mem.h"
 #include "base/sys.h"
 #include "fabric/attach.h"
+#include "hook/enter.h"
 #include "hook/exec.h"
+#include "hook/filter.h"
 #include "hook/hook.h"
 #include "hook/signal.h"
 #include "hook/site.h"
 #include "hook/trace.h"
 
 struct hook_config hook_config;
+
+bool hook_in_place(void)
+{
+	return (uint64_t)__ehdr_start == HOOK_PLACE;
+}
 
 /* What /proc/self/comm says, for people. */
 static void own_name(char name[16])
@@ -76,12 +86,14 @@ static bool execute_only(void)
  */
 static void choose(const char *tier)
 {
-	bool automatic = !tier || !*tier || same(tier, "auto");
+	bool automatic =
+		!tier || !*tier || same(tier, "auto") || same(tier, "seccomp");
 	bool page0 = same(tier, "page0") || (automatic && execute_only());
 	bool jump = automatic || same(tier, "jump");
 
 	if (!automatic && !page0 && !jump && !same(tier, "dispatch"))
-		hook_die("TOAMI_HOOK is none of dispatch, jump, page0, auto");
+		hook_die("TOAMI_HOOK is none of dispatch, jump, page0, "
+			 "seccomp, auto");
 	hook_config.jump = jump && !hook_jump_start();
 	hook_config.page0 = page0 && !hook_page0_start();
 	if (!automatic && page0 && !hook_config.page0)
@@ -97,6 +109,10 @@ static void arm(void)
 	if (ret < 0)
 		hook_die("cannot take over signals");
 	ret = hook_catch_arm();
+	if (ret < 0 && hook_config.filter)
+		hook_die("programs cannot be hooked here, without system call "
+			 "user dispatch (Linux 5.11 and later) nor seccomp "
+			 "filters: try --stack kernel; toami doctor says more");
 	if (ret < 0)
 		hook_die("programs cannot be hooked here, without the kernel's "
 			 "system call user dispatch (Linux 5.11 and later): "
@@ -112,17 +128,27 @@ void hook_start(char **env)
 	ret = hook_exec_start(env);
 	dir = hook_exec_dir();
 	vif = hook_exec_vif();
+	hook_config.filter = hook_in_place();
 	/* An empty TOAMI_VIF is how a program on a fabric leaves it. */
-	if (!dir || !vif || !*vif)
+	hook_config.passive = !dir || !vif || !*vif;
+	if (hook_config.passive && !(hook_config.filter && hook_filter_on()))
 		return;
 	if (ret < 0)
 		hook_die("cannot find out the hook's own file; LD_PRELOAD "
 			 "must name it first");
-	attach(dir, vif);
+#ifndef HOOK_OWN_THREADS
+	if (hook_filter_wanted(hook_exec_tier()))
+		hook_exec_again(env);
+#endif
+	if (!hook_config.passive)
+		attach(dir, vif);
 	if (hook_thread_start() < 0)
 		hook_die("no memory");
-	if (hook_exec_trace() && hook_trace_start(hook_exec_trace()))
+	if (!hook_config.passive && hook_exec_trace() &&
+	    hook_trace_start(hook_exec_trace()))
 		hook_say("cannot write the trace to ", hook_exec_trace(), NULL);
+	if (hook_config.passive)
+		hook_dispatch_passive();
 	choose(hook_exec_tier());
 	arm();
 }

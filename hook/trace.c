@@ -520,7 +520,7 @@ long hook_trace_call(struct hook_thread *t, long nr, const long args[6])
 	struct trace_line l = { .n = 0 };
 	const struct call *c = NULL;
 
-	if (ret == SOCKET_PASS)
+	if (ret == SOCKET_PASS || nr == SYS_pipe || nr == SYS_pipe2)
 		return ret;
 
 	for (size_t i = 0; !c && i < ARRAY_SIZE(calls); i++)

@@ -36,6 +36,15 @@ static struct ifreq about(const char *name)
 	return r;
 }
 
+int netif_may(const char *name)
+{
+	struct ifreq r = about(name);
+	int err = ask(AF_INET, SIOCGIFFLAGS, &r);
+
+	/* As they are: all that is asked is the right to say so. */
+	return err ? err : ask(AF_INET, SIOCSIFFLAGS, &r);
+}
+
 int netif_up(const char *name)
 {
 	struct ifreq r = about(name);

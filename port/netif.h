@@ -17,6 +17,10 @@ struct netif {
  */
 int netif_setup(const char *name, const struct netif *setup, const char **what);
 
+/* netif_may - may this process set up interface @name? 0 or a negative errno;
+ * nothing has changed */
+int netif_may(const char *name);
+
 /* netif_up - switches it on as it is; 0 or a negative errno */
 int netif_up(const char *name);
 

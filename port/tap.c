@@ -83,6 +83,10 @@ static void take(struct tap *t, struct arena *a, const struct virtio_net_hdr *v,
 		t->count.in_bad++;
 }
 
+/*
+ * Whoever made the interface holds it, too, and may have it wait at any time:
+ * so each call says that it does not want to.
+ */
 int tap_receive(struct tap *t, struct arena *a, uint32_t budget,
 		struct frame_list *out)
 {
@@ -95,7 +99,11 @@ int tap_receive(struct tap *t, struct arena *a, uint32_t budget,
 	frame_ix ix;
 
 	while (n < budget) {
-		ssize_t bytes = readv(t->fd, iov, 2);
+		ssize_t bytes = preadv2(t->fd, iov, 2, -1, RWF_NOWAIT);
+
+		/* Older kernels go by the descriptor alone. */
+		if (bytes < 0 && errno == EOPNOTSUPP)
+			bytes = readv(t->fd, iov, 2);
 
 		if (bytes < 0 && errno == EINTR)
 			continue;
@@ -127,7 +135,9 @@ static void put(struct tap *t, struct arena *a, frame_ix ix)
 	int n = port_frame_out(a, f, &v, iov);
 
 	do {
-		bytes = n < 0 ? -1 : writev(t->fd, iov, n);
+		bytes = n < 0 ? -1 : pwritev2(t->fd, iov, n, -1, RWF_NOWAIT);
+		if (n > 0 && bytes < 0 && errno == EOPNOTSUPP)
+			bytes = writev(t->fd, iov, n);
 	} while (n > 0 && bytes < 0 && errno == EINTR);
 	if (bytes < 0) {
 		t->count.out_lost++;

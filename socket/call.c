@@ -11,11 +11,13 @@
 #include "socket/open.h"
 #include "socket/option.h"
 #include "socket/parcel.h"
+#include "socket/pipe.h"
 #include "socket/poll.h"
 #include "socket/splice.h"
 #include "socket/wait.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -238,6 +240,13 @@ static long call_socket(struct socket_thread *t, long nr, const long a[6])
 
 long socket_call(struct socket_thread *t, long nr, const long a[6])
 {
+	if (unlikely(atomic_load_explicit(&t->process->pipes,
+					  memory_order_relaxed))) {
+		long err = pipe_before(t, nr, a);
+
+		if (err)
+			return err;
+	}
 	switch (nr) {
 	case SYS_read:
 		return call_plain(t, a, false);
@@ -304,6 +313,18 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 
 		return splice_call(t, &e);
 	}
+	case SYS_pipe:
+	case SYS_pipe2:
+		return pipe_open(t, (void *)a[0],
+				 nr == SYS_pipe2 ? (int)a[1] : 0);
+	case SYS_unshare:
+		if (a[0] & CLONE_FILES)
+			socket_bare(t);
+		return SOCKET_PASS;
+	case SYS_creat:
+	case SYS_io_submit:
+	case SYS_pidfd_getfd:
+		return SOCKET_PASS;
 	case SYS_io_uring_setup:
 	case SYS_io_uring_enter:
 	case SYS_io_uring_register:

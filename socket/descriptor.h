@@ -15,11 +15,20 @@
 /* Entries beside a sock_ix and FABRIC_FD_PSET | pset_ix. */
 #define FD_HIDDEN FABRIC_FD_HIDDEN
 #define FD_ROUTE  (FABRIC_FD_HIDDEN - 1) /* the kernel's, but see netlink.h */
+/* Two for each private pipe: likewise, but see pipe.h. */
+#define FD_PIPES      (1u << 15)
+#define FD_PIPE_FIRST (FD_ROUTE - 2 * FD_PIPES)
 
 /* is_counted - an entry that stands for a slot with references */
 static inline bool is_counted(uint32_t entry)
 {
-	return entry && entry < FD_ROUTE;
+	return entry && entry < FD_PIPE_FIRST;
+}
+
+/* is_pipe - an entry that stands for an end of a private pipe */
+static inline bool is_pipe(uint32_t entry)
+{
+	return entry - FD_PIPE_FIRST < 2 * FD_PIPES;
 }
 
 /* descriptor_raw - the entry of @fd as it is */
@@ -42,7 +51,7 @@ static inline uint32_t descriptor_get(const struct socket_thread *t, long fd)
 {
 	uint32_t e = descriptor_raw(t, fd);
 
-	return unlikely(e == FD_ROUTE) ? 0 : e;
+	return unlikely(e - FD_PIPE_FIRST <= 2 * FD_PIPES) ? 0 : e;
 }
 
 /* descriptor_set - @fd stands for @entry (0: nothing) from now on */

@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "fabric/address.h"
 #include "fabric/wake.h"
+#include "socket/pipe.h"
 #include "socket/pset.h"
 #include "stack/conn.h"
 #include "stack/host.h"
@@ -44,6 +45,7 @@ void socket_params(struct fabric_params *params)
 			[FABRIC_TABLE_SOCK] = { 1u << 18, sizeof(struct sock) },
 			[FABRIC_TABLE_PSET] = { 1u << 15, sizeof(struct pset) },
 			[FABRIC_TABLE_WATCH] = { 1u << 19, sizeof(struct watch) },
+			[FABRIC_TABLE_PIPE] = { FD_PIPES, sizeof(struct pipe) },
 		},
 		.cores = 1,
 	};

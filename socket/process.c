@@ -15,6 +15,7 @@
 #include "fabric/code.h"
 #include "socket/descriptor.h"
 #include "socket/parcel.h"
+#include "socket/pipe.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
 #include "vif/vif.h"
@@ -44,6 +45,8 @@ void socket_adopt(struct socket_process *p, proc_ix self)
 	p->host = vif_host(&p->fabric, p->vif);
 	p->magic = p->fabric.header->id ^ UINT64_C(0x77616b6521746f61);
 	atomic_store(&p->spare, 0);
+	pipe_forked(p);
+	atomic_store(&p->pipes_barred, 0);
 }
 
 /* --- attaching ---------------------------------------------------------------
@@ -148,6 +151,10 @@ static void drop_closed(struct socket_thread *t)
 
 		if (!e)
 			continue;
+		if (is_pipe(e)) { /* it was being made */
+			atomic_store(&p->fd[fd], 0);
+			continue;
+		}
 		if (e != FD_HIDDEN && sys_call(SYS_fcntl, fd, F_GETFD) >= 0)
 			continue;
 		if (e == FD_HIDDEN)
@@ -173,27 +180,44 @@ static void drop_waits(struct socket_thread *t)
 	}
 }
 
+/* What the daemon gives to who is on @vif, "": nowhere. */
+static int map(struct fabric *f, const char *dir, const char *vif,
+	       const char *name, struct attach_reply *reply, char *text)
+{
+	int memfd[2] = { -1, -1 }, err;
+
+	text[0] = 0;
+	err = ask(dir, vif, name, reply, memfd);
+	if (err)
+		return err;
+	if (reply->error) {
+		reply->text[ATTACH_TEXT_MAX - 1] = 0;
+		mem_copy(text, reply->text, ATTACH_TEXT_MAX);
+		return -reply->error;
+	}
+	err = fabric_map(f, memfd[0]);
+	if (!err)
+		fabric_code_map(f, memfd[1]);
+	sys_call(SYS_close, memfd[0]);
+	sys_call(SYS_close, memfd[1]);
+	return err;
+}
+
+int socket_observe(struct fabric *f, const char *dir, const char *name,
+		   char *text)
+{
+	struct attach_reply reply = { 0 };
+
+	return map(f, dir, "", name, &reply, text);
+}
+
 int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		  const char *name, char *text)
 {
 	struct attach_reply reply = { 0 };
 	struct socket_thread t;
-	int memfd[2] = { -1, -1 }, err;
+	int err = map(&p->fabric, dir, vif, name, &reply, text);
 
-	text[0] = 0;
-	err = ask(dir, vif, name, &reply, memfd);
-	if (err)
-		return err;
-	if (reply.error) {
-		reply.text[ATTACH_TEXT_MAX - 1] = 0;
-		mem_copy(text, reply.text, ATTACH_TEXT_MAX);
-		return -reply.error;
-	}
-	err = fabric_map(&p->fabric, memfd[0]);
-	if (!err)
-		fabric_code_map(&p->fabric, memfd[1]);
-	sys_call(SYS_close, memfd[0]);
-	sys_call(SYS_close, memfd[1]);
 	if (err)
 		return err;
 	socket_adopt(p, reply.proc);
@@ -203,6 +227,7 @@ int socket_attach(struct socket_process *p, const char *dir, const char *vif,
 		 * spinning. */
 		wait_leave_places(&p->fabric, p->self);
 		drop_closed(&t);
+		pipe_reap(&t, t.self);
 		drop_waits(&t);
 		parcel_sweep(&t);
 	}
@@ -220,13 +245,18 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 	struct work w;
 	proc_ix child;
 
+	if (pipe_bar(t))
+		return 0;
 	/* Inside all the while: if we die, a repair counts the references anew.
 	 */
-	if (work_enter(&w, t))
+	if (work_enter(&w, t)) {
+		pipe_unbar(t->process);
 		return 0;
+	}
 	child = fabric_proc_alloc(f, FABRIC_PROC_FORKING);
 	if (!child) {
 		work_end(&w);
+		pipe_unbar(t->process);
 		return 0;
 	}
 	to = &f->procs[child];
@@ -246,6 +276,8 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 			uint32_t owed = 0;
 
 			e = atomic_load(&from->fd[fd]);
+			if (is_pipe(e)) /* being made, and not to be one */
+				e = 0;
 			if (descriptor_ref(&w, t->self, fd, e, &owed))
 				break;
 			if (!owed)
@@ -280,6 +312,7 @@ void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid)
 	struct fabric *f = &t->process->fabric;
 	struct fabric_proc *c = &f->procs[child];
 
+	pipe_unbar(t->process);
 	if (pid > 0) {
 		int32_t nobody = 0;
 
@@ -311,6 +344,7 @@ void socket_fork_child(struct socket_thread *t, proc_ix child, bool own_memory)
 		p->slot = &p->fabric.procs[child];
 		/* The spare's wake socket is the parent's to read. */
 		atomic_store(&p->spare, 0);
+		pipe_forked(p);
 		t->hint = 0;
 	}
 	announce(&p->fabric, child, sys_call(SYS_getpid));

@@ -23,6 +23,7 @@
 #include "socket/hold.h"
 #include "fabric/wake.h"
 #include "socket/parcel.h"
+#include "socket/pipe.h"
 #include "socket/pset.h"
 #include "socket/stamp.h"
 #include "socket/wait.h"
@@ -369,6 +370,11 @@ static bool watch_live(void *arg, uint32_t ix)
 	return watch_at(arg, ix)->sock != 0;
 }
 
+static bool pipe_live(void *arg, uint32_t ix)
+{
+	return atomic_load(&pipe_at(arg, ix)->owner) != 0;
+}
+
 /* The counts stay: those who wake take themselves off. */
 static void rouse_pset(struct fabric *f, pset_ix ix)
 {
@@ -462,6 +468,10 @@ static void mark_all(struct repair *re)
 	     ix++)
 		if (sock_live(re->f, ix))
 			stamp_visit(re->f, sock_at(re->f, ix), mark_once, re);
+	for (pipe_ix ix = 1; ix < slot_end(&re->f->table[FABRIC_TABLE_PIPE]);
+	     ix++)
+		if (pipe_live(re->f, ix))
+			mark_chain(re, pipe_at(re->f, ix)->frames.first);
 	mark_chain(re, re->w.out.first);
 	sched_visit(re->f, mark_frame, re);
 }
@@ -511,6 +521,8 @@ static void mend(struct repair *re)
 	slot_rebuild(&f->table[FABRIC_TABLE_SOCK], sock_live, f);
 	slot_rebuild(&f->table[FABRIC_TABLE_PSET], pset_live, f);
 	slot_rebuild(&f->table[FABRIC_TABLE_WATCH], watch_live, f);
+	pipe_mend(f, is_dead, f);
+	slot_rebuild(&f->table[FABRIC_TABLE_PIPE], pipe_live, f);
 
 	/* What (1) to (4) have allocated or freed is in our own cache. */
 	re->w.in.ctx->cache.frames = 0;
@@ -601,6 +613,8 @@ static int close_all(struct socket_thread *t, proc_ix dead)
 		if (pset_put(&as, ix))
 			return -EAGAIN;
 	}
+	if (pipe_reap(&as, dead))
+		return -EAGAIN;
 	wait_leave_places(f, dead);
 	atomic_store(&p->fd_end, 0);
 	atomic_store(&p->pid, 0);
@@ -688,6 +702,7 @@ int socket_census(struct socket_thread *t, struct socket_census *c)
 	c->socks = count(&f->table[FABRIC_TABLE_SOCK], sock_live, f);
 	c->psets = count(&f->table[FABRIC_TABLE_PSET], pset_live, f);
 	c->watches = count(&f->table[FABRIC_TABLE_WATCH], watch_live, f);
+	c->pipes = count(&f->table[FABRIC_TABLE_PIPE], pipe_live, f);
 	c->frames_end = arena_frames_end(&f->arena);
 	c->chunks_end = arena_chunks_end(&f->arena);
 	mark_all(&re);

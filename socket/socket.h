@@ -9,9 +9,9 @@
  * numbers, dup, close-on-exec and limits are the kernel's; which descriptor is
  * what is noted in the process's slot, which survives exec.
  *
- * Calls handled: socket, bind, listen, accept(4), connect, read(v), write(v),
- * send*, recv*, sendfile, splice, shutdown, close, dup*, fcntl, ioctl,
- * getsockopt, setsockopt, getsockname, getpeername, poll, ppoll, select,
+ * Calls handled: pipe, socket, bind, listen, accept(4), connect, read(v),
+ * write(v), send*, recv*, sendfile, splice, shutdown, close, dup*, fcntl,
+ * ioctl, getsockopt, setsockopt, getsockname, getpeername, poll, ppoll, select,
  * pselect6, epoll_*, fstat untouched, close_range, and the io_uring calls
  * (refused with ENOSYS: programs fall back). AF_INET and AF_INET6 streams,
  * datagrams and raw sockets are ours; packet sockets are refused; every other
@@ -41,6 +41,9 @@ struct socket_process {
 	uint64_t magic; /* marks our own entries in kernel epoll instances */
 	_Atomic pset_ix
 		spare; /* a poll set for poll(), kept for its wake socket */
+	_Atomic uint32_t pipes; /* private ones, pipe.h */
+	_Atomic uint32_t pipes_barred;
+	_Atomic uint32_t pipe_locks[16];
 };
 
 /*
@@ -69,6 +72,15 @@ struct socket_thread {
 	long preemptions;
 	uint64_t crowded_until_ns;
 };
+
+/**
+ * socket_observe - maps the fabric of the daemon in @dir without joining it
+ *
+ * The other arguments and what is returned are as socket_attach() has them;
+ * fabric_unmap() ends it.
+ */
+int socket_observe(struct fabric *f, const char *dir, const char *name,
+		   char *text);
 
 /**
  * socket_attach - this process becomes a member
@@ -104,6 +116,15 @@ static inline bool socket_owns(const struct socket_thread *t, long fd)
 	       atomic_load_explicit(&t->process->fabric.procs[t->self].fd[fd],
 				    memory_order_relaxed);
 }
+
+/*
+ * socket_bare - before exec, or when somebody else will have this process's
+ * descriptors: what its pipes hold is in the kernel from now on
+ */
+void socket_bare(struct socket_thread *t);
+
+/* socket_opens - before @path is opened: it may name a descriptor */
+void socket_opens(struct socket_thread *t, const char *path);
 
 /**
  * socket_fork_prepare - before fork, vfork or clone without
@@ -213,9 +234,9 @@ int socket_ghost(struct socket_thread *t, proc_ix proc);
 int socket_quiet(struct socket_thread *t);
 
 struct socket_census {
-	uint32_t procs, hosts, conns, socks, psets, watches;
+	uint32_t procs, hosts, conns, socks, psets, watches, pipes;
 	uint32_t frames_end, chunks_end;   /* ever used */
-	uint32_t frames_held, chunks_held; /* by queues of connections */
+	uint32_t frames_held, chunks_held; /* by queues and pipes */
 };
 
 /* socket_census - stops the world for the scan; -EBUSY as socket_reap() */

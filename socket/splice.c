@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "base/user.h"
 #include "socket/io.h"
+#include "socket/pipe.h"
 #include "socket/wait.h"
 
 #include <errno.h>
@@ -27,10 +28,14 @@
 
 /* Is @fd a pipe that can be used @way (O_RDONLY, O_WRONLY)? 0, 1: it is no
  * pipe, or -EBADF. */
-static int pipe_check(long fd, long way)
+static int pipe_check(const struct socket_thread *t, long fd, long way)
 {
-	long flags = sys_call(SYS_fcntl, fd, F_GETFL);
+	int end = pipe_end(t, fd);
+	long flags;
 
+	if (end >= 0)
+		return end == (way == O_WRONLY) ? 0 : -EBADF;
+	flags = sys_call(SYS_fcntl, fd, F_GETFL);
 	if (flags < 0 || (flags & O_PATH) ||
 	    ((flags & O_ACCMODE) != way && (flags & O_ACCMODE) != O_RDWR))
 		return -EBADF;
@@ -42,7 +47,7 @@ static bool is_nonblocking(long fd)
 	return sys_call(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK;
 }
 
-static void raise_sigpipe(void)
+void splice_sigpipe(void)
 {
 	sys_call(SYS_tgkill, sys_call(SYS_getpid), sys_call(SYS_gettid),
 		 SIGPIPE);
@@ -92,7 +97,7 @@ static long room_in_pipe(struct socket_thread *t, long fd, bool nonblock)
 	long n = wait_pipe(t, fd, POLLOUT, nonblock);
 
 	if (n > 0 && (n & POLLERR)) {
-		raise_sigpipe();
+		splice_sigpipe();
 		return -EPIPE;
 	}
 	return n < 0 ? n : 0;
@@ -265,15 +270,30 @@ static long move_datagram(struct socket_thread *t, const struct splice_ends *e,
 	return n;
 }
 
+/* Through a private pipe. PIPE_BARE: it is none any more. */
+static long move_frames(struct socket_thread *t, const struct splice_ends *e,
+			const struct sock *s, bool from)
+{
+	int err;
+
+	if (s->proto == STACK_TCP)
+		return from ? pipe_take(t, e) : pipe_give(t, e);
+	err = pipe_bare(t, from ? e->out : e->in);
+	return err ? err : PIPE_BARE;
+}
+
 long splice_call(struct socket_thread *t, const struct splice_ends *e)
 {
 	const struct sock *in = sock_peek(t, e->in);
 	const struct sock *out = sock_peek(t, e->out);
 	const struct sock *s = in ? in : out;
 	int other;
+	long err;
 
-	if (!s)
-		return SOCKET_PASS;
+	if (!s) {
+		err = pipe_bare(t, e->in) ?: pipe_bare(t, e->out);
+		return err ? err : SOCKET_PASS;
+	}
 	if (!e->count)
 		return 0;
 	if (e->flags & ~(unsigned long)(SPLICE_F_MOVE | SPLICE_F_NONBLOCK |
@@ -281,13 +301,19 @@ long splice_call(struct socket_thread *t, const struct splice_ends *e)
 		return -EINVAL;
 	if (in && out)
 		return -EINVAL;
-	other = in ? pipe_check(e->out, O_WRONLY) : pipe_check(e->in, O_RDONLY);
+	other = in ? pipe_check(t, e->out, O_WRONLY)
+		   : pipe_check(t, e->in, O_RDONLY);
 	if (other < 0)
 		return other;
 	if (!other && (in ? e->out_off : e->in_off))
 		return -ESPIPE;
 	if (other || e->in_off || e->out_off)
 		return -EINVAL;
+	if (pipe_end(t, in ? e->out : e->in) >= 0) {
+		err = move_frames(t, e, s, in);
+		if (err != PIPE_BARE)
+			return err;
+	}
 	if (s->proto != STACK_TCP)
 		return move_datagram(t, e, in != NULL);
 	return in ? stream_to_pipe(t, e) : pipe_to_stream(t, e);

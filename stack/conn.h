@@ -20,8 +20,8 @@
  *	snd_una            snd_nxt             snd_end
  *	   | sent, not acked  | queued, not sent  | (FIN, if CONN_FIN_QUEUED)
  *
- * While bytes are queued the first byte of chunk snd_head (at its `start`) is
- *snd_una.
+ * While bytes are queued the first byte of chunk snd_head (at its `start`,
+ *maybe in another chunk: tcp_sendq.c) is snd_una.
  */
 #ifndef TOAMI_STACK_CONN_H
 #define TOAMI_STACK_CONN_H

@@ -84,6 +84,19 @@ static int unreach_errno(uint8_t code, bool *hard)
 	return code < 16 ? table[code] : EHOSTUNREACH;
 }
 
+void icmp_news(struct stack *st, const struct packet *p, uint8_t proto,
+	       uint8_t echo, const struct ip_addr *local,
+	       const struct ip_addr *peer, const uint8_t *l4, int err,
+	       bool hard, uint32_t mtu)
+{
+	if (proto == echo) /* a request: its id is the port */
+		conn_icmp(st, proto, local, get16(l4 + 4), peer, PING_PORT, 0,
+			  err, hard, mtu, p->ix);
+	else
+		conn_icmp(st, proto, local, get16(l4), peer, get16(l4 + 2),
+			  get32(l4 + 4), err, hard, mtu, p->ix);
+}
+
 /* @p holds an error: who of ours is it about? */
 static void error_input(struct stack *st, struct packet *p,
 			const struct icmp_header *i)
@@ -121,31 +134,33 @@ static void error_input(struct stack *st, struct packet *p,
 		err = i->type == ICMP_PARAMETER ? EPROTO : EHOSTUNREACH;
 		hard = i->type == ICMP_PARAMETER;
 	}
-	if (h->proto == IP_ICMP) /* an echo request: its id is the port */
-		conn_icmp(st, h->proto, &local, get16(quote + ihl + 4), &peer,
-			  PING_PORT, 0, err, hard, mtu, p->ix);
-	else
-		conn_icmp(st, h->proto, &local, get16(quote + ihl), &peer,
-			  get16(quote + ihl + 2), get32(quote + ihl + 4), err,
-			  hard, mtu, p->ix);
+	icmp_news(st, p, h->proto, IP_ICMP, &local, &peer, quote + ihl, err,
+		  hard, mtu);
+}
+
+bool icmp_take(struct stack *st, struct packet *p, struct icmp_header *i)
+{
+	count(st, Icmp_InMsgs);
+	if (p->l4_bytes < ICMP_BYTES ||
+	    frame_header_set(st->arena, p->ix, p->f->l4_off + ICMP_BYTES)) {
+		count(st, Icmp_InErrors);
+		return false;
+	}
+	if (!l4_csum_ok(st, p)) {
+		count(st, Icmp_InCsumErrors);
+		count(st, Icmp_InErrors);
+		return false;
+	}
+	*i = *(const struct icmp_header *)(p->f->header + p->f->l4_off);
+	return true;
 }
 
 void icmp_input(struct stack *st, struct packet *p)
 {
 	struct icmp_header i;
 
-	count(st, Icmp_InMsgs);
-	if (p->l4_bytes < ICMP_BYTES ||
-	    frame_header_set(st->arena, p->ix, p->f->l4_off + ICMP_BYTES)) {
-		count(st, Icmp_InErrors);
+	if (!icmp_take(st, p, &i))
 		goto out;
-	}
-	if (!l4_csum_ok(st, p)) {
-		count(st, Icmp_InCsumErrors);
-		count(st, Icmp_InErrors);
-		goto out;
-	}
-	i = *(const struct icmp_header *)(p->f->header + p->f->l4_off);
 	switch (i.type) {
 	case ICMP_ECHO:
 		if (icmp_echo(st, p, ICMP_ECHO_REPLY))
@@ -176,7 +191,7 @@ out:
 }
 
 /* As much of the offending packet as an error may quote: RFC 1812, RFC 4443. */
-void icmp_quote(struct stack *st, const struct packet *p, frame_ix ix)
+static void quote_packet(struct stack *st, const struct packet *p, frame_ix ix)
 {
 	const uint32_t max = FRAME_INLINE_MAX;
 	const struct frame *f = p->f;
@@ -189,17 +204,26 @@ void icmp_quote(struct stack *st, const struct packet *p, frame_ix ix)
 	frame_fill(st->arena, ix, bytes, header + rest);
 }
 
-static void unreachable4(struct stack *st, const struct packet *p, uint8_t code)
+struct icmp_header *icmp_error(struct stack *st, const struct packet *p,
+			       frame_ix *ix)
 {
-	frame_ix ix = l4_frame(st, true, ICMP_BYTES);
-	struct icmp_header *i;
 	struct frame *f;
 
-	if (!ix)
+	*ix = l4_frame(st, p->v4, ICMP_BYTES);
+	if (!*ix)
+		return NULL;
+	quote_packet(st, p, *ix);
+	f = frame_at(st->arena, *ix);
+	return (struct icmp_header *)(f->header + f->l4_off);
+}
+
+static void unreachable4(struct stack *st, const struct packet *p, uint8_t code)
+{
+	frame_ix ix;
+	struct icmp_header *i = icmp_error(st, p, &ix);
+
+	if (!i)
 		return;
-	f = frame_at(st->arena, ix);
-	icmp_quote(st, p, ix);
-	i = (struct icmp_header *)(f->header + f->l4_off);
 	i->type = ICMP_UNREACHABLE;
 	i->code = code;
 	i->rest = 0;

@@ -208,31 +208,16 @@ static void error_input(struct stack *st, struct packet *p,
 	default:
 		break;
 	}
-	if (h->next == IP_ICMPV6) /* an echo request: its id is the port */
-		conn_icmp(st, h->next, &local, get16(quote + IPV6_BYTES + 4),
-			  &peer, PING_PORT, 0, err, hard, mtu, p->ix);
-	else
-		conn_icmp(st, h->next, &local, get16(quote + IPV6_BYTES), &peer,
-			  get16(quote + IPV6_BYTES + 2),
-			  get32(quote + IPV6_BYTES + 4), err, hard, mtu, p->ix);
+	icmp_news(st, p, h->next, IP_ICMPV6, &local, &peer, quote + IPV6_BYTES,
+		  err, hard, mtu);
 }
 
 void icmp6_input(struct stack *st, struct packet *p)
 {
 	struct icmp_header i;
 
-	count(st, Icmp_InMsgs);
-	if (p->l4_bytes < ICMP_BYTES ||
-	    frame_header_set(st->arena, p->ix, p->f->l4_off + ICMP_BYTES)) {
-		count(st, Icmp_InErrors);
+	if (!icmp_take(st, p, &i))
 		goto out;
-	}
-	if (!l4_csum_ok(st, p)) {
-		count(st, Icmp_InCsumErrors);
-		count(st, Icmp_InErrors);
-		goto out;
-	}
-	i = *(const struct icmp_header *)(p->f->header + p->f->l4_off);
 	switch (i.type) {
 	case ICMP6_ECHO:
 		if (icmp_echo(st, p, ICMP6_ECHO_REPLY))
@@ -276,15 +261,11 @@ out:
 void icmp6_unreachable(struct stack *st, const struct packet *p, uint8_t code)
 {
 	bool header = code == UINT8_MAX; /* an unknown next header */
-	frame_ix ix = l4_frame(st, false, ICMP_BYTES);
-	struct icmp_header *i;
-	struct frame *f;
+	frame_ix ix;
+	struct icmp_header *i = icmp_error(st, p, &ix);
 
-	if (!ix)
+	if (!i)
 		return;
-	f = frame_at(st->arena, ix);
-	icmp_quote(st, p, ix);
-	i = (struct icmp_header *)(f->header + f->l4_off);
 	i->type = header ? ICMP6_PARAMETER : ICMP6_UNREACHABLE;
 	i->code = header ? 1 : code;
 	/* Where the next header is named: for us, always in the IPv6 header. */

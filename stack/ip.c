@@ -112,3 +112,61 @@ int ip_output(struct stack *st, frame_ix ix, const struct ip_out *o)
 	return ip_is_v4(o->dst) ? ipv4_output(st, ix, o, &p)
 				: ipv6_output(st, ix, o, &p);
 }
+
+void ip_trim(struct stack *st, frame_ix ix, uint32_t total)
+{
+	struct frame *f = frame_at(st->arena, ix);
+
+	if (total + ETH_BYTES < f->header_bytes) {
+		frame_trim(st->arena, ix, 0);
+		f->header_bytes = (uint8_t)(total + ETH_BYTES);
+	} else {
+		frame_trim(st->arena, ix, total + ETH_BYTES - f->header_bytes);
+	}
+}
+
+static int fragment_fails(struct stack *st, frame_ix ix)
+{
+	count(st, Ip_FragFails);
+	frame_free(st->arena, ix);
+	return -ENOBUFS;
+}
+
+int ip_fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
+		struct path *path, uint32_t header, uint32_t room, uint32_t id,
+		void (*write)(const struct ip_out *o,
+			      const struct ip_piece *piece))
+{
+	struct frame *f = frame_at(st->arena, ix);
+	uint32_t total, off = 0;
+
+	/* A fragment cannot carry half of a checksum. */
+	csum_close(st->arena, f, o->proto);
+	/* The L4 header becomes the first bytes of what is cut up. */
+	if (frame_header_set(st->arena, ix, f->l4_off))
+		return fragment_fails(st, ix);
+	total = f->payload;
+	while (off < total) {
+		uint32_t n = min_u32(room, total - off);
+		frame_ix piece = l4_frame(st, ip_is_v4(o->dst), header);
+		struct frame *g;
+
+		if (!piece || frame_refer_from(st->arena, piece, f, off, n)) {
+			frame_free(st->arena, piece);
+			return fragment_fails(st, ix);
+		}
+		g = frame_at(st->arena, piece);
+		g->tx_vif = f->tx_vif;
+		g->pace = f->pace;
+		g->flags |= f->flags & FRAME_CSUM_OK;
+		if (unlikely(f->flags & FRAME_STAMP) && !off)
+			frame_stamp_copy(g, f); /* the first, as Linux */
+		write(o, &(struct ip_piece){ g, id, off, n, off + n < total });
+		path_send(st, path, piece);
+		count(st, Ip_FragCreates);
+		off += n;
+	}
+	count(st, Ip_FragOKs);
+	frame_free(st->arena, ix);
+	return 0;
+}

@@ -90,15 +90,8 @@ void ipv4_input(struct stack *st, frame_ix ix)
 	    has_source_route(f->header + ETH_BYTES + IPV4_BYTES,
 			     ihl - IPV4_BYTES))
 		goto bad;
-	if (unlikely(total < have)) {
-		if (total + ETH_BYTES < f->header_bytes) {
-			frame_trim(st->arena, ix, 0);
-			f->header_bytes = (uint8_t)(total + ETH_BYTES);
-		} else {
-			frame_trim(st->arena, ix,
-				   total + ETH_BYTES - f->header_bytes);
-		}
-	}
+	if (unlikely(total < have))
+		ip_trim(st, ix, total);
 	f->l4_off = (uint8_t)(ETH_BYTES + ihl);
 	p.ix = ix;
 	p.f = f;
@@ -150,49 +143,19 @@ void ipv4_write(struct frame *f, const struct ip_out *o, uint32_t l4_bytes,
 	h->csum = (uint16_t)~csum_fold(sum);
 }
 
+static void write_piece(const struct ip_out *o, const struct ip_piece *p)
+{
+	ipv4_write(p->frame, o, p->bytes, (uint16_t)p->id,
+		   (uint16_t)(p->off / 8 | (p->more ? IPV4_MF : 0)));
+}
+
 static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		    struct path *path)
 {
-	struct frame *f = frame_at(st->arena, ix);
 	uint32_t room = (path_mtu(st, path, o->dst) - IPV4_BYTES) & ~7u;
-	uint16_t id = st->host->ip_id++;
-	uint32_t total, off = 0;
 
-	/* A fragment cannot carry half of a checksum. */
-	csum_close(st->arena, f, o->proto);
-	/* The L4 header becomes the first bytes of what is cut up. */
-	if (frame_header_set(st->arena, ix, f->l4_off)) {
-		count(st, Ip_FragFails);
-		frame_free(st->arena, ix);
-		return -ENOBUFS;
-	}
-	total = f->payload;
-	while (off < total) {
-		uint32_t n = min_u32(room, total - off);
-		uint16_t more = off + n < total ? IPV4_MF : 0;
-		frame_ix piece = l4_frame(st, true, 0);
-		struct frame *g;
-
-		if (!piece || frame_refer_from(st->arena, piece, f, off, n)) {
-			frame_free(st->arena, piece);
-			count(st, Ip_FragFails);
-			frame_free(st->arena, ix);
-			return -ENOBUFS;
-		}
-		g = frame_at(st->arena, piece);
-		g->tx_vif = f->tx_vif;
-		g->pace = f->pace;
-		g->flags |= f->flags & FRAME_CSUM_OK;
-		if (unlikely(f->flags & FRAME_STAMP) && !off)
-			frame_stamp_copy(g, f); /* the first, as Linux */
-		ipv4_write(g, o, n, id, (uint16_t)(off / 8 | more));
-		path_send(st, path, piece);
-		count(st, Ip_FragCreates);
-		off += n;
-	}
-	count(st, Ip_FragOKs);
-	frame_free(st->arena, ix);
-	return 0;
+	return ip_fragment(st, ix, o, path, 0, room, st->host->ip_id++,
+			   write_piece);
 }
 
 int ipv4_output(struct stack *st, frame_ix ix, const struct ip_out *o,

@@ -107,15 +107,8 @@ void ipv6_input(struct stack *st, frame_ix ix)
 	total = IPV6_BYTES + be16(h->payload);
 	if (be32(h->ver_class_flow) >> 28 != 6 || total > have)
 		goto bad;
-	if (total < have) {
-		if (total + ETH_BYTES < f->header_bytes) {
-			frame_trim(st->arena, ix, 0);
-			f->header_bytes = (uint8_t)(total + ETH_BYTES);
-		} else {
-			frame_trim(st->arena, ix,
-				   total + ETH_BYTES - f->header_bytes);
-		}
-	}
+	if (total < have)
+		ip_trim(st, ix, total);
 	f->l4_off = ETH_BYTES + IPV6_BYTES;
 	src[0] = h->src[0];
 	src[1] = h->src[1];
@@ -162,53 +155,29 @@ void ipv6_write(struct frame *f, const struct ip_out *o, uint8_t next,
 	h->dst[1] = o->dst->d[1];
 }
 
+static void write_piece(const struct ip_out *o, const struct ip_piece *p)
+{
+	struct frame *f = p->frame;
+	struct ipv6_frag_header *x =
+		(struct ipv6_frag_header *)(f->header + f->l4_off);
+
+	x->next = o->proto;
+	x->reserved = 0;
+	x->frag = be16((uint16_t)(p->off | p->more));
+	x->id = be32(p->id);
+	ipv6_write(f, o, IP6_FRAG, p->bytes + (uint32_t)sizeof(*x));
+}
+
 static int fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
 		    struct path *path)
 {
-	struct frame *f = frame_at(st->arena, ix);
-	uint32_t room = (path_mtu(st, path, o->dst) - IPV6_BYTES - 8) & ~7u;
+	const uint32_t header = sizeof(struct ipv6_frag_header);
+	uint32_t room =
+		(path_mtu(st, path, o->dst) - IPV6_BYTES - header) & ~7u;
 	uint32_t id =
 		st->host->ip6_frag_id++ ^ (uint32_t)st->host->config.secret[0];
-	uint32_t total, off = 0;
 
-	csum_close(st->arena, f, o->proto);
-	if (frame_header_set(st->arena, ix, f->l4_off)) {
-		count(st, Ip_FragFails);
-		frame_free(st->arena, ix);
-		return -ENOBUFS;
-	}
-	total = f->payload;
-	while (off < total) {
-		uint32_t n = min_u32(room, total - off);
-		frame_ix piece = l4_frame(st, false, 8);
-		struct ipv6_frag_header *x;
-		struct frame *g;
-
-		if (!piece || frame_refer_from(st->arena, piece, f, off, n)) {
-			frame_free(st->arena, piece);
-			count(st, Ip_FragFails);
-			frame_free(st->arena, ix);
-			return -ENOBUFS;
-		}
-		g = frame_at(st->arena, piece);
-		g->tx_vif = f->tx_vif;
-		g->pace = f->pace;
-		g->flags |= f->flags & FRAME_CSUM_OK;
-		if (unlikely(f->flags & FRAME_STAMP) && !off)
-			frame_stamp_copy(g, f); /* the first, as Linux */
-		x = (struct ipv6_frag_header *)(g->header + g->l4_off);
-		x->next = o->proto;
-		x->reserved = 0;
-		x->frag = be16((uint16_t)(off | (off + n < total)));
-		x->id = be32(id);
-		ipv6_write(g, o, IP6_FRAG, n + 8);
-		path_send(st, path, piece);
-		count(st, Ip_FragCreates);
-		off += n;
-	}
-	count(st, Ip_FragOKs);
-	frame_free(st->arena, ix);
-	return 0;
+	return ip_fragment(st, ix, o, path, header, room, id, write_piece);
 }
 
 int ipv6_output(struct stack *st, frame_ix ix, const struct ip_out *o,

@@ -259,6 +259,21 @@ static void visit_chunks(struct stack *st, chunk_ix k,
 	}
 }
 
+/* A stand-in holds one more, which has the bytes. */
+static void visit_lent(struct stack *st, chunk_ix k,
+		       void (*chunk)(void *arg, chunk_ix ix), void *arg)
+{
+	uint32_t end = arena_chunks_end(st->arena);
+
+	for (uint32_t i = 0; k && k < end && i < end; i++) {
+		const struct chunk *h = chunk_at(st->arena, k);
+
+		if (tcp_lent(h))
+			chunk(arg, tcp_lent(h));
+		k = h->next;
+	}
+}
+
 static void visit_flight(struct stack *st, const struct conn *c,
 			 void (*chunk)(void *arg, chunk_ix ix), void *arg)
 {
@@ -284,8 +299,10 @@ void stack_visit(struct stack *st, void (*frame)(void *arg, frame_ix ix),
 		visit_frames(st, c->rcv_first, frame, arg);
 		visit_frames(st, c->ooo_first, frame, arg);
 		visit_chunks(st, c->snd_head, chunk, arg);
-		if (c->proto == STACK_TCP)
-			visit_flight(st, c, chunk, arg);
+		if (c->proto != STACK_TCP)
+			continue;
+		visit_lent(st, c->snd_head, chunk, arg);
+		visit_flight(st, c, chunk, arg);
 	}
 	for (uint32_t i = 0; i < REASS_MAX; i++)
 		if (h->reass[i].live)

@@ -347,6 +347,19 @@ uint32_t tcp_append(struct stack *st, conn_ix c, const void *src,
  */
 void tcp_append_chunks(struct stack *st, conn_ix c, chunk_ix first);
 
+/**
+ * tcp_append_frames - moves bytes of received frames behind the send queue
+ * @list:  what tcp_take() gave; frames of which nothing is left are freed, the
+ *         first of the others may be left in part (payload_off)
+ * @bytes: at most so many, and no more than there is room for
+ *
+ * By reference: neither the bytes nor their chunks move. Small pieces are
+ * copied, so that the queue keeps no more memory than a few times what it
+ * counts. Returns the bytes moved; as tcp_append() otherwise.
+ */
+uint32_t tcp_append_frames(struct stack *st, conn_ix c, struct frame_list *list,
+			   uint32_t bytes);
+
 /* tcp_push - a write ends, which PSH tells the peer; sends what window,
  * congestion and Nagle allow. @more: MSG_MORE */
 void tcp_push(struct stack *st, conn_ix c, bool more);
@@ -403,6 +416,11 @@ int tcp_recv_error(struct stack *st, conn_ix c);
  */
 uint32_t tcp_take(struct stack *st, conn_ix c, uint32_t max,
 		  struct frame_list *list);
+
+/* tcp_take_part - likewise, but the last frame is cut where @max is, if there
+ * is a frame for the rest */
+uint32_t tcp_take_part(struct stack *st, conn_ix c, uint32_t max,
+		       struct frame_list *list);
 
 /**
  * tcp_copy - copies in-order bytes to @dst, from @skip bytes behind the first

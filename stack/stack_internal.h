@@ -232,6 +232,30 @@ int ipv4_output(struct stack *st, frame_ix ix, const struct ip_out *o,
 int ipv6_output(struct stack *st, frame_ix ix, const struct ip_out *o,
 		struct path *p);
 
+/* ip_trim - of @ix, which holds an IP packet of @total bytes, what is behind
+ * that goes */
+void ip_trim(struct stack *st, frame_ix ix, uint32_t total);
+
+/* A piece of @bytes of a packet: its IP header, @piece having the rest. */
+struct ip_piece {
+	struct frame *frame;
+	uint32_t id, off, bytes;
+	bool more;
+};
+
+/**
+ * ip_fragment - sends @ix, which is consumed, in pieces
+ * @header: bytes between the IP header and what is cut up
+ * @room:   for the latter, in one of them: a multiple of eight
+ * @write:  the headers of one
+ *
+ * Returns 0 or -ENOBUFS.
+ */
+int ip_fragment(struct stack *st, frame_ix ix, const struct ip_out *o,
+		struct path *path, uint32_t header, uint32_t room, uint32_t id,
+		void (*write)(const struct ip_out *o,
+			      const struct ip_piece *piece));
+
 /* l4_frame - an empty frame with room for Ethernet and IP, l4_off set; or 0 */
 frame_ix l4_frame(struct stack *st, bool v4, uint32_t l4_header);
 void l4_prepare(struct frame *f, bool v4, uint32_t l4_header);
@@ -261,8 +285,26 @@ bool icmp_echo(struct stack *st, struct packet *p, uint8_t reply);
 void icmp_input(struct stack *st, struct packet *p);
 void icmp6_input(struct stack *st, struct packet *p);
 
-/* icmp_quote - what an error about @p quotes becomes the payload of @ix */
-void icmp_quote(struct stack *st, const struct packet *p, frame_ix ix);
+/* icmp_take - the header of the message in @p, whose checksum is right; false:
+ * it is none, counted */
+bool icmp_take(struct stack *st, struct packet *p, struct icmp_header *i);
+
+/*
+ * icmp_error - a message about @p, which it quotes: its header, without type
+ * and code; NULL: no memory. @ix gets the frame
+ */
+struct icmp_header *icmp_error(struct stack *st, const struct packet *p,
+			       frame_ix *ix);
+
+/*
+ * icmp_news - @p is an error about what we sent, of which it quotes the L4
+ * header at @l4: its connection, or the ping socket, hears of it; @echo is the
+ * protocol of pings, the rest as conn_icmp() has it
+ */
+void icmp_news(struct stack *st, const struct packet *p, uint8_t proto,
+	       uint8_t echo, const struct ip_addr *local,
+	       const struct ip_addr *peer, const uint8_t *l4, int err,
+	       bool hard, uint32_t mtu);
 
 /* icmp_unreachable - tells the sender of @p, which stays the caller's */
 void icmp6_unreachable(struct stack *st, const struct packet *p, uint8_t code);

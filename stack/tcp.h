@@ -201,6 +201,23 @@ void tcp_sendq_advance(struct stack *st, struct conn *c, uint32_t bytes);
 void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes);
 void tcp_sendq_free(struct stack *st, struct conn *c);
 
+/* tcp_lent - the chunk that has the bytes of @k, a stand-in; 0: it has its own.
+ * In chunk.batch, above the bit that ends a record. */
+static inline chunk_ix tcp_lent(const struct chunk *k)
+{
+	return k->batch >> 1;
+}
+
+/* tcp_sendq_put - chunk @k has left a send queue */
+static inline void tcp_sendq_put(struct stack *st, chunk_ix k)
+{
+	chunk_ix from = tcp_lent(chunk_at(st->arena, k));
+
+	if (unlikely(from))
+		chunk_put(st->arena, from);
+	chunk_put(st->arena, k);
+}
+
 /* Is there room enough for poll() to say so? Linux: a third of the buffer. */
 static inline bool tcp_writeable(const struct conn *c)
 {

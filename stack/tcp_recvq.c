@@ -402,6 +402,41 @@ uint32_t tcp_take(struct stack *st, conn_ix ix, uint32_t max,
 	return taken;
 }
 
+/* A frame with the next @bytes of the first one queued, which has more. */
+static frame_ix split(struct stack *st, struct conn *c, uint32_t bytes)
+{
+	struct frame *f = frame_at(st->arena, c->rcv_first);
+	frame_ix part = frame_alloc(st->arena);
+
+	if (!part ||
+	    frame_refer_from(st->arena, part, f, f->payload_off, bytes)) {
+		frame_free(st->arena, part);
+		return 0;
+	}
+	f->payload_off += bytes;
+	f->tcp.seq += bytes;
+	store_u32(&c->rcv_queued, c->rcv_queued - bytes);
+	return part;
+}
+
+uint32_t tcp_take_part(struct stack *st, conn_ix ix, uint32_t max,
+		       struct frame_list *list)
+{
+	struct conn *c = conn_at(st, ix);
+	conn_ix outer = writing_begin(st, ix);
+	uint32_t taken = tcp_take(st, ix, max, list);
+	frame_ix part = 0;
+
+	if (taken < max && c->rcv_first)
+		part = split(st, c, max - taken);
+	if (part) {
+		frame_list_add(st->arena, list, part);
+		taken = max;
+	}
+	writing_end(st, outer);
+	return taken;
+}
+
 uint32_t tcp_copy(struct stack *st, conn_ix ix, uint32_t skip, void *dst,
 		  uint32_t bytes, bool peek)
 {

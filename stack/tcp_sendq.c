@@ -10,6 +10,14 @@
  *
  * Chunks go back as soon as they are acknowledged, the last one too: the
  * allocator hands out the warmest first.
+ *
+ * A chunk of the queue may be a *stand-in*: its [start, end) lie in another's
+ * bytes, its own are not used, and it holds one reference of that one, which
+ * goes when it does. So what was received leaves again where it lies
+ * (tcp_append_frames()), and acknowledging, cutting and undoing are as for any
+ * chunk. Frames refer to where the bytes are: nobody but the queue ever names a
+ * stand-in. Bytes that somebody else refers to never change (base/frame.h), so
+ * a stand-in may grow by what follows in the same chunk.
  */
 #include "stack/tcp.h"
 #include "stack/tcp_flight.h"
@@ -17,17 +25,21 @@
 #include "base/mem.h"
 
 /*
- * In chunk.batch, which means nothing while a chunk lives: a record ends with
- * the chunk (MSG_EOR), and no segment goes beyond.
+ * In chunk.batch, which means nothing else while a chunk lives: a record ends
+ * with the chunk (MSG_EOR), and no segment goes beyond. The rest: tcp_lent().
  */
 #define END_OF_RECORD 1u
+
+/* Less than this is copied: a reference costs a chunk's place and keeps all of
+ * the chunk that it is to. */
+#define REFER_MIN 2048
 
 void tcp_end_record(struct stack *st, conn_ix ix)
 {
 	struct conn *c = conn_at(st, ix);
 
 	if (c->snd_tail)
-		chunk_at(st->arena, c->snd_tail)->batch = END_OF_RECORD;
+		chunk_at(st->arena, c->snd_tail)->batch |= END_OF_RECORD;
 }
 
 uint32_t tcp_room(const struct conn *c)
@@ -73,23 +85,21 @@ static void link_chunk(struct stack *st, struct conn *c, chunk_ix k)
 	}
 }
 
-uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
-		    uint32_t bytes)
+/* Copies @bytes behind the queue; fewer when there are no chunks. Returns how
+ * many.
+ */
+static uint32_t copy_in(struct stack *st, struct conn *c, const uint8_t *s,
+			uint32_t bytes)
 {
-	struct conn *c = conn_at(st, ix);
-	uint32_t room = max_u32(tcp_room(c), tcp_fill(c)), done = 0;
-	const uint8_t *s = src;
-	conn_ix outer;
+	uint32_t done = 0;
 
-	bytes = min_u32(bytes, room);
-	outer = writing_begin(st, ix);
 	while (done < bytes) {
 		struct chunk *k = NULL;
 		uint32_t n;
 
 		if (c->snd_tail)
 			k = chunk_at(st->arena, c->snd_tail);
-		if (!k || k->end == CHUNK_BYTES || k->batch == END_OF_RECORD) {
+		if (!k || k->end == CHUNK_BYTES || k->batch) {
 			chunk_ix fresh = chunk_alloc(st->arena);
 
 			if (!fresh)
@@ -103,8 +113,107 @@ uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
 		k->end = (uint16_t)(k->end + n);
 		done += n;
 	}
-	c->snd_end += done;
-	store_u32(&c->snd_queued, c->snd_queued + done);
+	return done;
+}
+
+static void added(struct conn *c, uint32_t bytes)
+{
+	c->snd_end += bytes;
+	store_u32(&c->snd_queued, c->snd_queued + bytes);
+}
+
+uint32_t tcp_append(struct stack *st, conn_ix ix, const void *src,
+		    uint32_t bytes)
+{
+	struct conn *c = conn_at(st, ix);
+	conn_ix outer;
+
+	bytes = min_u32(bytes, max_u32(tcp_room(c), tcp_fill(c)));
+	outer = writing_begin(st, ix);
+	bytes = copy_in(st, c, src, bytes);
+	added(c, bytes);
+	writing_end(st, outer);
+	return bytes;
+}
+
+/* Behind the queue, [off, off + bytes) of @from: by reference, if that pays.
+ * Returns the bytes: fewer, there are no chunks. */
+static uint32_t lend(struct stack *st, struct conn *c, chunk_ix from,
+		     uint32_t off, uint32_t bytes)
+{
+	struct chunk *k;
+	chunk_ix ix;
+
+	if (c->snd_tail) {
+		k = chunk_at(st->arena, c->snd_tail);
+		if (k->batch == from << 1 && k->end == off) {
+			k->end = (uint16_t)(off + bytes);
+			return bytes;
+		}
+	}
+	if (bytes < REFER_MIN)
+		return copy_in(st, c, chunk_bytes(st->arena, from) + off,
+			       bytes);
+	ix = chunk_alloc(st->arena);
+	if (!ix)
+		return 0;
+	k = chunk_at(st->arena, ix);
+	k->start = (uint16_t)off;
+	k->end = (uint16_t)(off + bytes);
+	link_chunk(st, c, ix);
+	chunk_get(st->arena, from);
+	k->batch = from << 1;
+	return bytes;
+}
+
+/* The first @bytes of what @f has left. */
+static uint32_t append_frame(struct stack *st, struct conn *c,
+			     const struct frame *f, uint32_t bytes)
+{
+	uint32_t skip = f->payload_off, done = 0;
+
+	if (!(f->flags & FRAME_REFS))
+		return copy_in(st, c, f->data + skip, bytes);
+	for (uint8_t i = 0; i < f->refs && done < bytes; i++) {
+		const struct frame_ref *r = &f->ref[i];
+		uint32_t n, got;
+
+		if (skip >= r->bytes) {
+			skip -= r->bytes;
+			continue;
+		}
+		n = min_u32(r->bytes - skip, bytes - done);
+		got = lend(st, c, r->chunk, r->off + skip, n);
+		done += got;
+		if (got < n)
+			break;
+		skip = 0;
+	}
+	return done;
+}
+
+uint32_t tcp_append_frames(struct stack *st, conn_ix ix,
+			   struct frame_list *list, uint32_t bytes)
+{
+	struct conn *c = conn_at(st, ix);
+	uint32_t done = 0;
+	conn_ix outer;
+
+	bytes = min_u32(bytes, max_u32(tcp_room(c), tcp_fill(c)));
+	outer = writing_begin(st, ix);
+	while (done < bytes && list->first) {
+		struct frame *f = frame_at(st->arena, list->first);
+		uint32_t n = min_u32(bytes - done, f->payload - f->payload_off);
+		uint32_t got = append_frame(st, c, f, n);
+
+		done += got;
+		f->payload_off += got;
+		if (f->payload_off == f->payload)
+			frame_free(st->arena, frame_list_pop(st->arena, list));
+		if (got < n)
+			break;
+	}
+	added(c, done);
 	writing_end(st, outer);
 	return done;
 }
@@ -121,8 +230,7 @@ void tcp_append_chunks(struct stack *st, conn_ix ix, chunk_ix first)
 
 		k->next = 0;
 		link_chunk(st, c, first);
-		c->snd_end += n;
-		store_u32(&c->snd_queued, c->snd_queued + n);
+		added(c, n);
 		first = next;
 	}
 	writing_end(st, outer);
@@ -170,18 +278,20 @@ uint32_t tcp_sendq_attach(struct stack *st, struct conn *c, uint32_t seq,
 		const struct chunk *h = chunk_at(st->arena, k);
 		uint32_t n = min_u32(bytes - done, h->end - off);
 
+		chunk_ix at = tcp_lent(h) ? tcp_lent(h) : k;
+
 		if (!n) {
 			/* At the end of its chunk: on to the next. */
 		} else if (copy) {
 			mem_copy(f->data + done,
-				 chunk_bytes(st->arena, k) + off, n);
+				 chunk_bytes(st->arena, at) + off, n);
 			f->payload += n;
-		} else if (frame_refer(st->arena, ix, k, (uint16_t)off,
+		} else if (frame_refer(st->arena, ix, at, (uint16_t)off,
 				       (uint16_t)n)) {
 			break;
 		}
 		done += n;
-		if (unlikely(h->batch == END_OF_RECORD) && n &&
+		if (unlikely(h->batch & END_OF_RECORD) && n &&
 		    off + n == h->end)
 			break;
 		k = h->next;
@@ -234,7 +344,7 @@ void tcp_sendq_drop(struct stack *st, struct conn *c, uint32_t bytes)
 		if (!c->snd_head)
 			c->snd_tail = 0;
 		if (!undo_keeps(st, c, k))
-			chunk_put(st->arena, k);
+			tcp_sendq_put(st, k);
 		if (!bytes)
 			return;
 	}
@@ -254,7 +364,7 @@ void tcp_sendq_free(struct stack *st, struct conn *c)
 	while (k) {
 		chunk_ix next = chunk_at(st->arena, k)->next;
 
-		chunk_put(st->arena, k);
+		tcp_sendq_put(st, k);
 		k = next;
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See undo.h. */
 #include "stack/undo.h"
+#include "stack/tcp.h"
 #include "stack/tcp_flight.h"
 
 void undo_let_go(struct stack *st)
@@ -11,7 +12,7 @@ void undo_let_go(struct stack *st)
 	while (st->acked_chunks) {
 		chunk_ix next = chunk_at(st->arena, k)->next;
 
-		chunk_put(st->arena, k);
+		tcp_sendq_put(st, k);
 		st->acked_chunks--;
 		k = next;
 	}

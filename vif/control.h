@@ -83,6 +83,7 @@ struct vif_control {
 	uint32_t quota_depth;
 	uint64_t quota_queue_bytes;
 	uint64_t quota_program_ns; /* of a core, each second */
+	uint64_t quota_map_bytes;
 
 	/* Until when the programs' time is used up, by clock_ns. */
 	_Alignas(CACHE_LINE) _Atomic uint64_t program_paid_ns;

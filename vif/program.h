@@ -37,8 +37,9 @@
 #define VIF_MAP_MAX	     4096	/* slots */
 #define VIF_MAP_PAGE	     4096	/* bytes */
 #define VIF_MAP_PAGES	     (1u << 18) /* 1 GiB, virtual */
-#define VIF_PROGRAM_NS	     UINT64_C(250000000) /* of a core a second */
-#define VIF_PROGRAM_BURST_NS (2 * NSEC_PER_MSEC) /* ahead of its time */
+#define VIF_MAP_OWNER_BYTES  (UINT64_C(64) << 20) /* where no quota is set */
+#define VIF_PROGRAM_NS	     UINT64_C(250000000)  /* of a core a second */
+#define VIF_PROGRAM_BURST_NS (2 * NSEC_PER_MSEC)  /* ahead of its time */
 
 /* Bits of vif.hooks: of the VIF or one above it. */
 #define VIF_HOOK_TX   1u

@@ -68,13 +68,12 @@ int vif_sched_apply(struct fabric *f, vif_ix ix);
 int vif_sched_forget(struct fabric *f, proc_ix self, vif_ix ix);
 
 /**
- * vif_sched_uproot - @ix moves: what it and all below it have queued goes to
- * its parent's queues
+ * vif_sched_move - vif_move(): what @ix and all below it have queued goes along
  *
- * Before vif_move(), and once more after it, for frames that came in between;
- * then vif_sched_apply(). Statistics stay. Returns 0 or -EBUSY, as above.
+ * Statistics stay. Returns as that does, or -EBUSY, as above.
  */
-int vif_sched_uproot(struct fabric *f, proc_ix self, vif_ix ix);
+int vif_sched_move(struct fabric *f, proc_ix self, vif_ix ix, vif_ix parent,
+		   const char *name, size_t bytes);
 
 /* vif_sched_stats - a copy, single fields of which may be a packet apart */
 void vif_sched_stats(const struct fabric *f, vif_ix ix, enum vif_way way,

@@ -11,7 +11,6 @@
 #include "vif/sched_internal.h"
 
 #include "base/mem.h"
-#include "fabric/gate.h"
 
 #include <errno.h>
 
@@ -225,61 +224,8 @@ int vif_sched_apply(struct fabric *f, vif_ix ix)
 	return 0;
 }
 
-/* What waits in the leaf of @ix waits in its parent's from now on. */
-static void hand_up(struct sched_view *v, node_ix ix)
-{
-	struct sched_node *n = node_at(v, ix);
-	struct sched_node *leaf = node_at(v, n->leaf), *above = NULL;
-	enum vif_drop why;
-	frame_ix frame;
-
-	if (n->parent)
-		above = node_at(v, node_at(v, n->parent)->leaf);
-	while ((frame = leaf_take(v, leaf))) {
-		/* No room, or nobody above: on its way at once. */
-		if (!above || !leaf_push(v, above, frame, &why))
-			wheel_put(v, SCHED_FRAME | frame, v->now_ns);
-		else if (above->state == NODE_IDLE)
-			node_wake(v, node_at(v, n->parent)->leaf);
-	}
-	if (leaf->state != NODE_IDLE)
-		node_stop(v, n->leaf, NODE_IDLE);
-	if (n->state == NODE_WAITING)
-		node_leave(v, ix, NODE_IDLE);
-}
-
-/* Its nodes go, and what they have queued goes up. False: others are below. */
-static bool drop_nodes(struct sched_view *v, class_ix ix)
-{
-	struct sched_class *c = class_at(v, ix);
-
-	while (c->nodes) {
-		node_ix n = c->nodes;
-
-		if (node_at(v, n)->children)
-			return false;
-		hand_up(v, n);
-		node_free(v, n);
-	}
-	return true;
-}
-
-static bool drop_vif(struct sched_view *v, vif_ix ix)
-{
-	return drop_nodes(v, 2 * ix + VIF_TX) && drop_nodes(v, 2 * ix + VIF_RX);
-}
-
-static void clear_class(struct sched_view *v, class_ix ix)
-{
-	struct sched_class *c = class_at(v, ix);
-
-	v->s->door.impaired -= c->impaired;
-	mem_zero(c, sizeof(*c));
-}
-
-/* With the lock taken, and changes read. */
-static int enter(struct fabric *f, proc_ix self, struct fabric_inside *in,
-		 struct sched_view *v)
+int sched_seize(struct fabric *f, proc_ix self, struct fabric_inside *in,
+		struct sched_view *v)
 {
 	ctx_ix hint = 0;
 
@@ -291,59 +237,11 @@ static int enter(struct fabric *f, proc_ix self, struct fabric_inside *in,
 	return 0;
 }
 
-static void leave(struct fabric_inside *in, struct sched_view *v)
+void sched_release(struct fabric_inside *in, struct sched_view *v)
 {
 	sched_close(v);
 	fabric_unlock(in, &sched_door(v->fabric)->lock);
 	fabric_leave(in);
-}
-
-int vif_sched_forget(struct fabric *f, proc_ix self, vif_ix ix)
-{
-	struct fabric_inside in;
-	struct sched_view v;
-	int err = enter(f, self, &in, &v);
-
-	if (err)
-		return err;
-	if (drop_vif(&v, ix)) {
-		clear_class(&v, 2 * ix + VIF_TX);
-		clear_class(&v, 2 * ix + VIF_RX);
-		atomic_store(&vif_at(f, ix)->sched, 0);
-	} else {
-		err = -EBUSY;
-	}
-	leave(&in, &v);
-	return err;
-}
-
-int vif_sched_uproot(struct fabric *f, proc_ix self, vif_ix top)
-{
-	struct fabric_inside in;
-	struct sched_view v;
-	vif_ix ix = top;
-	int err = enter(f, self, &in, &v);
-
-	if (err)
-		return err;
-	/* Children before parents. */
-	while (vif_at(f, ix)->first_child)
-		ix = vif_at(f, ix)->first_child;
-	for (;;) {
-		if (!drop_vif(&v, ix))
-			err = -EBUSY;
-		if (ix == top)
-			break;
-		if (!vif_at(f, ix)->next) {
-			ix = vif_parent(vif_at(f, ix));
-			continue;
-		}
-		ix = vif_at(f, ix)->next;
-		while (vif_at(f, ix)->first_child)
-			ix = vif_at(f, ix)->first_child;
-	}
-	leave(&in, &v);
-	return err;
 }
 
 /* --- for everybody */

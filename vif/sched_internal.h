@@ -24,6 +24,7 @@
 #ifndef TOAMI_VIF_SCHED_INTERNAL_H
 #define TOAMI_VIF_SCHED_INTERNAL_H
 
+#include "fabric/gate.h"
 #include "vif/sched_core.h"
 
 /*
@@ -354,5 +355,10 @@ void sched_enter(struct sched_view *v, frame_ix ix, class_ix class,
 void class_load(struct sched_view *v, class_ix ix);
 /* class_read_dirty - reads again what has changed */
 void class_read_dirty(struct sched_view *v);
+/* sched_seize - for the daemon, @self: the lock is taken, changes are read. 0,
+ * or -EBUSY: somebody stays at it */
+int sched_seize(struct fabric *f, proc_ix self, struct fabric_inside *in,
+		struct sched_view *v);
+void sched_release(struct fabric_inside *in, struct sched_view *v);
 
 #endif

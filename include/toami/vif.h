@@ -242,13 +242,15 @@ struct toami_vif_loaded {
  * @loaded: may be NULL
  *
  * Interfaces of ports are made in the caller's network namespace and set up
- * when all is done: where that fails, the tree has changed all the same.
+ * when all is done. Whether the caller may do that is asked before; where it
+ * fails all the same, the tree has changed.
  */
 int toami_vif_load(struct toami_control *control, const char *text,
 		   struct toami_vif_loaded *loaded);
 
 /* toami_vif_diff - what toami_vif_load() would change, a line each; *changes is
- * for free() */
+ * for free(). Where it would be refused, returns what it would return, with the
+ * changes all the same, unless the lines make no sense */
 int toami_vif_diff(struct toami_control *control, const char *text,
 		   char **changes);
 

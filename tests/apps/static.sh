@@ -27,6 +27,7 @@ expect "a static page $work/script" "$(on /cli "$work/script" | paste -sd' ')" "
 expect "a static page" "$(on /cli "$busybox" env -i "$busybox" wget -q -O- http://web/page)" \
 	"without an environment"
 expect "$busybox" "$(on /cli "$busybox" readlink /proc/self/exe)" "/proc/self/exe"
+expect /cli/in "$(on /cli "$toami" run -v /cli/in -- "$busybox" sh -c 'echo $TOAMI_VIF')" "started by a hooked toami"
 status=0
 on /cli "$busybox" sh -c 'exit 9' || status=$?
 expect 9 $status "exit code"

@@ -14,8 +14,9 @@ until_ok on /web nc -z cli 7000
 start /web/api sh -c 'while :; do head -c 2000000 /dev/zero | nc -N cli 7000; done'
 until_ok sh -c "'$toami' vif show /web/api | grep -q 'dropped: loss'"
 "$toami" vif show /web/api >"$work/show"
-grep -q 'queue out  [0-9]* packets, [0-9]* bytes wait; half of them less than [0-9.]*[mu]s' "$work/show" &&
-	grep -q 'throttled for [0-9.]*m*s' "$work/show" && echo "ok: what waits is shown"
+grep -q 'queue out  [0-9]* packets, [0-9]* bytes wait; half of them less than [0-9.]*[mu]s' "$work/show"
+grep -q 'throttled for [0-9.]*m*s' "$work/show"
+echo "ok: what waits is shown"
 until_ok sh -c "'$toami' vif show /web | grep -q 'TCP segments sent again'"
 echo "ok: retransmissions count for the VIF above, too"
 
@@ -60,10 +61,14 @@ assert get("toami_vif_programs", path="/cli") == 1
 assert get("toami_vif_user_programs", path="/cli", uid=os.getuid()) == 1
 assert get("toami_vif_packets_total", path="/", direction="tx") == 0
 END
-"$toami" metrics | python3 "$work/check.py" && echo "ok: toami metrics"
-curl -sf --unix-socket "$TOAMI_DIR/metrics" http://toami/metrics | python3 "$work/check.py" && echo "ok: the socket"
-curl -sf "http://127.0.0.1:$port/metrics" | python3 "$work/check.py" && echo "ok: the port"
-curl -sI "http://127.0.0.1:$port/metrics" | grep -qi '^content-type: application/openmetrics-text; version=1.0.0' && echo "ok: its kind"
+"$toami" metrics | python3 "$work/check.py"
+echo "ok: toami metrics"
+curl -sf --unix-socket "$TOAMI_DIR/metrics" http://toami/metrics | python3 "$work/check.py"
+echo "ok: the socket"
+curl -sf "http://127.0.0.1:$port/metrics" | python3 "$work/check.py"
+echo "ok: the port"
+curl -sI "http://127.0.0.1:$port/metrics" | grep -qi '^content-type: application/openmetrics-text; version=1.0.0'
+echo "ok: its kind"
 # Half a request, and nobody who reads: others are served beside them.
 python3 - "$port" "$TOAMI_DIR/metrics" <<'END'
 import socket, sys, urllib.request
@@ -89,7 +94,8 @@ grep -q "cannot serve metrics on 127.0.0.1:$port" "$work/err"
 # top without a screen.
 "$toami" top -b -n 2 -i 0.3 >"$work/top"
 expect 2 "$(grep -c '^PATH' "$work/top")" "two tables"
-grep -q '^  /api .*20mbit' "$work/top" && echo "ok: top --batch"
+grep -q '^  /api .*20mbit' "$work/top"
+echo "ok: top --batch"
 status=0
 "$toami" top >"$work/out" 2>"$work/err" </dev/null || status=$?
 expect 64 $status "top without a terminal"
@@ -119,7 +125,8 @@ tm send-keys End r
 until_ok screen 'rate of /web/api: _'
 tm send-keys 7mbit Enter
 until_ok screen '/web/api has rate=7mbit now'
-"$toami" vif show /web/api | grep -q 'rate=7mbit$' && echo "ok: a rate changed in place"
+"$toami" vif show /web/api | grep -q 'rate=7mbit$'
+echo "ok: a rate changed in place"
 tm send-keys r
 until_ok screen 'rate of /web/api: _'
 tm send-keys fast Enter

@@ -81,8 +81,9 @@ expect "/cli /web /web/api" "$(shark -r "$work/all.pcapng" -T fields -e frame.in
 	"the one it left, seen from above"
 expect "3 60" "$(shark -r "$work/short.pcapng" -T fields -e frame.cap_len | awk '{ n++; if ($1 > m) m = $1 } END { print n, m }')" \
 	"so many, and so many bytes of each"
-shark -r "$work/web.pcapng" -Y 'frame.packet_flags_direction == 1' | grep -q . &&
-	shark -r "$work/web.pcapng" -Y 'frame.packet_flags_direction == 2' | grep -q . && echo "ok: both ways are marked"
+shark -r "$work/web.pcapng" -Y 'frame.packet_flags_direction == 1' | grep -q .
+shark -r "$work/web.pcapng" -Y 'frame.packet_flags_direction == 2' | grep -q .
+echo "ok: both ways are marked"
 
 # A sample: so many of the frames that the VIF's property says.
 "$toami" vif set /cli sample=10
@@ -101,7 +102,8 @@ piped=$!
 until_ok grep -q capturing "$work/pipe.err"
 until_ok on /cli nc -z web 7001
 wait $piped
-grep -q 10.77.0 "$work/pipe" && echo "ok: through a pipe"
+grep -q 10.77.0 "$work/pipe"
+echo "ok: through a pipe"
 status=0
 "$toami" capture -w "$work/x" /cli tcp prot 7 2>"$work/err" || status=$?
 expect 64 $status "a bad filter"
@@ -117,7 +119,8 @@ while [ $i -lt 8 ]; do
 	until_ok test -s "$work/many$i.err"
 	i=$((i + 1))
 done
-grep -q 'no more than 7 captures' "$work/many7.err" && echo "ok: too many"
+grep -q 'no more than 7 captures' "$work/many7.err"
+echo "ok: too many"
 # A capture that is killed leaves nothing on.
 kill -9 $(echo "$started" | tr ' ' '\n' | tail -n 8 | head -n 7)
 until_ok "$toami" capture -c 1 -w "$work/again" /cli arp or tcp &

@@ -147,13 +147,16 @@ static void send_no_end(void)
 
 static void flood(const char *name, int type, const char *what)
 {
-	static int fd[FLOOD];
+	static struct pollfd fd[FLOOD];
 
 	for (int i = 0; i < FLOOD; i++)
-		fd[i] = dial(name, type);
+		fd[i] = (struct pollfd){ dial(name, type), POLLIN, 0 };
+	/* The last one hears that there is no room for it. */
+	if (poll(&fd[FLOOD - 1], 1, 20000) != 1)
+		fail("the flood has not been seen");
 	until("programs", 0, what);
 	for (int i = 0; i < FLOOD; i++)
-		close(fd[i]);
+		close(fd[i].fd);
 }
 
 /* Sends @bytes of @q; returns the reply's error. */
@@ -212,6 +215,88 @@ static void crowd(const char *name, int type)
 	close(ready[0]);
 	close(ready[1]);
 	until("programs", 0, "another user's flood leaves room");
+}
+
+static void own(const char *path, uid_t uid)
+{
+	json_t *result;
+
+	if (client_request(good,
+			   json_pack("{s:s, s:s, s:{s:i}}", "verb", "vif.add",
+				     "path", path, "set", "owner", (int)uid),
+			   &result))
+		fail("vif.add");
+	json_decref(result);
+}
+
+/* As @uid, which owns a VIF: opens @count connections, then asks over the last.
+ * Returns the reply; in @pid who holds the others, until it is killed. */
+static const char *ask_as(uid_t uid, int count, pid_t *pid)
+{
+	static const char request[] = "{\"verb\": \"version\"}\n";
+	struct sockaddr_un un = { AF_UNIX, "control" };
+	static char reply[1024];
+	int way[2], fd = -1;
+	ssize_t n;
+
+	if (pipe(way))
+		fail("pipe");
+	*pid = fork();
+	if (!*pid) {
+		if (chdir(dir) || setuid(uid))
+			_exit(1);
+		for (int i = 0; i < count; i++) {
+			fd = socket(AF_UNIX, SOCK_STREAM, 0);
+			if (connect(fd, (struct sockaddr *)&un, sizeof(un)))
+				_exit(1);
+		}
+		send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+		n = recv(fd, reply, sizeof(reply), 0);
+		if (n < 0 || write(way[1], reply, (size_t)n) != n)
+			_exit(1);
+		close(way[1]);
+		pause();
+	}
+	close(way[1]);
+	n = read(way[0], reply, sizeof(reply) - 1);
+	close(way[0]);
+	reply[n > 0 ? n : 0] = 0;
+	return reply;
+}
+
+/* Two owners: what one of them takes, is not all that there is. */
+static void share(void)
+{
+	static const uid_t uid[] = { 54321, 54322, 54323 };
+	pid_t pid[ARRAY_SIZE(uid)], last;
+
+	if (geteuid()) {
+		printf("skipped: only root can be another user\n");
+		return;
+	}
+	own("/o1", uid[0]);
+	own("/o2", uid[1]);
+	own("/o3", uid[2]);
+	for (size_t i = 0; i < ARRAY_SIZE(uid); i++) {
+		const char *text = ask_as(uid[i], FLOOD, &pid[i]);
+
+		if (!strstr(text, "\"busy\"") ||
+		    !strstr(text, "connections to the daemon, which is his "
+				  "share: close some"))
+			fail(text);
+		/* Nobody else hears of it. */
+		if (status("programs") != 0)
+			fail("root");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(uid); i++) {
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], NULL, 0);
+		if (i == 0 && !strstr(ask_as(uid[0], 1, &last), "result"))
+			fail("room that was given back");
+	}
+	kill(last, SIGKILL);
+	waitpid(last, NULL, 0);
+	printf("ok: each owner has a share of the connections\n");
 }
 
 static void attach_wrongly(void)
@@ -290,6 +375,7 @@ int main(int argc, char **argv)
 	flood("attach", SOCK_SEQPACKET, "a flood of members to be");
 	attach_wrongly();
 	crowd("attach", SOCK_SEQPACKET);
+	share();
 	members_die();
 	toami_control_close(good);
 	return 0;

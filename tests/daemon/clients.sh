@@ -16,7 +16,8 @@ while [ $i -lt 40 ]; do
 done
 ulimit -n 2000
 "$TOAMI_BUILD/tests/daemon/clients" "$TOAMI_DIR"
-grep -q 'out of descriptors' "$work/daemon.log" && echo "ok: it was out of descriptors"
+grep -q 'out of descriptors' "$work/daemon.log"
+echo "ok: it was out of descriptors"
 until_ok sh -c "[ \$(ls /proc/$daemon/fd | wc -l) -lt 30 ]"
 echo "ok: no descriptor is left"
 "$toami" down

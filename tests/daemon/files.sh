@@ -3,12 +3,18 @@
 # save and load: what is saved comes back as it was, a file is done whole or not at
 # all, and many VIFs at once take their time each, not for each other.
 . "$(dirname "$0")/../apps/lib.sh"
+
+# unloadable CODE 'words of the sentence': what load refuses, its diff refuses
+unloadable() {
+	refuses "$1" "$2" load --diff "$work/bad"
+	refuses "$1" "$2" load "$work/bad"
+}
 need python3
 cat >"$work/tree" <<'END'
 # A house of three.
 vif add -a 10.77.0.9 /web rate=1gbit min=100mbit limit=64kib,20ms	# beside it
 vif add /web/api weight=3 min=60mbit
-vif add '/web/img' "weight=2" delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%
+vif add '/web/img' "weight=2" delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%,maps:64kib
 
 toami vif add -a none /people owner=0
 END
@@ -18,7 +24,7 @@ expect "4 made, 0 changed, 0 moved, 0 removed, 0 the same" "$(cat "$work/out")" 
 cat >"$work/wanted" <<'END'
 vif add -a 10.77.0.9 /web rate=1gbit min=100mbit limit=64kib,20ms
 vif add -a none /web/api min=60mbit weight=3
-vif add -a none /web/img weight=2 delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%
+vif add -a none /web/img weight=2 delay=20ms jitter=5ms loss=0.1% quota=children:3,program:2.5%,maps:64kib
 vif add -a none /people owner=root
 END
 cmp "$work/wanted" "$work/saved"
@@ -44,7 +50,7 @@ expect "vif add -a 10.77.0.7 /seven" "$("$toami" save /seven)" "both addresses"
 "$toami" load "$work/both" >/dev/null
 "$toami" save | cmp - "$work/both"
 printf 'vif add -a 10.77.0.2,fd77:746f:616d::abce /six\n' >"$work/bad"
-refuses 73 'line 1: VIF /six exists with address 10.77.0.2,fd77:746f:616d::abcd' load "$work/bad"
+unloadable 73 'line 1: VIF /six exists with address 10.77.0.2,fd77:746f:616d::abcd'
 status=0
 "$toami" load --diff "$work/bad" 2>"$work/err" || status=$?
 expect 73 $status "diff refuses another address, too"
@@ -86,19 +92,19 @@ try() {
 	printf '%s\n' "$@" >"$work/bad"
 }
 try 'vif add /new' 'vif set /web rate=2gbit weight=9' 'vif mv /web/api /web/old' 'vif add /new/x rate=fast'
-refuses 64 "line 4: 'fast' is no rate for VIF /new/x" load "$work/bad"
+unloadable 64 "line 4: 'fast' is no rate for VIF /new/x"
 try 'vif add /new' 'vif set /web min=50mbit' 'vif mv /web /w' 'vif rm /people'
-refuses 65 'would add up to 60mbit, more than its min of 50mbit' load "$work/bad"
+unloadable 65 'would add up to 60mbit, more than its min of 50mbit'
 try 'vif rm /people' 'vif add /people/x'
-refuses 65 'line 2: VIF /people/x is removed before' load "$work/bad"
+unloadable 65 'line 2: VIF /people/x is removed before'
 try 'vif set /web weight=4' 'vif rm /web'
-refuses 75 'line 2: VIF /web has others below it' load "$work/bad"
+unloadable 75 'line 2: VIF /web has others below it'
 try 'vif set /web weight=4' 'fly'
-refuses 65 "line 2: write 'vif add" load "$work/bad"
+unloadable 65 "line 2: write 'vif add"
 try 'vif set /web "weight=4'
-refuses 65 'line 1: a quote is not closed' load "$work/bad"
+unloadable 65 'line 1: a quote is not closed'
 try 'vif add -a 10.77.0.9 /other'
-refuses 73 'line 1: 10.77.0.9 is taken by VIF /web' load "$work/bad"
+unloadable 73 'line 1: 10.77.0.9 is taken by VIF /web'
 refuses 66 'cannot read /no/such/file' load /no/such/file
 "$toami" save | cmp - "$work/saved" || exit 1
 echo "ok: nothing of any of them was done"
@@ -149,9 +155,11 @@ each() {
 made=$(each load "$work/many")
 changed=$(each load "$work/changed")
 listed=$(each vif ls --json)
-echo "$n VIFs: $made us to make one, $changed us to change one, $listed us to list one"
+compared=$(each load --diff "$work/many")
+expect "$((n - 65))" "$(wc -l <"$work/out")" "a line for each that would change"
+echo "$n VIFs: $made us to make one, $changed us to change one, $listed us to list one, $compared us to compare one"
 expect "$((n + 5))" "$("$toami" vif ls -q | wc -l)" "all are there"
-for us in $made $changed $listed; do
+for us in $made $changed $listed $compared; do
 	[ "$us" -le 40 ] || { echo "FAIL: a VIF costs $us us"; exit 1; }
 done
 "$toami" vif rm -r /many

@@ -47,6 +47,7 @@ as "$toami" vif rm /alice/four
 printf 'vif set /alice/web weight=7\nvif set /alice rate=1gbit\n' >"$work/file"
 chmod 755 "$work"
 chmod 644 "$work/file"
+refuses 77 'line 2: VIF /alice is not for user 65534' load --diff "$work/file"
 refuses 77 'line 2: VIF /alice is not for user 65534' load "$work/file"
 expect 2 "$("$toami" vif show --json /alice/web | sed -n 's/.*"weight": \([0-9]*\).*/\1/p')" "nothing of it was done"
 
@@ -104,6 +105,7 @@ if command -v clang >/dev/null; then
 	chmod 600 "$work/secret.o"
 	refuses 77 'user 65534 has to open .*secret.o himself' vif set /alice/web "program=$work/secret.o"
 	printf 'vif set /alice/web program=%s\n' "$work/secret.o" >"$work/file"
+	refuses 77 'user 65534 has to open .*secret.o himself' load --diff "$work/file"
 	refuses 77 'user 65534 has to open .*secret.o himself' load "$work/file"
 	as "$toami" vif set /alice/web "program=$work/open.o"
 	as "$toami" vif set /alice/web program=none
@@ -121,7 +123,8 @@ if command -v clang >/dev/null; then
 	as "$toami" vif set /alice/web filter='tcp port 7001'
 	rm "$work/open.o"
 	as "$toami" vif set /alice/web filter=none
-	"$toami" vif show /alice/web | grep -q "program=$work/open.o" && echo "ok: it stays"
+	"$toami" vif show /alice/web | grep -q "program=$work/open.o"
+	echo "ok: it stays"
 	as "$toami" vif set /alice/web "program=$work/other.o"
 	as "$toami" vif set /alice/web program=none
 	# What he sets below a quota for programs does not give him more.
@@ -141,6 +144,64 @@ for i in range(1000):
 	[ "$used" -gt 0 ] && [ "$used" -le "$allowed" ] ||
 		{ echo "FAIL: $used instructions, $allowed allowed"; exit 1; }
 	echo "ok: $used instructions of $allowed, whatever he sets below"
+	"$toami" vif set /alice quota=children:4,depth:2,queue:100kb
+	as "$toami" vif set /alice/web program=none quota=none
+
+	# Memory of maps: his own, shared ones, what he moves, and where nothing was said.
+	cat >"$work/table.c" <<'END'
+#include <toami/bpf.h>
+struct row { u8 of[1024]; };
+MAP(table, TOAMI_ARRAY, u32, struct row, ROWS);
+SECTION("tx") int look(struct toami_packet *p)
+{
+	u32 row = p->length;
+	return toami_map_find(&table, &row) ? TOAMI_PASS : TOAMI_DROP;
+}
+END
+	table() {
+		clang -O2 -target bpf -mcpu=v3 -I "$here/../../include" -D"MAP=$2" -D"ROWS=$3" -c "$work/table.c" \
+			-o "$work/$1.o"
+		chmod 644 "$work/$1.o"
+	}
+	table own TOAMI_MAP 2048
+	table shared TOAMI_MAP_SHARED 2048
+	table large TOAMI_MAP 70000
+	"$toami" vif set /alice quota=children:4,maps:3mib
+	as "$toami" vif set /alice/web "program=$work/own.o"
+	"$toami" vif show /alice | grep -q '^maps *hold 2mib'
+	echo "ok: it is shown what maps hold"
+	"$toami" metrics | grep -q '^toami_vif_map_bytes{path="/alice"} 2097152$'
+	echo "ok: and measured"
+	refuses 77 'below VIF /alice would hold 4mib, more than its quota of 3mib' \
+		vif set /alice/base "program=$work/own.o"
+	refuses 77 'below VIF /alice would hold 4mib, more than its quota of 3mib' \
+		vif set /alice/base "program=$work/shared.o"
+	printf 'vif set /alice/base "program=%s"\n' "$work/own.o" >"$work/file"
+	refuses 77 'line 1: the maps of programs below VIF /alice would hold 4mib' load --diff "$work/file"
+	refuses 77 'line 1: the maps of programs below VIF /alice would hold 4mib' load "$work/file"
+	expect 1 "$("$toami" map ls | grep -c :table)" "what was refused has left no map"
+	as "$toami" vif set /alice/web program=none
+	as "$toami" vif set /alice/web "program=$work/shared.o"
+	as "$toami" vif set /alice/base "program=$work/shared.o"
+	"$toami" vif show /alice | grep -q '^maps *hold 2mib'
+	echo "ok: what is shared counts once"
+	"$toami" vif add /bob owner=65534 quota=maps:1mib >/dev/null
+	refuses 77 'below VIF /bob would hold 2mib, more than its quota of 1mib' vif mv /alice/web /bob/web
+	refuses 77 'below VIF /bob would hold .*, more than its quota of 1mib' \
+		run -v /bob/new --program "$work/own.o" -- true
+	"$toami" vif set /bob quota=none
+	as "$toami" vif mv /alice/web /bob/web
+	refuses 77 'below VIF /bob would hold .*, more than its quota of 64mib' \
+		vif set /bob/web "program=$work/large.o"
+	"$toami" vif set /bob/web "program=$work/large.o"
+	echo "ok: root is not bound"
+	"$toami" vif set /bob/web program=none
+	"$toami" vif set /bob quota=maps:100mib
+	as "$toami" vif set /bob/web "program=$work/large.o"
+	as "$toami" vif set /bob/web program=none
+	as "$toami" vif mv /bob/web /alice/web
+	as "$toami" vif set /alice/base program=none
+	"$toami" vif rm -r /bob
 	"$toami" vif set /alice quota=children:4,depth:2,queue:100kb
 fi
 

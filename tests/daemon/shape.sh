@@ -48,7 +48,8 @@ echo "ok: doctor --json"
 expect 0 "$(grep -c "$(printf '\033')" "$work/ls")" "no colour in a pipe"
 expect 0 "$(grep -c ' $' "$work/ls")" "no blanks at a line's end"
 expect 5 "$(wc -l <"$work/ls")" "a line for each VIF, and the head"
-grep -q '^/web/api *(10.77.0.2)' "$work/ls" && echo "ok: a lane's address is in brackets"
+grep -q '^/web/api *(10.77.0.2)' "$work/ls"
+echo "ok: a lane's address is in brackets"
 
 # Unnamed programs get a VIF of their own, and the same one again.
 "$toami" run true
@@ -69,4 +70,5 @@ export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
 expect "/inner" "$(on /outer "$toami" run -v /inner -- sh -c '
 	"$0" vif show --json "$TOAMI_VIF" | sed -n "s/.*\"path\": \"\(.*\)\".*/\1/p"' \
 	"$toami")" "run inside run"
-"$toami" vif rm /outer && echo "ok: nothing is left on /outer"
+"$toami" vif rm /outer
+echo "ok: nothing is left on /outer"

@@ -33,13 +33,16 @@ expect "tcp ESTAB 4000 0 10.77.0.3" \
 	echo "ok: peer, VIF and program"
 expect 1 "$("$toami" ss -tnH /srv | wc -l)" "listening ones are left out"
 expect 2 "$("$toami" ss -ltnH /srv | wc -l)" "or asked for"
-"$toami" ss -ltnH /srv | grep -q 'LISTEN *0 *16 *0\.0\.0\.0:8080 ' && echo "ok: a backlog"
+"$toami" ss -ltnH /srv | grep -q 'LISTEN *0 *16 *0\.0\.0\.0:8080 '
+echo "ok: a backlog"
 expect 1 "$("$toami" ss -uanH /srv | wc -l)" "UDP only"
 expect 1 "$("$toami" ss -6lnH /srv | wc -l)" "IPv6 only"
 expect 4 "$("$toami" ss -anH /srv | wc -l)" "all of a VIF"
 expect 0 "$("$toami" ss -anH /idle | wc -l)" "none of another"
-"$toami" ss -ti /cli | grep -q 'cubic wscale:7,.* bytes_received:5000' && echo "ok: TCP info"
-"$toami" ss -le /srv | grep -q 'skmem:(rb' && echo "ok: buffers"
+"$toami" ss -ti /cli | grep -q 'cubic wscale:7,.* bytes_received:5000'
+echo "ok: TCP info"
+"$toami" ss -le /srv | grep -q 'skmem:(rb'
+echo "ok: buffers"
 "$toami" ss --json /cli | python3 -c '
 import json, sys
 (s,) = json.load(sys.stdin)
@@ -57,7 +60,8 @@ expect 1 "$(nstat TcpPassiveOpens /srv)" "one accepted"
 expect 1 "$(nstat TcpCurrEstab /srv)" "one established"
 expect 0 "$(nstat TcpInSegs /idle)" "nothing at an idle host"
 expect 2 "$(nstat TcpCurrEstab /)" "the sum"
-[ "$(nstat IpOutRequests /cli)" -ge "$(nstat TcpOutSegs /cli)" ] && echo "ok: segments are packets"
+[ "$(nstat IpOutRequests /cli)" -ge "$(nstat TcpOutSegs /cli)" ]
+echo "ok: segments are packets"
 "$toami" nstat --json -e | python3 -c '
 import json, sys
 hosts = {h["vif"]: h["counters"] for h in json.load(sys.stdin)}

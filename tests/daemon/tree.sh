@@ -123,7 +123,8 @@ expect 1 "$("$toami" run --rate 10mbit --weight 3 -- "$toami" vif ls -q | grep -
 until_ok sh -c "! '$toami' vif ls -q | grep -q '^/toami-'"
 echo "ok: gone with its command"
 on /org/shop "$toami" run --rate 5mbit -- sh -c 'echo "$TOAMI_VIF"' >"$work/name"
-grep -q '^/org/shop/sh-[0-9]*$' "$work/name" && echo "ok: below the VIF it was started on"
+grep -q '^/org/shop/sh-[0-9]*$' "$work/name"
+echo "ok: below the VIF it was started on"
 refuses 64 "'5' is no rate" run --rate 5 true
 "$toami" run -v /named --rate 5mbit true
 expect 5000000 "$(field /named 'v["set"]["rate"]')" "a VIF with a name stays, and has its rate"

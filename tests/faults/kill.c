@@ -7,11 +7,11 @@
  *
  * Two survivors exchange bytes the whole time and check each of them. Victims
  *are servers and clients of every kind (echo in small pieces, bulk, connect and
- *close, epoll) that talk to each other and to the survivors' server; one after
- *the other is killed with SIGKILL after a random time. After each death the
- *fabric is mended, the survivors must make progress, and at the end nothing may
- *be left: no socket, poll set, watch or frame. A failure prints the seed and
- *the command that repeats it.
+ *close, epoll, splice) that talk to each other and to the survivors' server;
+ *one after the other is killed with SIGKILL after a random time. After each
+ *death the fabric is mended, the survivors must make progress, and at the end
+ *nothing may be left: no socket, poll set, watch or frame. A failure prints the
+ *seed and the command that repeats it.
  */
 #include <errno.h>
 #include <signal.h>
@@ -240,6 +240,53 @@ static void juggle(struct socket_thread *t, int fd)
 	sf_close(t, copy);
 }
 
+/* One connection's answers by splice() into another, whose answers are checked.
+ */
+static void relay(struct socket_thread *t, int fd, uint8_t server,
+		  uint64_t *rng)
+{
+	static uint8_t out[60000], in[sizeof(out)];
+	int to = sf_tcp(t), p[2];
+	long n;
+
+	if (SF(t, SYS_pipe2, p, 0, 0, 0, 0, 0))
+		return;
+	if (to < 0 || sf_connect(t, to, server, ECHO_PORT))
+		goto out;
+	for (int i = 0; i < 100; i++) {
+		size_t bytes = 1 + random_next(rng) % sizeof(out), back = 0;
+
+		for (size_t k = 0; k < bytes; k++)
+			out[k] = (uint8_t)((size_t)i + k * 7);
+		if (sf_write(t, fd, out, bytes) != (long)bytes)
+			break;
+		while (back < bytes) {
+			size_t want = 1 + random_next(rng) % (bytes - back);
+
+			n = SF(t, SYS_splice, fd, 0, p[1], 0, want, 0);
+			if (n <= 0)
+				goto out;
+			for (long m; n > 0; n -= m) {
+				m = SF(t, SYS_splice, p[0], 0, to, 0, n, 0);
+				if (m <= 0)
+					goto out;
+				back += (size_t)m;
+			}
+		}
+		for (back = 0; back < bytes; back += (size_t)n) {
+			n = sf_read(t, to, in + back, bytes - back);
+			if (n <= 0)
+				goto out;
+		}
+		if (memcmp(in, out, bytes))
+			atomic_store(&board->wrong, 1);
+	}
+out:
+	sf_close(t, to);
+	sf_close(t, p[0]);
+	sf_close(t, p[1]);
+}
+
 /* A client that does everything at once until it is killed. */
 static int run_client(struct socket_thread *t, void *arg)
 {
@@ -248,7 +295,7 @@ static int run_client(struct socket_thread *t, void *arg)
 	static char buf[200000];
 
 	for (;;) {
-		int kind = (int)(random_next(&rng) % 5);
+		int kind = (int)(random_next(&rng) % 6);
 		int fd = sf_tcp(t);
 
 		if (fd < 0)
@@ -267,6 +314,10 @@ static int run_client(struct socket_thread *t, void *arg)
 
 			if (kind == 3)
 				break; /* connect and close */
+			if (kind == 5) {
+				relay(t, fd, server, &rng);
+				break;
+			}
 			if (kind == 4) {
 				juggle(t, fd);
 				continue;
@@ -472,7 +523,7 @@ int main(int argc, char **argv)
 	       c.chunks_held, c.conns);
 	keep_time(rate_mbit ? NSEC_PER_SEC : 0);
 	check_paces();
-	if (err || c.procs != 1 || c.socks || c.psets || c.watches)
+	if (err || c.procs != 1 || c.socks || c.psets || c.watches || c.pipes)
 		fail("something is left behind");
 	/* Connections that end by themselves (FIN-WAIT, TIME-WAIT) may hold a
 	 * FIN. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,21 @@ static inline int is_hooked(void)
 static inline int is_toami(void)
 {
 	return getenv("TOAMI_VIF") != NULL;
+}
+
+/* Is it a filter that brings the calls? It answers this one: hook/filter.h. */
+static inline int is_filtered(void)
+{
+	return raw(SYS_getpid, 0x746f616d, 0, 0) == -1953;
+}
+
+/* Are sites rewritten to jumps? */
+static inline int is_jumping(void)
+{
+	const char *tier = getenv("TOAMI_HOOK");
+
+	return !tier || !strcmp(tier, "auto") || !strcmp(tier, "jump") ||
+	       !strcmp(tier, "seccomp");
 }
 
 /* Waits for a child; its exit status, or 1000 + the signal that ended it. */

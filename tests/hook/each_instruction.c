@@ -17,7 +17,7 @@
 #define ROUNDS_MAX 20000
 /* So many steps are tried one by one. */
 #define STEPS_SINGLE 600
-#define TEXTS	  256
+#define TEXTS	     256
 
 static sigjmp_buf out;
 static volatile int handled, leaves;

@@ -5,13 +5,16 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <linux/close_range.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 static char *const nothing[] = { NULL };
 static char got[800];
+static int full; /* no descriptor is left at exec */
 
 enum how { BY_NAME, BY_FD, BY_VFORK };
 
@@ -28,6 +31,10 @@ static int start(enum how how, const char *path, int fd, char *const *argv,
 	pid = how == BY_VFORK ? vfork() : fork();
 	if (!pid) {
 		dup2(p[1], 1);
+		while (full && dup(1) >= 0)
+			;
+		if (full) /* the program finds those that exec leaves */
+			close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 		if (how == BY_FD)
 			syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
 		else
@@ -128,6 +135,47 @@ static void keeps_files(const char *program, char *const *args)
 		CHECK(!close(fd[i]));
 }
 
+/* A program, dynamic if this one is, whose loader is missing. */
+static void without_loader(char *const *args)
+{
+	static const char name[] = "/lib64/ld-linux-x86-64.so.2";
+	int fd = memory_file("/proc/self/exe");
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *file = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, fd, 0);
+	char *at;
+
+	CHECK(file != MAP_FAILED);
+	at = memmem(file, 4096, name, sizeof(name));
+	if (at)
+		at[1] = '_';
+	CHECK(!munmap(file, (size_t)size));
+	if (at)
+		CHECK(start(BY_FD, NULL, fd, args, nothing) == ENOENT);
+	close(fd);
+}
+
+/* A program may be started by one that has no descriptor left. */
+static void without_descriptors(const char *program, char *const *args)
+{
+	struct rlimit before, few;
+	int fd, last = 0;
+
+	CHECK(!getrlimit(RLIMIT_NOFILE, &before));
+	few = before;
+	few.rlim_cur = 20;
+	CHECK(!setrlimit(RLIMIT_NOFILE, &few));
+	full = 1;
+	CHECK(start(BY_NAME, program, 0, args, nothing) == 3);
+	CHECK(!strncmp(got, "hooked|/t|", 10));
+	full = 0;
+	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		last = fd;
+	CHECK(last == 19 && errno == EMFILE);
+	CHECK(!close_range(3, ~0U, 0));
+	CHECK(!setrlimit(RLIMIT_NOFILE, &before));
+}
+
 int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/toami-hook-XXXXXX", want[400], path[64];
@@ -156,6 +204,8 @@ int main(int argc, char **argv)
 	CHECK(start(BY_NAME, program, 0, nothing, nothing) == 1);
 	scripts(program, dir);
 	keeps_files(program, args);
+	without_descriptors(program, args);
+	without_loader(args);
 
 	/* What the kernel refuses is refused as it would. */
 	snprintf(path, sizeof(path), "%s/plain", dir);

@@ -101,6 +101,17 @@ proc_ix socket_fork_prepare(struct socket_thread *t)
 	return 1;
 }
 
+void socket_bare(struct socket_thread *t)
+{
+	(void)t;
+}
+
+void socket_opens(struct socket_thread *t, const char *path)
+{
+	(void)t;
+	(void)path;
+}
+
 void socket_fork_parent(struct socket_thread *t, proc_ix child, long pid)
 {
 	(void)t;

@@ -3,7 +3,7 @@
 # Ports in files of save and load: written as they are, attached and set up again by the next
 # daemon, and none of them left where a file is refused.
 . "$(dirname "$0")/lib.sh"
-need cmp
+need cmp setpriv
 
 netns k
 load() {
@@ -51,6 +51,22 @@ until_ok in_ns k python3 -c 'import urllib.request as r; r.urlopen("http://10.77
 until_ok in_ns k python3 -c 'import urllib.request as r; r.urlopen("http://[fd77:746f:616d::abcd]:8000/")'
 expect 1 "$(in_ns k ip -br addr show host0 | grep -c 10.77.0.5/16)" "the kernel has the VIF's address"
 expect DOWN "$(in_ns k ip -br link show up0 | awk '{ print $2 }')" "a bare one is left as it is"
+
+# Who may not set an interface up, attaches none: nothing is left half done.
+in_ns k ip tuntap add dev own0 mode tap vnet_hdr user root
+printf 'vif add -a none /half rate=1mbit\nport add tap -n own0 /own\n' >"$work/half"
+status=0
+in_ns k setpriv --bounding-set=-net_admin "$toami" load "$work/half" 2>"$work/said" || status=$?
+expect 77 $status "an interface that cannot be set up"
+grep -q 'interface own0 cannot be set up: .*--bare' "$work/said"
+status=0
+in_ns k setpriv --bounding-set=-net_admin "$toami" port add tap -n own0 /own 2>"$work/said" || status=$?
+expect 77 $status "likewise, alone"
+expect "" "$("$toami" vif ls -q | grep -E 'half|own')" "nothing has changed"
+in_ns k setpriv --bounding-set=-net_admin "$toami" port add tap -n own0 --bare /own >/dev/null
+"$toami" port rm /own
+"$toami" vif rm /own
+in_ns k ip tuntap del dev own0 mode tap
 
 # Another daemon, the same file.
 kill $started && wait $started || true

@@ -45,6 +45,26 @@ kill $!
 wait $! 2>/dev/null || true
 port_gone
 
+# A filter of what enters says nothing of ARP and neighbour discovery: they work.
+"$toami" run --stack kernel -v /f -- python3 -m http.server --bind :: 8001 >"$log" 2>&1 &
+started="$started $!"
+until_ok on /c curl -s -o /dev/null http://f:8001/
+fetched() {
+	on "$1" curl -m 3 "-$2" -s -o /dev/null -w '%{http_code}' http://f:8001/ || true
+}
+"$toami" vif set /f 'filter-in=tcp port 8001'
+for family in 4 6; do
+	expect 200 "$(fetched /fresh$family $family)" "a filter that speaks of TCP alone, IPv$family"
+done
+"$toami" vif set /f 'filter-in=tcp port 8001 and not arp'
+expect 000 "$(fetched /third 4)" "one that speaks of ARP"
+expect 200 "$(fetched /third 6)" "which is not neighbour discovery"
+"$toami" vif set /f 'filter-in=tcp port 8002'
+expect 000 "$(fetched /c 4)" "what is not to enter does not"
+kill $!
+wait $! 2>/dev/null || true
+port_gone
+
 # A daemon that outlives the program that was started keeps its network.
 kernel /k sh -c 'sleep 3 >/dev/null 2>&1 & exit 0'
 expect toami0 "$("$toami" port ls -j | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["name"])')" \

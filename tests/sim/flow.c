@@ -7,6 +7,7 @@
 #include "tests/sim/flow_internal.h"
 #include "tests/sim/stream.h"
 #include "base/random.h"
+#include "stack/shape.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,7 +81,8 @@ static uint32_t read_some(struct testnet *n, struct end *e,
 	frame_ix ix;
 
 	if (chance(r, 500000)) {
-		got = tcp_take(st, e->c, max, &list);
+		got = chance(r, 500000) ? tcp_take(st, e->c, max, &list)
+					: tcp_take_part(st, e->c, max, &list);
 		while ((ix = frame_list_pop(&n->arena, &list))) {
 			const struct frame *f = frame_at(&n->arena, ix);
 			uint32_t bytes = f->payload - f->payload_off;
@@ -131,6 +133,43 @@ static void read_all(struct testnet *n, struct end *e, const struct end *peer,
 	}
 }
 
+/*
+ * As a program that passes on what it has received: frames cut anywhere, that
+ * share chunks and were read in part, join the send queue by reference.
+ */
+static uint32_t pass_on(struct testnet *n, struct end *e, uint32_t bytes,
+			uint64_t *r)
+{
+	uint32_t skip = min_u32(e->tx_done, between(r, 0, 2 * CHUNK_BYTES));
+	struct frame_list list = { 0, 0 };
+	frame_ix whole = frame_alloc(&n->arena);
+	struct frame *f = frame_at(&n->arena, whole);
+	uint32_t done;
+
+	bytes = min_u32(bytes, CHUNK - skip);
+	if (!whole ||
+	    frame_fill(&n->arena, whole, stream_at(e->salt, e->tx_done - skip),
+		       skip + bytes)) {
+		frame_free(&n->arena, whole);
+		return 0;
+	}
+	for (uint32_t at = skip; at < f->payload;) {
+		uint32_t part = between(r, 1, f->payload - at);
+		frame_ix ix = frame_alloc(&n->arena);
+
+		if (!ix || frame_refer_from(&n->arena, ix, f, at, part)) {
+			frame_free(&n->arena, ix);
+			break;
+		}
+		frame_list_add(&n->arena, &list, ix);
+		at += part;
+	}
+	frame_free(&n->arena, whole);
+	done = tcp_append_frames(stack_of(n, e), e->c, &list, bytes);
+	frame_list_free(&n->arena, &list);
+	return done;
+}
+
 static int write_all(struct testnet *n, struct flow *f, struct end *e,
 		     uint64_t *r)
 {
@@ -145,8 +184,13 @@ static int write_all(struct testnet *n, struct flow *f, struct end *e,
 			return err == -EAGAIN ? 0 : err;
 
 		want = min_u32(want, limit - e->tx_done);
-		got = tcp_append(st, e->c, stream_at(e->salt, e->tx_done),
-				 want);
+		if (want > 1 && chance(r, 200000)) {
+			got = pass_on(n, e, want, r);
+			want = got ? got : want;
+		} else {
+			got = tcp_append(st, e->c,
+					 stream_at(e->salt, e->tx_done), want);
+		}
 		e->tx_done += got;
 		if (got && e->urgent && chance(r, 50000))
 			tcp_send_urgent(st, e->c);

@@ -57,13 +57,13 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{ "splice", same_splice },     { "signals", same_signals },
-	{ "datagram", same_datagram }, { "stamps", same_stamps },
-	{ "raw", same_raw },	       { "parcels", same_parcels },
-	{ "pointers", same_pointers }, { "urgent", same_urgent },
-	{ "epoll", same_epoll },       { "ends", same_ends },
-	{ "threads", same_threads },   { "more", same_more },
-	{ "options", same_options },
+	{ "splice", same_splice },   { "pipes", same_pipes },
+	{ "signals", same_signals }, { "datagram", same_datagram },
+	{ "stamps", same_stamps },   { "raw", same_raw },
+	{ "parcels", same_parcels }, { "pointers", same_pointers },
+	{ "urgent", same_urgent },   { "epoll", same_epoll },
+	{ "ends", same_ends },	     { "threads", same_threads },
+	{ "more", same_more },	     { "options", same_options },
 };
 
 int main(int argc, char **argv)

@@ -50,6 +50,7 @@ struct sockaddr_in same_loopback(int port);
 int same_readable(int fd);
 
 void same_splice(void);	  /* same_splice.c */
+void same_pipes(void);	  /* same_pipe.c */
 void same_signals(void);  /* same_signal.c */
 void same_datagram(void); /* same_datagram.c */
 void same_stamps(void);	  /* same_stamp.c */

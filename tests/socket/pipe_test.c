@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Private pipes: bytes that go from one connection to another by splice() stay
+ * where they are, and a pipe that ceases to be private leaves nothing behind.
+ * What programs see of it: same_pipe.c.
+ */
+#include "two_hosts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "socket/pipe.h"
+#include "stack/conn.h"
+
+/* b writes into y and reads from v; a moves x to z. */
+static int x, y, z, v, p[2];
+
+static uint8_t out[60000], in[sizeof(out)];
+
+static void begin(void)
+{
+	pair(&x, &y);
+	pair(&z, &v);
+	assert_int_equal(SF(&a, SYS_pipe2, p, 0, 0, 0, 0, 0), 0);
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i * 11 + i / 253);
+	memset(in, 0, sizeof(in));
+}
+
+static void end(void)
+{
+	sf_close(&a, p[0]);
+	sf_close(&a, p[1]);
+	sf_close(&a, x);
+	sf_close(&a, z);
+	sf_close(&b, y);
+	sf_close(&b, v);
+}
+
+static long splice_in(size_t n)
+{
+	return SF(&a, SYS_splice, x, 0, p[1], 0, n, 0);
+}
+
+static long splice_out(size_t n)
+{
+	return SF(&a, SYS_splice, p[0], 0, z, 0, n, 0);
+}
+
+static bool is_private(void)
+{
+	return pipe_end(&a, p[0]) == 0 && pipe_end(&a, p[1]) == 1;
+}
+
+static uint32_t pipes_in_use(void)
+{
+	struct socket_census c;
+
+	assert_int_equal(socket_census(&sf.thread, &c), 0);
+	return c.pipes;
+}
+
+/* The chunks that wait for @fd's reader. */
+static uint32_t chunks_of(struct socket_thread *t, int fd, chunk_ix *chunk)
+{
+	struct fabric *f = &t->process->fabric;
+	const struct conn *c =
+		slot_at(&f->table[FABRIC_TABLE_CONN], sock_peek(t, fd)->conn);
+	uint32_t n = 0;
+
+	for (frame_ix ix = c->rcv_first; ix; ix = frame_at(&f->arena, ix)->next)
+		for (uint8_t i = 0; i < frame_at(&f->arena, ix)->refs; i++) {
+			chunk_ix k = frame_at(&f->arena, ix)->ref[i].chunk;
+
+			if (!n || chunk[n - 1] != k)
+				chunk[n++] = k;
+		}
+	return n;
+}
+
+/* Of the @n chunks at @chunk, those that are none of the @m at @of. */
+static uint32_t others(const chunk_ix *chunk, uint32_t n, const chunk_ix *of,
+		       uint32_t m)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		bool found = false;
+
+		for (uint32_t k = 0; k < m; k++)
+			found |= chunk[i] == of[k];
+		sum += !found;
+	}
+	return sum;
+}
+
+static void no_byte_moves(void **state)
+{
+	chunk_ix before[64], after[64];
+	uint32_t n, m;
+
+	(void)state;
+	begin();
+	assert_true(is_private());
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(sf_write(&b, y, out, sizeof(out)),
+				 sizeof(out));
+		n = chunks_of(&a, x, before);
+		assert_int_equal(splice_in(sizeof(out)), sizeof(out));
+		assert_int_equal(splice_out(sizeof(out)), sizeof(out));
+		m = chunks_of(&b, v, after);
+		assert_true(n >= 15 && m >= 15);
+		/* Where the writer's last chunk is short, it is copied. */
+		assert_true(others(after, m, before, n) <= 1);
+		for (size_t got = 0; got < sizeof(in);) {
+			long r = sf_read(&b, v, in + got, sizeof(in) - got);
+
+			assert_true(r > 0);
+			got += (size_t)r;
+		}
+		assert_memory_equal(in, out, sizeof(out));
+	}
+	assert_true(is_private());
+	end();
+	assert_int_equal(pipes_in_use(), 0);
+}
+
+/* As much as the kernel's would take, and not more. */
+static void a_pipe_is_full(void **state)
+{
+	long n, sum = 0;
+
+	(void)state;
+	begin();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sf_write(&b, y, out, 30000), 30000);
+	while ((n = SF(&a, SYS_splice, x, 0, p[1], 0, 50000,
+		       SPLICE_F_NONBLOCK)) > 0)
+		sum += n;
+	assert_int_equal(n, -EAGAIN);
+	assert_int_equal(sum, 65536);
+	/* A part of a frame leaves, and as much fits again. */
+	assert_int_equal(splice_out(1000), 1000);
+	assert_int_equal(SF(&a, SYS_splice, x, 0, p[1], 0, 50000,
+			    SPLICE_F_NONBLOCK),
+			 1000);
+	assert_true(is_private());
+	/* All of it in the kernel's: no byte more than that has room for. */
+	n = SF(&a, SYS_read, p[0], in, 0, 0, 0, 0);
+	assert_int_equal(n, 0);
+	assert_false(is_private());
+	assert_int_equal(pipes_in_use(), 0);
+	for (sum = 1000; sum < 66536; sum += n) {
+		n = read(p[0], in, sizeof(in));
+		assert_true(n > 0);
+		for (long i = 0; i < n; i++)
+			assert_int_equal(in[i], out[(sum + i) % 30000]);
+	}
+	end();
+}
+
+static void whoever_dies_leaves_nothing(void **state)
+{
+	struct socket_reaped r;
+
+	(void)state;
+	begin();
+	assert_int_equal(sf_write(&b, y, out, 30000), 30000);
+	assert_int_equal(splice_in(30000), 30000);
+	assert_int_equal(pipes_in_use(), 1);
+	assert_int_equal(socket_reap(&sf.thread, a.self, &r), 0);
+	assert_int_equal(pipes_in_use(), 0);
+	sf_close(&b, y);
+	sf_close(&b, v);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* As it is found by a repair: the lists of the dead are not to be trusted. */
+static bool is_a(void *arg, proc_ix ix)
+{
+	(void)arg;
+	return ix == a.self;
+}
+
+static void torn_lists_are_not_followed(void **state)
+{
+	struct fabric *f = &sf.process.fabric;
+	struct pipe *pipe;
+
+	(void)state;
+	begin();
+	assert_int_equal(sf_write(&b, y, out, 30000), 30000);
+	assert_int_equal(splice_in(30000), 30000);
+	pipe = pipe_at(f, (descriptor_raw(&a, p[0]) - FD_PIPE_FIRST) / 2);
+	pipe->frames.first = 0xffffff;
+	pipe_mend(f, is_a, NULL);
+	assert_int_equal(pipe->owner, 0);
+	assert_int_equal(pipes_in_use(), 0);
+	sf_close(&b, y);
+	sf_close(&b, v);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* While somebody forks, and after what cannot be taken back. */
+static void barred(void **state)
+{
+	proc_ix child;
+	int q[2];
+
+	(void)state;
+	begin();
+	assert_int_equal(sf_write(&b, y, out, 3000), 3000);
+	assert_int_equal(splice_in(3000), 3000);
+	child = socket_fork_prepare(&a);
+	assert_true(child != 0);
+	assert_false(is_private());
+	assert_int_equal(SF(&a, SYS_pipe2, q, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(pipe_end(&a, q[0]), -1);
+	close(q[0]);
+	close(q[1]);
+	socket_fork_parent(&a, child, -EAGAIN);
+	assert_int_equal(read(p[0], in, sizeof(in)), 3000);
+	assert_memory_equal(in, out, 3000);
+	assert_int_equal(SF(&a, SYS_pipe2, q, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(pipe_end(&a, q[0]), 0);
+	socket_bare(&a);
+	assert_int_equal(pipe_end(&a, q[0]), -1);
+	close(q[0]);
+	close(q[1]);
+	assert_int_equal(SF(&a, SYS_pipe2, q, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(pipe_end(&a, q[0]), -1);
+	close(q[0]);
+	close(q[1]);
+	assert_int_equal(pipes_in_use(), 0);
+	end();
+}
+
+static void names_of_descriptors(void **state)
+{
+	static const struct {
+		const char *path;
+		bool bares;
+	} row[] = {
+		{ "/etc/passwd", false },
+		{ "/tmp/1/x", false },
+		{ "/proc/self/fd/7", true },
+		{ "/dev/fd/12", true },
+		{ "/dev/stdin", true },
+		{ "7", true },
+		{ "/proc/stat", false },
+		{ "/a/b7", false },
+		{ "/a/7b", false },
+		{ "/", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		begin();
+		socket_opens(&a, row[i].path);
+		assert_int_equal(!is_private(), row[i].bares);
+		end();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(no_byte_moves),
+		TEST(a_pipe_is_full),
+		TEST(whoever_dies_leaves_nothing),
+		TEST(torn_lists_are_not_followed),
+		TEST(barred),
+		TEST(names_of_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
