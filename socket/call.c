@@ -17,6 +17,7 @@
 #include "socket/wait.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <time.h>
@@ -77,7 +78,7 @@ static long call_select(struct socket_thread *t, const long a[6], bool pselect)
 	struct timespec *ts = (void *)a[4];
 	const long *mask = pselect ? (const long *)a[5] : NULL;
 	uint64_t until = WAIT_FOREVER;
-	long count = a[0] > FABRIC_FD_MAX ? FABRIC_FD_MAX : a[0], n;
+	long count = (int)a[0] > FABRIC_FD_MAX ? FABRIC_FD_MAX : (int)a[0], n;
 
 	if (count < 0 || !poll_select_ours(t, count, sets) ||
 	    (a[4] && user_span((void *)a[4], sizeof(*ts), false) < sizeof(*ts)))
@@ -112,8 +113,8 @@ static long call_ppoll(struct socket_thread *t, const long a[6])
 	    !is_timespec(ts))
 		return SOCKET_PASS; /* the kernel says so */
 	until = date_ts(t, ts);
-	n = poll_until(t, (void *)a[0], (unsigned long)a[1], until,
-		       (void *)a[3], a[4]);
+	n = poll_until(t, (void *)a[0], (unsigned int)a[1], until, (void *)a[3],
+		       a[4]);
 
 	if (ts && until && n != SOCKET_PASS)
 		time_left(t, until, (int64_t *)&ts->tv_sec,
@@ -162,7 +163,8 @@ static long call_plain(struct socket_thread *t, const long a[6], bool write)
 		     : io_recv(t, a[0], &c, 0, &note);
 }
 
-static long call_vector(struct socket_thread *t, const long a[6], bool write)
+static long call_vector(struct socket_thread *t, const long a[6], bool write,
+			long flags)
 {
 	struct io_note note = { 0 };
 	struct cursor c;
@@ -180,10 +182,33 @@ static long call_vector(struct socket_thread *t, const long a[6], bool write)
 	err = cursor_many(&c, (void *)a[1], (size_t)a[2]);
 	if (err)
 		return err;
-	if (!write && !c.left)
+	if (!c.left)
 		return 0;
-	return write ? io_send(t, a[0], &c, 0, &note)
-		     : io_recv(t, a[0], &c, 0, &note);
+	return write ? io_send(t, a[0], &c, flags, &note)
+		     : io_recv(t, a[0], &c, flags, &note);
+}
+
+/* preadv2, pwritev2: as readv and writev where no place is named. */
+static long call_vector2(struct socket_thread *t, const long a[6], bool write)
+{
+	long v[6] = { a[0], a[1], a[2], 0, 0, 0 };
+	const unsigned int known =
+		RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
+
+	if (!sock_peek(t, a[0]) || a[3] != -1)
+		return SOCKET_PASS;
+	if ((unsigned int)a[5] & ~known)
+		return -EOPNOTSUPP;
+	return call_vector(t, v, write, a[5] & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+}
+
+/* The kernel's own flag, for 32-bit programs. */
+#define MSG_CMSG_COMPAT 0x80000000
+
+static bool is_message(long nr)
+{
+	return nr == SYS_sendmsg || nr == SYS_recvmsg || nr == SYS_sendmmsg ||
+	       nr == SYS_recvmmsg;
 }
 
 /* Calls whose first argument is a socket, when it is one of ours. */
@@ -194,6 +219,10 @@ static long call_socket(struct socket_thread *t, long nr, const long a[6])
 	if (!sock_peek(t, a[0]))
 		return is_route(t, a[0]) ? netlink_call(t, nr, a)
 					 : parcel_call(t, nr, a);
+	if (unlikely(is_message(nr) &&
+		     (a[nr == SYS_recvmmsg || nr == SYS_sendmmsg ? 3 : 2] &
+		      MSG_CMSG_COMPAT)))
+		return -EINVAL;
 	switch (nr) {
 	case SYS_bind:
 		return open_bind(t, a[0], (void *)a[1], (socklen_t)a[2]);
@@ -253,9 +282,13 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 	case SYS_write:
 		return call_plain(t, a, true);
 	case SYS_readv:
-		return call_vector(t, a, false);
+		return call_vector(t, a, false, 0);
 	case SYS_writev:
-		return call_vector(t, a, true);
+		return call_vector(t, a, true, 0);
+	case SYS_preadv2:
+		return call_vector2(t, a, false);
+	case SYS_pwritev2:
+		return call_vector2(t, a, true);
 	case SYS_epoll_wait:
 	case SYS_epoll_pwait:
 		return epoll_wait_until(
@@ -276,7 +309,7 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 	case SYS_epoll_create1:
 		return epoll_open(t, nr, a[0]);
 	case SYS_poll:
-		return poll_until(t, (void *)a[0], (unsigned long)a[1],
+		return poll_until(t, (void *)a[0], (unsigned int)a[1],
 				  date_ms(t, (int)a[2]), NULL, SIGSET_BYTES);
 	case SYS_ppoll:
 		return call_ppoll(t, a);

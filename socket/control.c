@@ -120,10 +120,12 @@ static int read_socket(const struct sock *s, const struct cmsghdr *h,
 {
 	uint32_t v;
 
-	if (h->cmsg_type == SCM_RIGHTS || h->cmsg_type == SCM_CREDENTIALS)
-		return -EINVAL;
-	if (h->cmsg_type != SO_TIMESTAMPING && h->cmsg_type != TS_OPT_ID)
+	/* The first two are for Unix sockets, and nobody minds. */
+	if (h->cmsg_type == SCM_RIGHTS || h->cmsg_type == SCM_CREDENTIALS ||
+	    h->cmsg_type == SO_MARK || h->cmsg_type == SO_PRIORITY)
 		return 0;
+	if (h->cmsg_type != SO_TIMESTAMPING && h->cmsg_type != TS_OPT_ID)
+		return -EINVAL;
 	if (h->cmsg_len != CMSG_LEN(sizeof(v)))
 		return -EINVAL;
 	if (user_copy(&v, data, sizeof(v)))

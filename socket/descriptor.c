@@ -453,11 +453,16 @@ long descriptor_fcntl(struct socket_thread *t, long fd, long cmd, long arg)
 		if (!s)
 			return SOCKET_PASS;
 		return O_RDWR | (atomic_load(&s->nonblock) ? O_NONBLOCK : 0) |
-		       (atomic_load(&s->async) ? O_ASYNC : 0);
+		       (atomic_load(&s->async) ? O_ASYNC : 0) |
+		       (int)atomic_load(&s->file_flags);
 	case F_SETFL:
 		s = sock_peek(t, fd);
 		if (!s)
 			return SOCKET_PASS;
+		if (arg & O_DIRECT)
+			return -EINVAL;
+		atomic_store(&s->file_flags,
+			     (uint32_t)arg & (O_APPEND | O_NOATIME));
 		atomic_store(&s->nonblock, arg & O_NONBLOCK ? 1 : 0);
 		sigio_set(t, fd, s, arg & O_ASYNC);
 		return 0;

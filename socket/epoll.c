@@ -9,6 +9,7 @@
 #include "socket/wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <time.h>
 
@@ -87,8 +88,13 @@ long epoll_control(struct socket_thread *t, long epfd, long op, long fd,
 
 	struct epoll_event want;
 
+	if (!ix && !sock_peek(t, fd))
+		return SOCKET_PASS;
+	if (!ix && (op == EPOLL_CTL_DEL || !user_copy(&want, ev, sizeof(want))))
+		return sys_call(SYS_fcntl, epfd, F_GETFD) < 0 ? -EBADF
+							      : -EINVAL;
 	if (!ix)
-		return sock_peek(t, fd) ? -EINVAL : SOCKET_PASS;
+		return -EFAULT;
 	if (op != EPOLL_CTL_DEL && user_copy(&want, ev, sizeof(want)))
 		return -EFAULT;
 	if (e == FD_HIDDEN)
@@ -303,7 +309,8 @@ bool epoll_pending(struct socket_thread *t, long epfd, uint32_t entry)
 	struct pset *p = pset_at(&t->process->fabric, entry & ~FABRIC_FD_PSET);
 	struct epoll_spin es = { t, p, epfd };
 
-	return pset_pending(p) ||
+	return (pset_pending(p) &&
+		pset_shows(t, entry & ~FABRIC_FD_PSET, epfd)) ||
 	       (atomic_load(&p->kernel_fds) && kernel_pending(&es));
 }
 

@@ -34,15 +34,6 @@ static size_t there(const struct cursor *c, size_t bytes, bool store)
 	return done;
 }
 
-/* A first look at the program's buffers, while nothing has been done yet. */
-static int touch(const struct cursor *c)
-{
-	for (size_t i = 0; i < c->count && i < 16; i++)
-		if (c->iov[i].iov_len && user_touch(c->iov[i].iov_base))
-			return -EFAULT;
-	return 0;
-}
-
 /* Cuts off what is not there of what is to be sent. 0 or -EFAULT. */
 static int sendable(struct cursor *c, bool stream)
 {
@@ -69,8 +60,6 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 
 	if (!s)
 		return SOCKET_PASS;
-	if (!(flags & MSG_TRUNC) && touch(c))
-		return -EFAULT;
 	sigio_taken(s, fd);
 	if (s->proto != STACK_TCP)
 		return flags & MSG_ERRQUEUE
@@ -99,9 +88,18 @@ long io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 
 	if (!s)
 		return SOCKET_PASS;
-	if (sendable(c, s->proto == STACK_TCP))
+	/* A stream's, too, though nobody looks at what it says. */
+	if (note->name && s->proto == STACK_TCP &&
+	    note->tolen > sizeof(struct sockaddr_storage))
+		return -EINVAL;
+	if (note->name && s->proto == STACK_TCP && note->tolen &&
+	    user_touch(note->name))
 		return -EFAULT;
+	if (!note->fault)
+		note->fault = sendable(c, s->proto == STACK_TCP);
 	if (s->proto == STACK_TCP) {
+		if (unlikely(note->fault))
+			return tcp_io_fault(t, fd, flags, note->fault);
 		if ((flags & MSG_FASTOPEN) || !c->left) {
 			const void *name =
 				flags & MSG_FASTOPEN ? note->name : NULL;
@@ -194,15 +192,42 @@ long io_sendmsg(struct socket_thread *t, long fd, const struct msghdr *msg,
 	if (!s)
 		return SOCKET_PASS;
 	note.name = m.msg_name;
-	note.tolen = m.msg_namelen;
+	note.tolen = (socklen_t)min_u64(m.msg_namelen,
+					sizeof(struct sockaddr_storage));
 	if (m.msg_control && m.msg_controllen) {
-		err = control_read(s, &m, &how, &stamp);
-		if (err)
-			return err;
+		note.fault = control_read(s, &m, &how, &stamp);
 		note.how = &how;
 		note.stamp = &stamp;
 	}
 	return io_send(t, fd, &c, flags, &note);
+}
+
+static long take_error(struct socket_thread *t, long fd)
+{
+	struct work w;
+	struct sock *s;
+	int err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	err = -conn_error(&w.stack, s->conn);
+	work_refresh(&w, s);
+	work_end(&w);
+	return err;
+}
+
+/* What has ended a call that has something to tell: the next one says it. */
+static void keep_error(struct socket_thread *t, long fd, long err)
+{
+	struct work w;
+	struct sock *s;
+
+	if (err == -EAGAIN || err == -EINTR || err == SOCKET_RESTART ||
+	    sock_lock(&w, t, fd, &s))
+		return;
+	conn_again(&w.stack, s->conn, (int)-err);
+	work_refresh(&w, s);
+	work_end(&w);
 }
 
 long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
@@ -210,10 +235,12 @@ long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 		 const struct timespec *timeout)
 {
 	uint64_t until = WAIT_FOREVER;
+	const struct sock *s;
 	struct timespec ts;
 	unsigned long i;
 
-	if (!sock_peek(t, fd))
+	s = sock_peek(t, fd);
+	if (!s)
 		return SOCKET_PASS;
 	if (timeout) {
 		if (user_copy(&ts, timeout, sizeof(ts)))
@@ -225,6 +252,14 @@ long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 			(uint64_t)ts.tv_sec * NSEC_PER_SEC +
 			(uint64_t)ts.tv_nsec;
 	}
+	/* Before anything else, even if nothing is asked for. */
+	if (!(flags & MSG_ERRQUEUE) &&
+	    unlikely(atomic_load(&s->ready) & STACK_ERR)) {
+		long err = take_error(t, fd);
+
+		if (err)
+			return err;
+	}
 	for (i = 0; i < count; i++) {
 		/* The kernel looks at the time between messages only, too. */
 		long n = io_recvmsg(t, fd, &vec[i].msg_hdr,
@@ -233,6 +268,8 @@ long io_recvmmsg(struct socket_thread *t, long fd, struct mmsghdr *vec,
 
 		if (n >= 0 && user_copy(&vec[i].msg_len, &len, sizeof(len)))
 			n = -EFAULT;
+		if (n < 0 && i)
+			keep_error(t, fd, n);
 		if (n < 0)
 			return i ? (long)i : n;
 		if (flags & MSG_WAITFORONE)

@@ -21,6 +21,7 @@ struct io_note {
 	struct control control;	   /* of receiving: filled; `at` NULL: none */
 	const struct udp_how *how; /* of sending; NULL: as ever */
 	const struct stamp_how *stamp; /* likewise */
+	int fault; /* of sending: what is wrong, unless something else is */
 };
 
 long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
@@ -55,13 +56,15 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c,
 		 long flags);
 long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c,
 		 long flags);
+/* tcp_io_fault - what a send says that @err is wrong with */
+long tcp_io_fault(struct socket_thread *t, long fd, long flags, int err);
 long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		 struct io_note *note);
 /* MSG_ERRQUEUE: see stack/stack.h, udp_take_error() */
 long udp_io_recv_error(struct socket_thread *t, long fd, struct cursor *c,
 		       long flags, struct io_note *note);
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
-		 const struct io_note *note);
+		 struct io_note *note);
 /* udp_io_uncork - the datagram in the making leaves, if there is one */
 int udp_io_uncork(struct work *w, struct sock *s);
 

@@ -42,12 +42,6 @@ static int readable(const struct conn *c)
 	return (int)(c->urgent_inline ? tcp_readable(c) : at ? 0 : n);
 }
 
-/* What datagrams have no notion of. */
-static bool of_streams(unsigned long request)
-{
-	return request == SIOCATMARK || request == SIOCOUTQNSD;
-}
-
 long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 		void *arg)
 {
@@ -74,20 +68,26 @@ long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 		return SOCKET_PASS; /* the placeholder's, e.g. FIOCLEX, SIOCGIF*
 				     */
 	}
-	if (request == FIONBIO && user_copy(&v, arg, sizeof(v)))
+	if (request == SIOCATMARK || request == SIOCOUTQNSD) {
+		const struct sock *own = sock_peek(t, fd);
+
+		if (own && own->proto != STACK_TCP)
+			return -ENOTTY;
+	}
+	if (request == FIONBIO ? user_copy(&v, arg, sizeof(v))
+			       : user_touch(arg))
 		return -EFAULT;
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err == -ENOTSOCK ? SOCKET_PASS : err;
-	if (s->proto != STACK_TCP && of_streams(request)) {
-		work_end(&w);
-		return -ENOTTY;
-	}
 	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
-	if (request == FIONBIO)
+	if (c->state == CONN_LISTEN && request != FIONBIO &&
+	    request != SIOCATMARK)
+		err = -EINVAL;
+	else if (request == FIONBIO)
 		atomic_store(&s->nonblock, v ? 1 : 0);
 	else if (request == SIOCATMARK)
-		v = tcp_at_mark(&w.stack, s->conn);
+		v = s->proto == STACK_TCP && tcp_at_mark(&w.stack, s->conn);
 	else if (s->proto != STACK_TCP)
 		v = request == FIONREAD ? udp_readable(&w.stack, s->conn) : 0;
 	else if (request == FIONREAD)
@@ -95,5 +95,7 @@ long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 	else
 		v = (int)(request == TIOCOUTQ ? tcp_unacked(c) : tcp_unsent(c));
 	work_end(&w);
+	if (err)
+		return err;
 	return request == FIONBIO ? 0 : user_copy(arg, &v, sizeof(v));
 }

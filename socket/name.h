@@ -8,15 +8,18 @@
 
 #include "socket/sock.h"
 
+enum name_use { NAME_BIND, NAME_CONNECT, NAME_SEND };
+
 /**
- * name_in - reads @sa of @len bytes, as a socket of family AF_INET6 (@inet6) or
- * AF_INET
+ * name_in - reads @sa of @len bytes, as socket @s does for @use
  *
- * Returns 0, -EINVAL: too short; -EFAULT; -EAFNOSUPPORT. AF_UNSPEC gives an
- * "any" address and *unspec = true where @unspec is wanted.
+ * Returns 0, -EINVAL: too short; -EFAULT; -EAFNOSUPPORT and, for datagrams, how
+ * IPV6_V6ONLY refuses. AF_UNSPEC that undoes a connect(), or is no name to send
+ * to, gives an "any" address and *unspec = true.
  */
-int name_in(const void *sa, socklen_t len, bool inet6, struct ip_addr *addr,
-	    uint16_t *port, bool *unspec);
+int name_in(const void *sa, socklen_t len, const struct sock *s,
+	    enum name_use use, struct ip_addr *addr, uint16_t *port,
+	    bool *unspec);
 
 /* name_copy - @full bytes at @name as any address goes out: see name_out() */
 int name_copy(void *sa, socklen_t *len, const void *name, socklen_t full);

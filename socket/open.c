@@ -8,6 +8,7 @@
 #include "socket/move.h"
 #include "socket/name.h"
 #include "socket/netlink.h"
+#include "socket/pset.h"
 #include "socket/sigio.h"
 #include "socket/wait.h"
 #include "stack/conn.h"
@@ -114,7 +115,8 @@ long open_socket(struct socket_thread *t, long domain, long type, long protocol)
 		return SOCKET_PASS;
 	if (type & ~(long)(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
-	if (protocol < 0 || protocol >= IPPROTO_MAX)
+	if ((type & 0xf) > SOCK_PACKET || protocol < 0 ||
+	    protocol >= IPPROTO_MAX)
 		return -EINVAL;
 	proto = transport(domain, type, protocol);
 	if (proto < 0)
@@ -162,12 +164,83 @@ static uint32_t bind_flags(const struct sock *s)
 int open_bind_inet6(struct work *w, struct sock *s)
 {
 	struct ip_addr any = { .d = { 0, 0 } };
-	uint16_t port = 0;
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
 
 	if (!s->inet6)
 		return 0;
-	conn_names(&w->stack, s->conn, NULL, &port, NULL, NULL);
-	return port ? 0 : conn_bind(&w->stack, s->conn, &any, 0, bind_flags(s));
+	return c->flags & CONN_BOUND || (s->proto != STACK_TCP && c->lport)
+		       ? 0
+		       : conn_bind(&w->stack, s->conn, &any, 0, bind_flags(s));
+}
+
+/*
+ * AF_UNSPEC: the stream ends by reset, and the socket begins anew with the
+ * options it had. An address that was bound explicitly stays.
+ */
+static int disconnect(struct work *w, struct sock *s)
+{
+	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
+	const struct conn *old = slot_at(conns, s->conn);
+	sock_ix ix = slot_ix(&w->fabric->table[FABRIC_TABLE_SOCK], s);
+	struct ip_addr local = old->locked & ADDR_ASKED
+				       ? old->local
+				       : (struct ip_addr){ .d = { 0, 0 } };
+	uint16_t port = old->locked & PORT_ASKED ? old->lport : 0;
+	conn_ix was = s->conn, c;
+	const bool asked = old->locked & ADDR_ASKED;
+	const uint16_t shown = old->lport;
+	int err, reset;
+
+	if (old->state == CONN_CLOSED) {
+		tcp_start_over(&w->stack, s->conn, old->error);
+		s->phase = SOCK_UNCONNECTED;
+		return 0;
+	}
+	reset = old->state != CONN_LISTEN && old->state != CONN_TIME_WAIT &&
+				old->state != CONN_LAST_ACK &&
+				old->state != CONN_CLOSING
+			? ECONNRESET
+			: 0;
+	err = conn_open(&w->stack, STACK_TCP, ix, s->vif, &c);
+	if (err)
+		return err;
+	for (int opt = CONN_NODELAY; opt <= CONN_CONGESTION; opt++) {
+		int v;
+
+		if (opt != CONN_MAXSEG &&
+		    !conn_get(&w->stack, was, (enum conn_option)opt, &v))
+			conn_set(&w->stack, c, (enum conn_option)opt, v);
+	}
+	s->conn = c;
+	s->phase = SOCK_UNCONNECTED;
+	s->listening = false;
+	if (old->state == CONN_TIME_WAIT)
+		conn_close(&w->stack, was);
+	else
+		conn_abort(&w->stack, was);
+	err = port ? conn_bind(&w->stack, c, &local, port, bind_flags(s)) : 0;
+	tcp_start_over(&w->stack, c, reset);
+	if (!port)
+		tcp_show(&w->stack, c, asked ? &local : NULL, shown);
+	return err;
+}
+
+/*
+ * What waits in TIME-WAIT is the stack's, as it is a thing of its own in the
+ * kernel; to the program its socket is closed, and may be bound anew.
+ */
+static void leave_time_wait(struct work *w, struct sock *s)
+{
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+	uint8_t phase = s->phase;
+
+	if (c->state != CONN_TIME_WAIT || (c->locked & PORT_ASKED) ||
+	    disconnect(w, s))
+		return;
+	tcp_shutdown(&w->stack, s->conn, SHUT_RDWR);
+	s->phase = phase;
 }
 
 long open_bind(struct socket_thread *t, long fd, const void *sa, socklen_t len)
@@ -176,13 +249,24 @@ long open_bind(struct socket_thread *t, long fd, const void *sa, socklen_t len)
 	struct work w;
 	struct sock *s;
 	uint16_t port;
+	bool unspec, only;
 	int err = sock_lock(&w, t, fd, &s);
 
 	if (err)
 		return err;
-	err = name_in(sa, len, s->inet6, &addr, &port, NULL);
+	err = name_in(sa, len, s, NAME_BIND, &addr, &port, &unspec);
+	if (!err && s->inet6 && s->v6only && ip_is_v4(&addr))
+		err = -EINVAL;
+	if (!err && s->proto == STACK_TCP)
+		leave_time_wait(&w, s);
+	/* As inet6_bind(): an IPv6 address is for IPv6. */
+	only = s->v6only;
+	if (!err && s->inet6 && !ip_is_any(&addr) && !ip_is_v4(&addr))
+		s->v6only = true;
 	if (!err)
 		err = conn_bind(&w.stack, s->conn, &addr, port, bind_flags(s));
+	if (err)
+		s->v6only = only;
 	work_refresh(&w, s);
 	work_end(&w);
 	return err;
@@ -198,6 +282,8 @@ long open_listen(struct socket_thread *t, long fd, long backlog)
 		return err;
 	if (s->proto != STACK_TCP) {
 		err = -EOPNOTSUPP;
+	} else if (s->phase != SOCK_UNCONNECTED) {
+		err = -EINVAL;
 	} else {
 		if (backlog < 0)
 			backlog = 0;
@@ -226,6 +312,7 @@ static int adopt(struct work *w, struct socket_thread *t,
 		return err;
 	}
 	s->proto = STACK_TCP;
+	s->phase = SOCK_CONNECTED;
 	s->inet6 = listener->inet6;
 	s->vif = listener->vif;
 	s->conn = c;
@@ -321,6 +408,48 @@ long open_accept(struct socket_thread *t, long fd, void *sa, socklen_t *len,
 	}
 }
 
+static bool is_closed(const struct work *w, const struct sock *s)
+{
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+
+	return c->state == CONN_CLOSED || c->state == CONN_TIME_WAIT;
+}
+
+static bool is_under_way(const struct work *w, const struct sock *s)
+{
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
+
+	return c->state == CONN_SYN_SENT || c->state == CONN_SYN_RECEIVED;
+}
+
+/* Nothing is as it was: whoever waits looks again. */
+static void tell_all(struct work *w, struct sock *s)
+{
+	work_refresh(w, s);
+	work_wake_sock(w, s);
+	if (s->watches)
+		pset_report(w, s, STACK_IN | STACK_OUT | STACK_ERR | STACK_HUP);
+}
+
+/* What became of the connection that was under way: 0, or why there is none;
+ * then the socket may try anew. */
+static int connected(struct work *w, struct sock *s)
+{
+	int err;
+
+	if (!is_closed(w, s)) {
+		s->phase = SOCK_CONNECTED;
+		return 0;
+	}
+	err = conn_error(&w->stack, s->conn);
+	disconnect(w, s);
+	tell_all(w, s);
+	/* Somebody has read the reason already. */
+	return err ? -err : -ECONNABORTED;
+}
+
 /* Until the connection under way has come about, or failed. @late: what to say
  * when it takes too long. */
 static long wait_connected(struct socket_thread *t, long fd, struct sock *s,
@@ -336,44 +465,23 @@ static long wait_connected(struct socket_thread *t, long fd, struct sock *s,
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err;
-	s->connecting = false;
-	err = -conn_error(&w.stack, s->conn);
+	err = connected(&w, s);
 	work_refresh(&w, s);
 	work_end(&w);
 	return err;
 }
 
-/*
- * AF_UNSPEC: the stream ends by reset, and the socket begins anew with the
- * options it had. An address that was bound explicitly stays.
- */
-static int disconnect(struct work *w, struct sock *s)
+/* connect() of a stream that is connected, or on its way: its address does not
+ * matter. */
+static int stream_phase(struct work *w, struct sock *s)
 {
-	const struct slot_table *conns = &w->fabric->table[FABRIC_TABLE_CONN];
-	const struct conn *old = slot_at(conns, s->conn);
-	sock_ix ix = slot_ix(&w->fabric->table[FABRIC_TABLE_SOCK], s);
-	struct ip_addr local = old->local;
-	uint16_t port = old->flags & CONN_BOUND ? old->lport : 0;
-	conn_ix was = s->conn, c;
-	int err;
-
-	if (old->state == CONN_CLOSED && !s->connecting)
-		return 0;
-	err = conn_open(&w->stack, STACK_TCP, ix, s->vif, &c);
-	if (err)
-		return err;
-	for (int opt = CONN_NODELAY; opt <= CONN_CONGESTION; opt++) {
-		int v;
-
-		if (opt != CONN_MAXSEG &&
-		    !conn_get(&w->stack, was, (enum conn_option)opt, &v))
-			conn_set(&w->stack, c, (enum conn_option)opt, v);
-	}
-	s->conn = c;
-	s->connecting = false;
-	s->listening = false;
-	conn_abort(&w->stack, was);
-	return port ? conn_bind(&w->stack, c, &local, port, bind_flags(s)) : 0;
+	if (s->phase == SOCK_DISCONNECTING)
+		return -EINVAL;
+	if (s->phase == SOCK_CONNECTED || tcp_deferred(&w->stack, s->conn))
+		return -EISCONN;
+	if (is_under_way(w, s))
+		return -EALREADY;
+	return connected(w, s);
 }
 
 long open_connect(struct socket_thread *t, long fd, const void *sa,
@@ -388,49 +496,48 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 
 	if (err)
 		return err;
-	err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
+	err = name_in(sa, len, s, NAME_CONNECT, &addr, &port, &unspec);
+	/* Who is connected need not look at the address. */
+	if (s->proto == STACK_TCP && err && err != -EFAULT &&
+	    len >= sizeof(sa_family_t) &&
+	    len <= sizeof(struct sockaddr_storage) &&
+	    (s->phase || !is_closed(&w, s))) {
+		unspec = false;
+		err = 0;
+	}
 	if (err)
 		goto out;
+	if (s->proto == STACK_TCP && !unspec && s->phase != SOCK_UNCONNECTED) {
+		err = stream_phase(&w, s);
+		goto out;
+	}
+	if (s->proto == STACK_TCP && !unspec && !is_closed(&w, s)) {
+		err = -EISCONN;
+		goto out;
+	}
 	if (s->v6only && !unspec && !ip_is_any(&addr) && ip_is_v4(&addr)) {
 		err = -ENETUNREACH;
 		goto out;
 	}
 	if (s->proto != STACK_TCP) {
-		if (!unspec)
+		if (unspec)
+			conn_disconnect(&w.stack, s->conn);
+		else
 			err = open_bind_inet6(&w, s);
-		if (!err)
+		if (!err && !unspec)
 			err = conn_connect(&w.stack, s->conn, &addr, port);
 		goto out;
 	}
 	if (unspec) {
 		err = disconnect(&w, s);
+		tell_all(&w, s);
 		goto out;
 	}
-	/* "Any" as a destination means this host, as on Linux. */
-	if (ip_is_any(&addr))
-		addr = s->inet6 && !ip_is_v4(&addr)
-			       ? (struct ip_addr){ .b = { [15] = 1 } }
-			       : ip_from_v4(be32(INADDR_LOOPBACK));
-	if (tcp_deferred(&w.stack, s->conn)) {
-		err = -EISCONN;
-	} else if (s->connecting) {
-		uint32_t ready = conn_ready(&w.stack, s->conn);
-
-		if (!(ready & (STACK_OUT | STACK_ERR | STACK_HUP))) {
-			err = -EALREADY;
-		} else {
-			s->connecting = false;
-			err = -conn_error(&w.stack, s->conn);
-			/* Failed, and somebody has read the reason already. */
-			if (!err && (ready & STACK_HUP))
-				err = -ECONNABORTED;
-		}
-	} else {
-		err = conn_connect(&w.stack, s->conn, &addr, port);
-		if (!err && !tcp_deferred(&w.stack, s->conn)) {
-			s->connecting = true;
+	err = conn_connect(&w.stack, s->conn, &addr, port);
+	if (!err) {
+		s->phase = SOCK_CONNECTING;
+		if (!tcp_deferred(&w.stack, s->conn))
 			err = -EINPROGRESS;
-		}
 	}
 out:
 	work_refresh(&w, s);
@@ -469,13 +576,13 @@ long open_fastopen(struct socket_thread *t, long fd, const void *sa,
 		goto out;
 	/* Connected: the flag means nothing. */
 	if (!conn_names(&w.stack, s->conn, NULL, NULL, &addr, &port)) {
-		s->connecting = false;
+		s->phase = SOCK_CONNECTED;
 		goto out;
 	}
 	if (!tcp_deferred(&w.stack, s->conn)) {
 		if (!sa)
 			goto out;
-		err = name_in(sa, len, s->inet6, &addr, &port, &unspec);
+		err = name_in(sa, len, s, NAME_CONNECT, &addr, &port, &unspec);
 		if (err || unspec) {
 			err = -EOPNOTSUPP;
 			goto out;
@@ -483,7 +590,7 @@ long open_fastopen(struct socket_thread *t, long fd, const void *sa,
 		err = conn_connect_fast(&w.stack, s->conn, &addr, port);
 	}
 	if (!err) {
-		s->connecting = true;
+		s->phase = SOCK_CONNECTING;
 		if (!tcp_deferred(&w.stack, s->conn)) {
 			err = -EINPROGRESS;
 		} else if (!bytes) {
@@ -505,22 +612,33 @@ long open_shutdown(struct socket_thread *t, long fd, long how)
 {
 	struct work w;
 	struct sock *s;
+	bool under_way;
 	int err = sock_lock(&w, t, fd, &s);
 
 	if (err)
 		return err;
 	if (how < SHUT_RD || how > SHUT_RDWR)
-		err = -EINVAL;
-	else
-		err = tcp_shutdown(&w.stack, s->conn, (int)how);
+		goto invalid;
+	/* Nobody is told any more what becomes of it. */
+	if (s->phase == SOCK_CONNECTING)
+		s->phase = is_under_way(&w, s) || is_closed(&w, s)
+				   ? SOCK_DISCONNECTING
+				   : SOCK_CONNECTED;
+	under_way = is_under_way(&w, s);
+	err = tcp_shutdown(&w.stack, s->conn, (int)how);
 	/* Whoever waits in accept() is told that there is nothing to wait for.
 	 */
 	if (!err && how != SHUT_WR)
 		s->listening = false;
+	if (!err && under_way && is_closed(&w, s))
+		s->phase = SOCK_UNCONNECTED;
 	work_refresh(&w, s);
 	work_wake_sock(&w, s);
 	work_end(&w);
 	return err;
+invalid:
+	work_end(&w);
+	return -EINVAL;
 }
 
 long open_getname(struct socket_thread *t, long fd, void *sa, socklen_t *len,

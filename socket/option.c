@@ -326,7 +326,8 @@ static int set_own(struct work *w, struct sock *s, long level, long name, int v,
 
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
 		/* Whoever has a port has chosen. */
-		if (conn->lport)
+		if (conn->lport &&
+		    (conn->flags & CONN_BOUND || conn->state != CONN_CLOSED))
 			return -EINVAL;
 		s->v6only = v;
 		return 0;
@@ -441,6 +442,56 @@ static int level_error(const struct sock *s, long level, bool set)
 /* The longest value that is looked at: struct group_source_req's. */
 #define VALUE_MAX 264
 
+/* What Linux does not take for a value, where the stack would. */
+static int value_error(const struct sock *s, long level, long name, int v)
+{
+	bool bad = false;
+
+	if (level == IPPROTO_IP && name == IP_MULTICAST_TTL)
+		bad = s->proto == STACK_TCP;
+	else if (level == IPPROTO_IP && name == IP_TTL)
+		bad = !v;
+	else if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)
+		bad = v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT;
+	else if (level != IPPROTO_IPV6)
+		return 0;
+	else if (name == IPV6_MULTICAST_HOPS && s->proto == STACK_TCP)
+		return -ENOPROTOOPT;
+	else if (name == IPV6_MTU_DISCOVER)
+		bad = v < IPV6_PMTUDISC_DONT || v > IPV6_PMTUDISC_OMIT;
+	else if (name == IPV6_MULTICAST_LOOP)
+		bad = v < 0 || v > 1;
+	else if (name == IPV6_TCLASS)
+		bad = v < -1 || v > 255;
+	return bad ? -EINVAL : 0;
+}
+
+/* Those of IPv4 for which nothing is no number. */
+static bool needs_byte(long name)
+{
+	return name == IP_TTL || name == IP_MULTICAST_TTL ||
+	       name == IP_MULTICAST_LOOP || name == IP_MULTICAST_ALL ||
+	       name == IP_FREEBIND;
+}
+
+/* Those whose value is no number. */
+static bool any_length(long level, long name)
+{
+	switch (level) {
+	case SOL_SOCKET:
+		return name == SO_BINDTODEVICE;
+	case IPPROTO_TCP:
+		return name == TCP_CONGESTION || name == TCP_ULP ||
+		       name == TCP_FASTOPEN_KEY;
+	case IPPROTO_IPV6:
+		return name != IPV6_V6ONLY && name != IPV6_ADDRFORM &&
+		       !find(level, name) && kept_at(level, name) < 0 &&
+		       !note_of(level, name);
+	default:
+		return false;
+	}
+}
+
 long option_set(struct socket_thread *t, long fd, long level, long name,
 		const void *user, socklen_t len)
 {
@@ -450,15 +501,21 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 	struct work w;
 	struct sock *s;
 	int v = 0, err;
+	bool bad;
 
-	if ((int)len < 0 || (!len && name != SO_BINDTODEVICE))
+	if ((int)len < 0)
 		return -EINVAL;
-	if (user_copy(val, user, min_u64(len, sizeof(val))))
-		return -EFAULT;
+	/* IPv6 takes nothing for a 0. */
+	bad = (user || level != IPPROTO_IPV6) &&
+	      user_copy(val, user, min_u64(len, sizeof(val)));
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
 		return err;
 	err = level_error(s, level, true);
+	if (!err && bad)
+		err = -EFAULT;
+	if (!err && !len && level == IPPROTO_IP && needs_byte(name))
+		err = -EINVAL;
 	if (err)
 		goto out;
 	if (level == SOL_SOCKET && name == RECEIVE_TIMEOUT_NEW)
@@ -467,12 +524,16 @@ long option_set(struct socket_thread *t, long fd, long level, long name,
 		name = SO_SNDTIMEO;
 	if (len >= sizeof(v))
 		mem_copy(&v, val, sizeof(v));
-	else if (level != SOL_SOCKET && level != IPPROTO_TCP)
+	else if (level != SOL_SOCKET && level != IPPROTO_TCP &&
+		 level != IPPROTO_UDP && level != IPPROTO_IPV6)
 		v = val[0]; /* IP options may be bytes */
-	else if (m || kept >= 0 || note_of(level, name)) {
+	else if (!any_length(level, name)) {
 		err = -EINVAL;
 		goto out;
 	}
+	err = value_error(s, level, name, v);
+	if (err)
+		goto out;
 	err = set_own(&w, s, level, name, v, val, len);
 	if (err != 1)
 		goto out;
@@ -569,8 +630,6 @@ static long get_socket(struct work *w, struct sock *s, long name,
 		return sizeof(int);
 	case SO_ERROR:
 		u->v = conn_error(&w->stack, s->conn);
-		if (u->v)
-			s->connecting = false;
 		work_refresh(w, s);
 		return sizeof(int);
 	case SO_ACCEPTCONN:
@@ -728,17 +787,23 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 	union value u;
 	struct work w;
 	struct sock *s;
-	socklen_t room;
+	socklen_t room = 0;
 	long n;
+	int bad;
 
-	if (user_copy(&room, len, sizeof(room)))
-		return -EFAULT;
-	if ((int)room < 0)
-		return -EINVAL;
+	n = user_copy(&room, len, sizeof(room));
+	if (!n && (int)room < 0) {
+		n = level == IPPROTO_IPV6 ? 0 : -EINVAL;
+		room = INT32_MAX;
+	}
+	bad = (int)n;
 	n = sock_lock(&w, t, fd, &s);
 	if (n)
 		return n;
+	/* Who does not know the level looks no further. */
 	n = level_error(s, level, false);
+	if (!n && bad)
+		n = bad;
 	if (!n && level == SOL_SOCKET && name == SO_BINDTODEVICE)
 		n = get_vif(&w, s, &u);
 	else if (!n)
@@ -758,9 +823,9 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 		return n;
 	if (n == GET_NOTHING)
 		n = 0;
-	/* The IP levels give a byte to who has no room for more. */
+	/* IPv4's level gives a byte to who has no room for more. */
 	if (n == (long)sizeof(int) && room && room < sizeof(int) &&
-	    (level == IPPROTO_IP || level == IPPROTO_IPV6))
+	    level == IPPROTO_IP && u.v >= 0 && u.v <= UINT8_MAX)
 		n = 1;
 	if (room > (socklen_t)n)
 		room = (socklen_t)n;

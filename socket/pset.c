@@ -441,6 +441,58 @@ int pset_harvest(struct socket_thread *t, pset_ix ix, long epfd,
 	return n;
 }
 
+/* Is the first on the level list ready? Then it stays where it is. False: it
+ * has left the list. */
+static bool first_is_ready(struct fabric *f, struct pset *p)
+{
+	watch_ix ix = p->level_first;
+	struct watch *wt = watch_at(f, ix);
+	uint32_t state = WATCH_AGAIN;
+
+	/* As in look_at(). */
+	atomic_compare_exchange_strong(&wt->state, &state, WATCH_QUEUED);
+	if (state != WATCH_GONE) {
+		if (matching(atomic_load(&sock_at(f, wt->sock)->ready),
+			     atomic_load(&wt->events)))
+			return true;
+		state = WATCH_QUEUED;
+	}
+	p->level_first = wt->ready_next;
+	if (!p->level_first)
+		p->level_last = 0;
+	if (state != WATCH_GONE &&
+	    !atomic_compare_exchange_strong(&wt->state, &state, WATCH_IDLE) &&
+	    state == WATCH_AGAIN) {
+		level_append(f, p, ix);
+		return false;
+	}
+	if (state == WATCH_GONE)
+		free_gone(f, ix);
+	return false;
+}
+
+bool pset_shows(struct socket_thread *t, pset_ix ix, long epfd)
+{
+	struct fabric *f = &t->process->fabric;
+	struct pset *p = pset_at(f, ix);
+	struct fabric_inside in;
+	bool ready = false;
+
+	if (fabric_enter_lock(f, t->self, &t->hint, &p->lock, patience(t), &in))
+		return true;
+	if (is_named(t, epfd, ix)) {
+		atomic_store(&p->level, 1);
+		take_ready(f, p);
+		while (p->level_first && !ready)
+			ready = first_is_ready(f, p);
+		atomic_store_explicit(&p->level, p->level_first != 0,
+				      memory_order_release);
+	}
+	fabric_unlock(&in, &p->lock);
+	fabric_leave(&in);
+	return ready;
+}
+
 /* --- sleeping and ending -----------------------------------------------------
  */
 

@@ -58,6 +58,12 @@ void pset_forget(struct work *w, struct sock *s);
  * concerns */
 void pset_queue(struct work *w, watch_ix ix);
 
+/*
+ * pset_shows - would a harvest find anything? Nothing is taken, but what is not
+ * ready any more leaves the list.
+ */
+bool pset_shows(struct socket_thread *t, pset_ix ix, long epfd);
+
 /**
  * pset_harvest - returns how many of @max events it has written
  * @epfd: descriptor that must still name the pset, else -EBADF; -1: a temporary

@@ -23,6 +23,16 @@
 
 enum sock_state { SOCK_FREE, SOCK_USED };
 
+/* What connect() has said of a stream so far: the kernel's socket_state. It
+ * stays while the connection comes and ends; only connect() and what
+ * disconnects move it. */
+enum sock_phase {
+	SOCK_UNCONNECTED,
+	SOCK_CONNECTING,
+	SOCK_CONNECTED,
+	SOCK_DISCONNECTING, /* shutdown() in between: good for nothing */
+};
+
 #define SOCK_KEPT 40
 
 struct sock {
@@ -34,12 +44,13 @@ struct sock {
 	vif_ix vif;
 	uint8_t proto; /* STACK_TCP, STACK_UDP, ... */
 	bool inet6;    /* AF_INET6 */
-	bool connecting;
+	uint8_t phase; /* enum sock_phase */
 	bool listening;
 	bool v6only;
 	bool reuseaddr;
 	bool reuseport;
-	_Atomic uint32_t nonblock; /* O_NONBLOCK, shared by all descriptors */
+	_Atomic uint32_t nonblock;   /* O_NONBLOCK, shared by all descriptors */
+	_Atomic uint32_t file_flags; /* O_APPEND and such: shown to who asks */
 	_Atomic uint32_t ready; /* conn_ready(), kept by whoever has the lock */
 	/* futex: odd while somebody sleeps on this sock; each waking adds 1 */
 	_Atomic uint32_t sleeping;

@@ -9,6 +9,7 @@
  * copies while the sender goes on.
  */
 #include "base/sys.h"
+#include "base/user.h"
 #include "socket/descriptor.h"
 #include "socket/io.h"
 #include "socket/stamp.h"
@@ -144,8 +145,7 @@ static long receive_urgent(struct socket_thread *t, long fd, struct cursor *c,
 	if (err)
 		return err;
 	n = cursor_piece(c, 1, &at);
-	mem_copy(at, &byte, n);
-	return (long)n;
+	return n && user_copy(at, &byte, n) ? -EFAULT : (long)n;
 }
 
 /*
@@ -208,11 +208,14 @@ static void pass_mark(struct work *w, struct sock *s, long flags)
 long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 {
 	struct sock *s = sock_peek(t, fd), *const first = s;
+	const bool nothing = !c->left;
 	uint64_t until = 0;
 	size_t done = 0;
 
 	if (!s)
 		return -EBADF;
+	if (unlikely(s->listening))
+		return -ENOTCONN;
 	if (flags & MSG_OOB)
 		return receive_urgent(t, fd, c, flags & MSG_PEEK);
 	for (;;) {
@@ -236,7 +239,7 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 			work_end(&w);
 			return done ? (long)done : -EBADF;
 		}
-		if (!c->left) {
+		if (!c->left && (!nothing || tcp_readable(conn_of(t, s)))) {
 			work_end(&w);
 			return (long)done;
 		}
@@ -270,6 +273,10 @@ long tcp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags)
 		if (!until)
 			until = wait_date(t, s->recv_timeout_ns);
 		err = wait_bytes(t, s, c->left, until);
+		/* As the kernel: whoever wants nothing waits once, for whatever
+		 * ends that. */
+		if (unlikely(nothing))
+			return 0;
 		if (err)
 			return done ? (long)done
 				    : interrupted(err, s->recv_timeout_ns);
@@ -360,6 +367,8 @@ static long send_bulk(struct socket_thread *t, long fd, struct sock *s,
 		goto undo;
 	err = tcp_send_error(&w.stack, s->conn);
 	if (err)
+		work_refresh(&w, s);
+	if (err)
 		goto undo;
 	tcp_append_chunks(&w.stack, s->conn, chunks);
 	if (unlikely(flags & MSG_EOR) && !c->left)
@@ -402,14 +411,16 @@ static long send_little(struct socket_thread *t, long fd, struct cursor *c,
 			if (got < n)
 				break;
 		}
-		if (unlikely(flags & MSG_OOB) && !c->left)
+		if (unlikely(flags & MSG_OOB) && done && !c->left)
 			tcp_send_urgent(&w.stack, s->conn);
 		if (unlikely(flags & MSG_EOR) && !c->left)
 			tcp_end_record(&w.stack, s->conn);
 		if (unlikely(flags >> IO_STAMP_SHIFT) && done && !c->left)
 			stamp_stream(&w, s,
 				     (uint32_t)(flags >> IO_STAMP_SHIFT));
-		tcp_push(&w.stack, s->conn, flags & MSG_MORE);
+		/* What is held back is not let go by sending nothing. */
+		if (done)
+			tcp_push(&w.stack, s->conn, flags & MSG_MORE);
 	}
 	work_refresh(&w, s);
 	work_end(&w);
@@ -438,6 +449,22 @@ static long broken_pipe(long flags, long err)
 		sys_call(SYS_tgkill, sys_call(SYS_getpid), sys_call(SYS_gettid),
 			 SIGPIPE);
 	return err;
+}
+
+long tcp_io_fault(struct socket_thread *t, long fd, long flags, int err)
+{
+	struct work w;
+	struct sock *s;
+	int other = sock_lock(&w, t, fd, &s);
+
+	if (other)
+		return other;
+	other = tcp_send_error(&w.stack, s->conn);
+	if (other == -EAGAIN && !would_block(s, flags))
+		other = 0;
+	work_refresh(&w, s);
+	work_end(&w);
+	return other ? broken_pipe(flags, other) : err;
 }
 
 long tcp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags)

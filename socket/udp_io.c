@@ -6,6 +6,7 @@
 #include "socket/option.h"
 #include "socket/stamp.h"
 #include "socket/wait.h"
+#include "stack/conn.h"
 #include "stack/host.h"
 
 #include <errno.h>
@@ -114,8 +115,11 @@ static int send_all(struct work *w, struct sock *s, struct cursor *c,
 
 	if (!segment || s->proto != STACK_UDP || c->left <= segment)
 		return send_one(w, s, c, c->left, note, to, port);
-	if (segment + SEGMENT_HEADERS > mtu || c->left > segment * SEGMENTS_MAX)
-		return -EINVAL;
+	if (segment + SEGMENT_HEADERS > mtu ||
+	    c->left > segment * SEGMENTS_MAX) {
+		err = udp_may_send(&w->stack, s->conn, to, port, true);
+		return err ? err : -EINVAL;
+	}
 	do {
 		err = send_one(w, s, c, segment < c->left ? segment : c->left,
 			       note, to, port);
@@ -138,18 +142,17 @@ static int cork_begin(struct work *w, struct sock *s,
 		      const struct io_note *note, const struct ip_addr *to,
 		      uint16_t port)
 {
-	uint16_t pport = 0;
+	int err = udp_may_send(&w->stack, s->conn, to, port, true);
 
+	if (err)
+		return err;
 	s->cork_named = to != NULL;
-	if (!to && conn_names(&w->stack, s->conn, NULL, NULL, NULL, &pport))
-		return -EDESTADDRREQ;
-	if (to && !port)
-		return -EINVAL;
 	if (to)
 		s->cork_to = *to;
 	s->cork_port = port;
 	s->cork_how = note->how ? *note->how
 				: (struct udp_how){ .ttl = -1, .tos = -1 };
+	s->cork_how.made = true;
 	s->cork_open = true;
 	return 0;
 }
@@ -178,32 +181,88 @@ static int send_corked(struct work *w, struct sock *s, struct cursor *c,
 	return err || more ? err : udp_io_uncork(w, s);
 }
 
+/* A port even for who sends nothing: as inet_send_prepare() of Linux. */
+static int bind_any(struct work *w, struct sock *s)
+{
+	struct ip_addr any = { .d = { 0, 0 } };
+	uint16_t port = 0;
+
+	if (s->inet6)
+		return open_bind_inet6(w, s);
+	conn_names(&w->stack, s->conn, NULL, &port, NULL, NULL);
+	return port ? 0 : conn_bind(&w->stack, s->conn, &any, 0, 0);
+}
+
+static const struct ip_addr *peer_of(const struct socket_thread *t,
+				     const struct sock *s)
+{
+	const struct conn *c =
+		slot_at(&t->process->fabric.table[FABRIC_TABLE_CONN], s->conn);
+
+	return &c->peer;
+}
+
+/* Something is wrong with what is to be sent: @err, or note->fault unless with
+ * the destination. */
+static long fault(struct socket_thread *t, long fd, int err,
+		  const struct io_note *note, const struct ip_addr *to,
+		  uint16_t port)
+{
+	struct work w;
+	struct sock *s;
+	int bound = sock_lock(&w, t, fd, &s);
+
+	if (bound)
+		return bound;
+	bound = bind_any(&w, s);
+	if (!err)
+		err = bound;
+	if (!err && s->cork_open) {
+		err = note->fault;
+		s->cork_open = false;
+		udp_cork_drop(&w.stack, s->conn);
+	}
+	if (!err)
+		err = udp_may_send(&w.stack, s->conn, to, port,
+				   note->fault == -EFAULT);
+	work_refresh(&w, s);
+	work_end(&w);
+	return err ? err : note->fault;
+}
+
 long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
-		 const struct io_note *note)
+		 struct io_note *note)
 {
 	struct sock *s = sock_peek(t, fd);
 	size_t bytes = c->left;
 	struct ip_addr to;
 	uint16_t port = 0;
+	bool unspec = false, named;
 	struct work w;
 	int err = 0;
 
 	if (!s)
 		return -EBADF;
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (note->name)
-		err = name_in(note->name, note->tolen, s->inet6, &to, &port,
-			      NULL);
-	if (err)
-		return err;
 	if (bytes > DATAGRAM_MAX)
-		return -EMSGSIZE;
+		err = -EMSGSIZE;
+	else if ((flags & MSG_OOB) && !s->inet6)
+		err = -EOPNOTSUPP;
+	else if (note->name)
+		err = name_in(note->name, note->tolen, s, NAME_SEND, &to, &port,
+			      &unspec);
+	/* What is added to a datagram in the making goes where that goes. */
+	if (s->cork_open && note->fault != -EFAULT)
+		note->fault = 0;
+	named = note->name && !unspec;
+	if (!err && (flags & MSG_OOB) && ip_is_v4(named ? &to : peer_of(t, s)))
+		err = s->inet6 && s->v6only ? -ENETUNREACH : -EOPNOTSUPP;
+	if (err || note->fault)
+		return fault(t, fd, err, note, named ? &to : NULL, port);
 	err = lock_with_room(&w, t, fd, &s, flags);
 	if (err)
 		return err == -EINTR && !s->send_timeout_ns ? SOCKET_RESTART
 							    : err;
-	err = open_bind_inet6(&w, s);
+	err = bind_any(&w, s);
 	if (err) {
 		work_end(&w);
 		return err;
@@ -211,9 +270,9 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	if (unlikely((flags & MSG_MORE) || s->cork || s->cork_open) &&
 	    s->proto == STACK_UDP)
 		err = send_corked(&w, s, c, (flags & MSG_MORE) || s->cork, note,
-				  note->name ? &to : NULL, port);
+				  named ? &to : NULL, port);
 	else
-		err = send_all(&w, s, c, note, note->name ? &to : NULL, port);
+		err = send_all(&w, s, c, note, named ? &to : NULL, port);
 	work_refresh(&w, s);
 	work_end(&w);
 	return err ? err : (long)bytes;
@@ -426,8 +485,11 @@ long udp_io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 		/* shutdown() ends the wait, but not what is sent to us. */
 		shut = conn_ready(&w.stack, s->conn) & STACK_RDHUP;
 		work_end(&w);
-		if (shut)
-			return 0;
+		if (shut && !(flags & MSG_DONTWAIT) &&
+		    !atomic_load(&s->nonblock))
+			return note->name ? name_copy(note->name, note->namelen,
+						      NULL, 0)
+					  : 0;
 	wait:
 		if ((flags & MSG_DONTWAIT) || atomic_load(&s->nonblock))
 			return -EAGAIN;

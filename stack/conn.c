@@ -123,15 +123,12 @@ int conn_connect(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 		err = tcp_may_connect(c);
 		if (err)
 			return err;
-	} else if (ip_is_any(&to) && !port) {
-		outer = writing_begin(st, ix);
-		udp_disconnect(st, c);
-		writing_end(st, outer);
-		return 0;
 	}
 	/* "Any" as a destination is this host, as in Linux. */
 	if (ip_is_any(&to)) {
-		bool v6 = (c->flags & CONN_INET6) && !ip_is_v4(&to);
+		/* Of the family it is bound in, if it is. */
+		bool v6 = !ip_is_v4(&to) &&
+			  (ip_is_any(&from) || !ip_is_v4(&from));
 		static const struct ip_addr one = { .b = { [15] = 1 } };
 
 		to = v6 ? one : ip_from_v4(be32(0x7f000001));
@@ -149,14 +146,28 @@ int conn_connect(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 		err = path_source(st, &to, &from);
 		if (err)
 			return err;
+	} else if (c->proto != STACK_TCP && ip_is_v4(&to) && !ip_is_v4(&from) &&
+		   (c->flags & CONN_PINGPONG)) {
+		/* Nobody asked for the address that it has. */
+		err = path_source(st, &to, &from);
+		if (err)
+			return err;
 	} else if (ip_is_v4(&from) != ip_is_v4(&to)) {
-		return -ENETUNREACH;
+		return ip_is_v4(&from) ? -EAFNOSUPPORT : -ENETUNREACH;
 	}
 	outer = writing_begin(st, ix);
 	err = c->proto == STACK_TCP ? tcp_connect(st, c, &from, &to, port)
 				    : udp_connect(st, c, &from, &to, port);
 	writing_end(st, outer);
 	return err;
+}
+
+void conn_disconnect(struct stack *st, conn_ix ix)
+{
+	conn_ix outer = writing_begin(st, ix);
+
+	udp_disconnect(st, conn_at(st, ix));
+	writing_end(st, outer);
 }
 
 uint32_t conn_ready(const struct stack *st, conn_ix ix)
@@ -175,6 +186,11 @@ int conn_error(struct stack *st, conn_ix ix)
 	return err;
 }
 
+void conn_again(struct stack *st, conn_ix ix, int err)
+{
+	conn_at(st, ix)->error = (uint16_t)err;
+}
+
 int conn_names(const struct stack *st, conn_ix ix, struct ip_addr *local,
 	       uint16_t *lport, struct ip_addr *peer, uint16_t *pport)
 {
@@ -186,8 +202,9 @@ int conn_names(const struct stack *st, conn_ix ix, struct ip_addr *local,
 		*lport = c->lport;
 	if (!peer && !pport)
 		return 0;
-	if (!c->pport || c->state == CONN_CLOSED || c->state == CONN_LISTEN ||
-	    c->state == CONN_SYN_SENT)
+	if (!c->pport || c->state == CONN_CLOSED ||
+	    (c->state == CONN_TIME_WAIT && c->sock) ||
+	    c->state == CONN_LISTEN || c->state == CONN_SYN_SENT)
 		return -ENOTCONN;
 	if (peer)
 		*peer = c->peer;
@@ -246,7 +263,9 @@ void conn_icmp(struct stack *st, uint8_t proto, const struct ip_addr *local,
 	outer = undo_begin(st, c);
 	if (proto == STACK_TCP) {
 		tcp_icmp(st, c, seq, err, mtu);
-	} else if (hard && !mtu && (c->pport || (c->flags & CONN_F_RECVERR))) {
+	} else if (hard && !mtu &&
+		   (c->state == CONN_ESTABLISHED ||
+		    (c->flags & CONN_F_RECVERR))) {
 		/* Only a connected socket can know what it is about, or one
 		 * that asks. */
 		c->error = (uint16_t)err;

@@ -111,6 +111,8 @@ enum cc_phase { CC_NONE, CC_START, CC_AVOID, CC_REDUCE };
 #define BUFFER_SEND 1u
 #define BUFFER_RECV 2u
 #define LOWAT_SEND  4u /* likewise, of notsent_lowat */
+#define PORT_ASKED  8u /* bind() was for this port, this address */
+#define ADDR_ASKED  16u
 
 #define RACK_REORDERED 1u /* seen on this path */
 
@@ -201,7 +203,7 @@ struct conn {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t recovery; /* enum tcp_recovery */
 	uint8_t dupacks;
-	uint8_t locked;	  /* BUFFER_*: of a size that was asked for */
+	uint8_t locked;	  /* BUFFER_* and on: what was asked for */
 	uint8_t undo;	  /* enum tcp_undo */
 	uint8_t reno;	  /* NewReno's growth instead of CUBIC's */
 	uint8_t cc_phase; /* enum cc_phase */

@@ -99,7 +99,7 @@ static int set(struct stack *st, struct conn *c, enum conn_option opt, int v)
 		c->rcvlowat = v < 1 ? 1 : min_u32((uint32_t)v, c->rcvbuf / 2);
 		return 0;
 	case CONN_TTL:
-		if (v != -1 && in_range(v, 1, 255))
+		if (v != -1 && in_range(v, 0, 255))
 			return -EINVAL;
 		c->ttl = v == -1 ? 64 : (uint8_t)v;
 		return 0;

@@ -87,12 +87,16 @@ int conn_bind(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 	      uint16_t port, uint32_t flags)
 {
 	struct conn *c = conn_at(st, ix);
+	const bool asked = port != 0;
 	conn_ix outer;
 	int err;
 
 	if (is_raw(c))
 		return raw_bind(st, c, addr);
-	if ((c->flags & CONN_BOUND) || c->state != CONN_CLOSED || c->lport)
+	/* A stream that has ended shows the port that it was given, and has it
+	 * no more. */
+	if ((c->flags & CONN_BOUND) || c->state != CONN_CLOSED ||
+	    (c->lport && c->proto != STACK_TCP))
 		return -EINVAL;
 	if (!ip_is_any(addr) && !host_has(st->host, addr) &&
 	    !(c->proto != STACK_TCP &&
@@ -108,6 +112,11 @@ int conn_bind(struct stack *st, conn_ix ix, const struct ip_addr *addr,
 	outer = writing_begin(st, ix);
 	c->local = *addr;
 	c->lport = port;
+	c->locked &= (uint8_t) ~(PORT_ASKED | ADDR_ASKED);
+	c->locked |=
+		(asked ? PORT_ASKED : 0) | (ip_is_any(addr) ? 0 : ADDR_ASKED);
+	c->peer = (struct ip_addr){ .d = { 0, 0 } };
+	c->pport = 0;
 	c->flags &=
 		~(CONN_REUSEADDR | CONN_REUSEPORT | CONN_V6ONLY | CONN_INET6);
 	if (flags & STACK_REUSEADDR)

@@ -53,12 +53,13 @@ enum {
 };
 
 /* Readiness, the values of EPOLL* on Linux. */
-#define STACK_IN    0x001u
-#define STACK_PRI   0x002u
-#define STACK_OUT   0x004u
-#define STACK_ERR   0x008u
-#define STACK_HUP   0x010u
-#define STACK_RDHUP 0x2000u
+#define STACK_IN     0x001u
+#define STACK_PRI    0x002u
+#define STACK_OUT    0x004u
+#define STACK_ERR    0x008u
+#define STACK_HUP    0x010u
+#define STACK_WRBAND 0x200u /* datagrams: always with OUT, as Linux has it */
+#define STACK_RDHUP  0x2000u
 
 struct stack_host; /* stack/host.h */
 struct stack;
@@ -211,10 +212,13 @@ int conn_bind(struct stack *st, conn_ix c, const struct ip_addr *addr,
  *
  * Binds first where needed. Returns 0 (for TCP: begun), -ENETUNREACH,
  * -EHOSTUNREACH, -EADDRNOTAVAIL (no port left), -EISCONN, -EALREADY, -EINVAL
- * (listening). UDP with an "any" address: undoes it.
+ * (listening). "Any" is this host.
  */
 int conn_connect(struct stack *st, conn_ix c, const struct ip_addr *addr,
 		 uint16_t port);
+
+/* conn_disconnect - a UDP or raw socket has no peer from now on */
+void conn_disconnect(struct stack *st, conn_ix c);
 
 /**
  * conn_connect_fast - as conn_connect(), for sendto(MSG_FASTOPEN) of a TCP
@@ -244,6 +248,9 @@ uint32_t conn_ready(const struct stack *st, conn_ix c);
 
 /* conn_error - takes the pending error (SO_ERROR): 0 or a positive errno */
 int conn_error(struct stack *st, conn_ix c);
+
+/* conn_again - @err, which has been taken, is pending once more */
+void conn_again(struct stack *st, conn_ix c, int err);
 
 /* conn_names - either may be NULL; an unconnected peer gives -ENOTCONN */
 int conn_names(const struct stack *st, conn_ix c, struct ip_addr *local,
@@ -301,6 +308,17 @@ void conn_abort(struct stack *st, conn_ix c);
 
 /* --- TCP ---------------------------------------------------------------------
  */
+
+/*
+ * tcp_start_over - a closed connection is as new, but for its options and what
+ * it was bound to; @err, a positive errno, is pending. Others: nothing.
+ */
+void tcp_start_over(struct stack *st, conn_ix c, int err);
+
+/* tcp_show - the address (NULL: any) and port of a closed connection that is
+ * not bound, for conn_names() */
+void tcp_show(struct stack *st, conn_ix c, const struct ip_addr *local,
+	      uint16_t port);
 
 /* tcp_listen - binds to a free port where needed; again: a new backlog */
 int tcp_listen(struct stack *st, conn_ix c, uint32_t backlog);
@@ -475,6 +493,7 @@ struct udp_how {
 	int16_t ttl;	     /* -1: as ever */
 	int16_t tos;
 	uint16_t segment; /* not the stack's: datagrams of so many bytes each */
+	bool made;	  /* errors and shutdown() of the sender are too late */
 };
 
 /*
@@ -487,6 +506,13 @@ struct udp_how {
 void conn_stamp(struct stack *st, conn_ix c, bool on);
 void conn_stream(const struct stack *st, conn_ix c, uint32_t *una,
 		 uint32_t *nxt, uint32_t *end);
+
+/*
+ * udp_may_send - what udp_send() would say before it looks at the data; not
+ * @whole: of the destination only
+ */
+int udp_may_send(struct stack *st, conn_ix c, const struct ip_addr *to,
+		 uint16_t port, bool whole);
 
 /* udp_send_how - udp_send() with @how */
 int udp_send_how(struct stack *st, conn_ix c, frame_ix frame,

@@ -79,7 +79,9 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 
 	memset(&i, 0, sizeof(i));
 	bytes = min_u32(bytes, sizeof(i));
-	i.state = c->state;
+	/* Linux keeps TIME-WAIT apart from what a program has. */
+	i.state =
+		c->state == CONN_TIME_WAIT && c->sock ? CONN_CLOSED : c->state;
 	i.retransmits = c->retries;
 	i.probes = c->probes;
 	i.backoff = c->backoff;

@@ -355,6 +355,9 @@ static bool establish(struct stack *st, struct conn *c, const struct packet *p,
 	c->backoff = 0;
 	c->retries = 0;
 	tcp_keep_arm(st, c);
+	/* shutdown() before connect(), and both have opened at once. */
+	if (c->flags & CONN_SND_SHUT)
+		c->flags |= CONN_FIN_QUEUED;
 	if (c->flags & CONN_FIN_QUEUED) {
 		c->state = CONN_FIN_WAIT1;
 		st->host->count[COUNT_Tcp_CurrEstab]--;
@@ -421,11 +424,14 @@ static void slow(struct stack *st, struct conn *c, struct packet *p,
 	case CONN_FIN_WAIT1:
 	case CONN_FIN_WAIT2:
 		/* Data for a reader that has gone: RFC 1122, 4.2.2.13. */
-		if ((c->flags & CONN_ORPHAN) && in->bytes &&
-		    seq_gt(in->seq + in->bytes, c->rcv_nxt)) {
+		if ((c->flags & CONN_RCV_SHUT) && !(c->flags & CONN_FIN_RCVD) &&
+		    in->bytes && seq_gt(in->seq + in->bytes, c->rcv_nxt)) {
 			count(st, TcpExt_TCPAbortOnData);
 			tcp_reply_reset(st, p, in);
-			tcp_done(st, c);
+			/* The urgent byte is not in it. */
+			if (seq_gt(c->rcv_up, in->seq + in->bytes))
+				c->flags &= ~CONN_URG_RCVD;
+			tcp_fail(st, c, ECONNRESET);
 			goto drop;
 		}
 		break;

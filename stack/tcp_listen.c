@@ -95,7 +95,7 @@ int tcp_listen(struct stack *st, conn_ix ix, uint32_t backlog)
 	}
 	if (c->state != CONN_CLOSED || c->proto != STACK_TCP)
 		return -EINVAL;
-	if (!c->lport) {
+	if (!(c->flags & CONN_BOUND)) {
 		struct ip_addr any = { .d = { 0, 0 } };
 		uint32_t flags = 0;
 		int err;

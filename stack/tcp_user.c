@@ -47,11 +47,10 @@ static void start_over(struct stack *st, struct conn *c)
 {
 	tcp_recvq_free(st, c);
 	c->flags &=
-		~(CONN_RCV_SHUT | CONN_SND_SHUT | CONN_FIN_QUEUED |
-		  CONN_FIN_RCVD | CONN_RESET | CONN_PINGPONG | CONN_ACK_NOW |
-		  CONN_ACK_DUE | CONN_CWND_FULL | CONN_TIMED | CONN_PUSH_ALL |
-		  CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK | CONN_TS |
-		  CONN_SACK | CONN_WSCALE);
+		~(CONN_FIN_QUEUED | CONN_FIN_RCVD | CONN_RESET | CONN_PINGPONG |
+		  CONN_ACK_NOW | CONN_ACK_DUE | CONN_CWND_FULL | CONN_TIMED |
+		  CONN_PUSH_ALL | CONN_URG_SEND | CONN_URG_RCVD | CONN_DSACK |
+		  CONN_TS | CONN_SACK | CONN_WSCALE);
 	c->watch = 0;
 	c->rcv_most = 0;
 	c->delivered = 0;
@@ -85,6 +84,50 @@ static void start_over(struct stack *st, struct conn *c)
 	c->rcv_nxt = 0;
 	c->rcv_wup = 0;
 	c->max_wnd = 0;
+}
+
+/*
+ * As tcp_disconnect() of Linux leaves a socket: what shutdown() did is undone,
+ * unread data gone, an address stays if it was asked for.
+ */
+static void forget(struct stack *st, struct conn *c, int err)
+{
+	start_over(st, c);
+	c->flags &= ~(CONN_RCV_SHUT | CONN_SND_SHUT);
+	c->snd_una = 0;
+	c->snd_nxt = 0;
+	c->snd_end = 0;
+	memset(&c->peer, 0, sizeof(c->peer));
+	c->pport = 0;
+	if (!(c->locked & ADDR_ASKED)) /* its port is shown on */
+		memset(&c->local, 0, sizeof(c->local));
+	c->error = (uint16_t)err;
+}
+
+void tcp_start_over(struct stack *st, conn_ix ix, int err)
+{
+	struct conn *c = conn_at(st, ix);
+	conn_ix outer;
+
+	if (c->state != CONN_CLOSED)
+		return;
+	outer = writing_begin(st, ix);
+	forget(st, c, err);
+	writing_end(st, outer);
+}
+
+void tcp_show(struct stack *st, conn_ix ix, const struct ip_addr *local,
+	      uint16_t port)
+{
+	struct conn *c = conn_at(st, ix);
+	conn_ix outer = writing_begin(st, ix);
+
+	if (local) {
+		c->local = *local;
+		c->locked |= ADDR_ASKED;
+	}
+	c->lport = port;
+	writing_end(st, outer);
 }
 
 int tcp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
@@ -185,6 +228,8 @@ bool tcp_done(struct stack *st, struct conn *c)
 	c->fastopen &= (uint16_t) ~(FO_CHILD | FO_DEFER);
 	tcp_time_wait_leave(st, c);
 	hash_remove(st, c);
+	if (!(c->locked & PORT_ASKED))
+		bound_remove(st, c);
 	timer_cancel(st, c);
 	c->rtx_at = 0;
 	c->delack_at = 0;
@@ -289,6 +334,7 @@ int tcp_shutdown(struct stack *st, conn_ix ix, int how)
 	bool rd = how != 1, wr = how != 0;
 	uint32_t events = 0;
 	conn_ix outer;
+	int err = 0;
 
 	if (how < 0 || how > 2)
 		return -EINVAL;
@@ -297,22 +343,29 @@ int tcp_shutdown(struct stack *st, conn_ix ix, int how)
 		 * inet_shutdown() of Linux: programs wake readers so. */
 		c->flags |= (rd ? CONN_RCV_SHUT : 0) | (wr ? CONN_SND_SHUT : 0);
 		conn_event(st, c, STACK_IN | STACK_RDHUP);
-		return c->pport ? 0 : -ENOTCONN;
+		return c->state == CONN_ESTABLISHED ? 0 : -ENOTCONN;
 	}
-	if (c->state == CONN_CLOSED || c->state == CONN_TIME_WAIT)
-		return -ENOTCONN;
 	outer = writing_begin(st, ix);
+	if (c->state == CONN_CLOSED || c->state == CONN_TIME_WAIT) {
+		/* An error, and done all the same, as above. */
+		c->flags |= (rd ? CONN_RCV_SHUT : 0) | (wr ? CONN_SND_SHUT : 0);
+		events = STACK_IN | STACK_RDHUP | STACK_HUP;
+		err = -ENOTCONN;
+		goto out;
+	}
 	if (c->state == CONN_LISTEN) {
 		if (rd) {
 			tcp_listen_close(st, c);
 			tcp_done(st, c);
+			forget(st, c, 0);
 			events = STACK_IN | STACK_HUP;
 		}
 		goto out;
 	}
 	if (c->state == CONN_SYN_SENT) {
 		tcp_done(st, c);
-		events = STACK_IN | STACK_OUT | STACK_HUP;
+		forget(st, c, ECONNRESET);
+		events = STACK_IN | STACK_OUT | STACK_HUP | STACK_ERR;
 		goto out;
 	}
 	if (rd) {
@@ -328,7 +381,7 @@ int tcp_shutdown(struct stack *st, conn_ix ix, int how)
 out:
 	conn_event(st, c, events);
 	writing_end(st, outer);
-	return 0;
+	return err;
 }
 
 int tcp_send_error(struct stack *st, conn_ix ix)

@@ -198,36 +198,83 @@ bad:
 	frame_free(st->arena, p->ix);
 }
 
+static int destination(const struct conn *c, const struct ip_addr **to,
+		       uint16_t *port)
+{
+	if (!*to) {
+		if (c->state != CONN_ESTABLISHED)
+			return -EDESTADDRREQ;
+		*to = &c->peer;
+		*port = c->pport;
+	} else if (!*port && !is_ping(c) && !is_raw(c)) {
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* Where and from whom, as sendto() says or connect() said. */
 static int address(struct stack *st, struct conn *c, const struct ip_addr **to,
-		   uint16_t *port, struct ip_addr *from)
+		   uint16_t *port, struct ip_addr *from, bool made)
 {
 	struct path p;
 	int err;
 
-	if (c->error) {
-		err = c->error;
-		c->error = 0;
-		return -err;
-	}
-	if (!*to) {
-		if (!c->pport)
-			return -EDESTADDRREQ;
-		*to = &c->peer;
-		*port = c->pport;
-	}
-	if (!*port && !is_ping(c) && !is_raw(c))
-		return -EINVAL;
+	err = destination(c, to, port);
+	if (err)
+		return err;
 	err = path_find(st, *to, &p);
 	if (err)
 		return err;
 	if (p.kind == PATH_BROADCAST && !(c->flags & CONN_F_BCAST))
 		return -EACCES;
 	*from = c->local;
+	/* An IPv6 socket sends to IPv4 addresses, wherever it is bound. */
 	if (ip_is_any(from) || ip_is_multicast(from) ||
-	    host_is_broadcast(st->host, from))
-		return path_source(st, *to, from);
-	return ip_is_v4(from) == ip_is_v4(*to) ? 0 : -ENETUNREACH;
+	    host_is_broadcast(st->host, from) ||
+	    (ip_is_v4(*to) && !ip_is_v4(from) && !(c->flags & CONN_V6ONLY)))
+		err = path_source(st, *to, from);
+	else if (ip_is_v4(from) != ip_is_v4(*to))
+		err = -ENETUNREACH;
+	if (err)
+		return err;
+	/* As the kernel when it makes the packet. */
+	if (made)
+		return 0;
+	if (c->error) {
+		err = c->error;
+		c->error = 0;
+		return -err;
+	}
+	return c->flags & CONN_SND_SHUT ? -EPIPE : 0;
+}
+
+/* "Any" as a destination is this host. */
+static const struct ip_addr *some(const struct conn *c,
+				  const struct ip_addr *to)
+{
+	static const struct ip_addr one = { .b = { [15] = 1 } };
+	static const struct ip_addr one4 = {
+		.b = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 }
+	};
+
+	if (!to || !ip_is_any(to))
+		return to;
+	return !ip_is_v4(to) && !(ip_is_v4(&c->local) && !ip_is_any(&c->local))
+		       ? &one
+		       : &one4;
+}
+
+int udp_may_send(struct stack *st, conn_ix ix, const struct ip_addr *to,
+		 uint16_t port, bool whole)
+{
+	struct conn *c = conn_at(st, ix);
+	struct ip_addr from;
+
+	if (!whole)
+		return destination(c, &to, &port);
+
+	to = some(c, to);
+	return address(st, c, &to, &port, &from, false);
 }
 
 int udp_send(struct stack *st, conn_ix ix, frame_ix frame,
@@ -249,13 +296,10 @@ int udp_send_how(struct stack *st, conn_ix ix, frame_ix frame,
 	bool group;
 	int err;
 
-	err = address(st, c, &to, &port, &from);
-	if (!err && to && ip_is_any(to)) {
-		dst = ip_from_v4(be32(0x7f000001));
-		from = dst;
-	} else if (!err) {
+	to = some(c, to);
+	err = address(st, c, &to, &port, &from, how && how->made);
+	if (!err)
 		dst = *to;
-	}
 	if (!err && how && !ip_is_any(&how->from)) {
 		/* Spoken for, or one of ours. */
 		if (ip_is_v4(&how->from) != ip_is_v4(&dst))
@@ -421,6 +465,7 @@ int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 		if (err)
 			return err;
 		/* The address was not asked for: disconnecting undoes it. */
+		c->locked &= (uint8_t)~ADDR_ASKED;
 		c->flags |= CONN_PINGPONG;
 	} else if (ip_is_any(&c->local)) {
 		c->local = *from;
@@ -434,9 +479,13 @@ int udp_connect(struct stack *st, struct conn *c, const struct ip_addr *from,
 
 void udp_disconnect(struct stack *st, struct conn *c)
 {
-	(void)st;
 	memset(&c->peer, 0, sizeof(c->peer));
 	c->pport = 0;
+	/* A port that nobody asked for is given back. */
+	if (!is_raw(c) && c->lport && !(c->locked & PORT_ASKED)) {
+		bound_remove(st, c);
+		c->lport = 0;
+	}
 	if (c->flags & CONN_PINGPONG)
 		memset(&c->local, 0, sizeof(c->local));
 	c->flags &= ~CONN_PINGPONG;
@@ -448,7 +497,7 @@ uint32_t udp_ready(const struct stack *st, const struct conn *c)
 	uint32_t ready = 0;
 
 	if (likely(!conn_is_paced(c)) || stack_pace_room(st, c))
-		ready |= STACK_OUT;
+		ready |= STACK_OUT | STACK_WRBAND;
 
 	if (c->rcv_first)
 		ready |= STACK_IN;
