@@ -825,7 +825,7 @@ long option_get(struct socket_thread *t, long fd, long level, long name,
 		n = 0;
 	/* IPv4's level gives a byte to who has no room for more. */
 	if (n == (long)sizeof(int) && room && room < sizeof(int) &&
-	    level == IPPROTO_IP && u.v >= 0 && u.v <= UINT8_MAX)
+	    level == IPPROTO_IP && u.v >= 0 && u.v <= (int)UINT8_MAX)
 		n = 1;
 	if (room > (socklen_t)n)
 		room = (socklen_t)n;
