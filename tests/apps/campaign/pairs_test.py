@@ -125,7 +125,9 @@ class Said(unittest.TestCase):
         self.assertEqual(self.words(suites.Ltp, 32, new), ["ok", "skip"])
         old = "a01    1  TPASS  :  fine\na01    2  TFAIL  :  a.c:3: not\n"
         self.assertEqual(self.words(suites.Ltp, 1, old), ["ok", "fail"])
-        self.assertEqual(self.words(suites.Ltp, 0, ""), ["crash"])
+        blocks = "a01    0  TINFO  :  Enter block 1\n"
+        self.assertEqual(self.words(suites.Ltp, 0, blocks), ["ok"])
+        self.assertEqual(self.words(suites.Ltp, 1, blocks), ["crash"])
         self.assertEqual(self.words(suites.Ltp, -11, new), ["ok", "skip", "crash"])
         # Descriptors and processes have other numbers from run to run.
         a, b = (suites.Ltp().parts("t", f"a.c:2: TPASS: fd {n} of 0x{n} in /tmp/{n}")
