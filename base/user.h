@@ -42,6 +42,16 @@ static inline size_t user_span(const void *at, size_t n, bool store)
 	return n;
 }
 
+/* Where programs' addresses end: kernels refuse others before they do anything
+ * (access_ok(), Documentation/arch/x86/x86_64/mm.rst). */
+#define USER_END ((UINT64_C(1) << 47) - USER_PAGE)
+
+/* user_may_be - could the @n bytes at @at be the program's? */
+static inline bool user_may_be(const void *at, size_t n)
+{
+	return n <= USER_END && (uint64_t)(uintptr_t)at <= USER_END - n;
+}
+
 /* A fault in [begin, end) is one of the program's addresses. */
 extern const char user_copy_begin[], user_copy_end[], user_copy_fault[];
 

@@ -60,6 +60,11 @@ long io_recv(struct socket_thread *t, long fd, struct cursor *c, long flags,
 
 	if (!s)
 		return SOCKET_PASS;
+	for (size_t i = 0; i < c->count; i++) {
+		if (unlikely(!user_may_be(c->iov[i].iov_base,
+					  c->iov[i].iov_len)))
+			return -EFAULT; /* and nothing is taken */
+	}
 	sigio_taken(s, fd);
 	if (s->proto != STACK_TCP)
 		return flags & MSG_ERRQUEUE

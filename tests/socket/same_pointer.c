@@ -78,6 +78,13 @@ static void datagrams(void)
 	same_readable(y);
 	STEP(recv(y, p, 20, MSG_DONTWAIT));
 	STEP(recv(y, buf, 64, MSG_DONTWAIT));
+	/* No address of a program's: nothing is taken for it. */
+	STEP(send(x, "0123456789ABCDEF", 16, 0));
+	same_readable(y);
+	STEP(recv(y, (void *)-4096L, 10, MSG_DONTWAIT));
+	STEP(recv(y, (void *)-4096L, 0, MSG_DONTWAIT));
+	STEP(recv(y, (void *)(1L << 47), 10, MSG_DONTWAIT | MSG_TRUNC));
+	STEP(recv(y, buf, 64, MSG_DONTWAIT));
 	STEP(sendto(x, "a", 1, 0, (void *)sa, 16));
 	STEP(bind(x, nowhere(), 16));
 	STEP(connect(x, (void *)sa, 16));
