@@ -2,6 +2,7 @@
 /* See descriptor.h. */
 #include "socket/descriptor.h"
 #include "base/sys.h"
+#include "socket/held.h"
 #include "socket/parcel.h"
 #include "socket/pset.h"
 #include "socket/sigio.h"
@@ -53,16 +54,20 @@ int descriptor_placeholder(bool cloexec)
  * Programs close numbers that they believe unused, and count on low ones: ours
  * move to just below the soft limit, at most to 1000.
  */
-int descriptor_hide(struct socket_thread *t, int fd)
+long descriptor_high(void)
 {
 	struct rlimit lim = { 1024, 1024 };
-	long high;
 
 	sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &lim);
 	if (lim.rlim_cur > 1024)
 		lim.rlim_cur = 1024;
-	high = lim.rlim_cur > 64 ? (long)lim.rlim_cur - 32 : 32;
-	high = sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high);
+	return lim.rlim_cur > 64 ? (long)lim.rlim_cur - 32 : 32;
+}
+
+int descriptor_hide(struct socket_thread *t, int fd)
+{
+	long high = sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, descriptor_high());
+
 	if (high >= 0 && high < FABRIC_FD_MAX) {
 		sys_call(SYS_close, fd);
 		fd = (int)high;
@@ -257,7 +262,7 @@ uint32_t descriptor_generation(const struct fabric *f, uint32_t entry)
 		       : sock_at(f, entry)->generation;
 }
 
-void descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
+bool descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
 			   uint32_t e, uint32_t generation)
 {
 	struct fabric *f = &t->process->fabric;
@@ -268,12 +273,12 @@ void descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
 
 	if (is_sock ? work_begin(&w, t, sock_at(f, e)->host)
 		    : work_enter(&w, t))
-		return;
+		return false;
 	/* Somebody else has, or it is the slot's next user's by now. */
 	if ((is_counted(e) && descriptor_generation(f, e) != generation) ||
 	    !atomic_compare_exchange_strong(entry, &now, 0)) {
 		work_end(&w);
-		return;
+		return false;
 	}
 	if (is_sock)
 		sock_put(&w, sock_at(f, e));
@@ -281,8 +286,10 @@ void descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
 		last = pset_unref(&w, e & ~FABRIC_FD_PSET);
 	work_end(&w);
 	/* An impatient thread has the reference still, and comes again. */
-	if (last && pset_end(t, e & ~FABRIC_FD_PSET))
-		atomic_store(entry, e);
+	if (!last || !pset_end(t, e & ~FABRIC_FD_PSET))
+		return true;
+	atomic_store(entry, e);
+	return false;
 }
 
 void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd)
@@ -317,6 +324,18 @@ static void left_parcel(struct socket_thread *t, uint32_t entry)
 	parcel_sweep(t);
 }
 
+void descriptor_close_if(struct socket_thread *t, long fd, uint32_t entry,
+			 uint32_t generation)
+{
+	bool parcelled = is_parcelled(t, entry);
+
+	if (!descriptor_drop_other(t, t->self, fd, entry, generation))
+		return;
+	sys_call(SYS_close, fd);
+	if (parcelled)
+		left_parcel(t, entry);
+}
+
 long descriptor_close(struct socket_thread *t, long fd)
 {
 	uint32_t entry = descriptor_raw(t, fd);
@@ -331,6 +350,8 @@ long descriptor_close(struct socket_thread *t, long fd)
 	if (!(entry & FABRIC_FD_PSET) &&
 	    sock_at(&t->process->fabric, entry)->linger_s)
 		linger(t, fd, sock_at(&t->process->fabric, entry)->linger_s);
+	if (is_counted(entry) && (entry & FABRIC_FD_PSET))
+		held_keep(t, fd, entry & ~FABRIC_FD_PSET);
 	/* Whoever takes the entry closes: two threads may try at once. */
 	parcelled = is_parcelled(t, entry);
 	err = descriptor_drop(t, fd);
@@ -420,6 +441,8 @@ long descriptor_dup3(struct socket_thread *t, long nr, long from, long to,
 	if (from == to)
 		return SOCKET_PASS;
 	parcelled = is_parcelled(t, old);
+	if (is_counted(old) && (old & FABRIC_FD_PSET))
+		held_keep(t, to, old & ~FABRIC_FD_PSET);
 	n = sys_call(nr, from, to, flags);
 	if (n < 0)
 		return n;

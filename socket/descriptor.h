@@ -61,6 +61,10 @@ void descriptor_set(struct socket_thread *t, int fd, uint32_t entry);
  */
 int descriptor_placeholder(bool cloexec);
 
+/* descriptor_high - numbers of ours that the program is not to see begin here
+ */
+long descriptor_high(void);
+
 /* descriptor_hide - moves our own @fd out of the program's way; returns the new
  * number */
 int descriptor_hide(struct socket_thread *t, int fd);
@@ -87,9 +91,10 @@ uint32_t descriptor_generation(const struct fabric *f, uint32_t entry);
 /**
  * descriptor_drop_other - descriptor @fd of @proc, another process, stands for
  * nothing from now on
- * @entry, @generation: as they were when that was decided; otherwise it stays
+ * @entry, @generation: as they were when that was decided; otherwise it stays,
+ * which is false
  */
-void descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
+bool descriptor_drop_other(struct socket_thread *t, proc_ix proc, long fd,
 			   uint32_t entry, uint32_t generation);
 
 /*
@@ -108,6 +113,11 @@ void descriptor_drop_unborn(struct socket_thread *t, proc_ix child, long fd);
  * in use: the reference is still there.
  */
 int descriptor_unref(struct socket_thread *t, uint32_t entry);
+
+/* descriptor_close_if - closes @fd if it still stands for @entry, whose slot's
+ * use is @generation */
+void descriptor_close_if(struct socket_thread *t, long fd, uint32_t entry,
+			 uint32_t generation);
 
 /* Calls; each SOCKET_PASS where nothing of ours is concerned. */
 long descriptor_close(struct socket_thread *t, long fd);

@@ -5,6 +5,7 @@
 #include "base/user.h"
 #include "fabric/wake.h"
 #include "socket/descriptor.h"
+#include "socket/held.h"
 #include "socket/pset.h"
 #include "socket/wait.h"
 
@@ -262,39 +263,46 @@ static int sleep_once(struct socket_thread *t, pset_ix ix, long epfd,
 			     : sort_kernel(t, p, epfd, ev, n);
 }
 
-long epoll_wait_until(struct socket_thread *t, long epfd,
-		      struct epoll_event *ev, long max, uint64_t until,
+/* look(), if need be by another number: *epfd may be closed and the pset be
+ * kept. */
+static int look_held(struct socket_thread *t, const struct held *h, long *epfd,
+		     struct epoll_event *ev, int max, uint64_t every_ns)
+{
+	int n = look(t, h->pset, *epfd, ev, max, every_ns);
+
+	if (likely(n != -EBADF))
+		return n;
+	*epfd = held_number(t, h);
+	return *epfd < 0 ? -EBADF : look(t, h->pset, *epfd, ev, max, every_ns);
+}
+
+/* Until there are events; from the first sleep on @h has a place. */
+static long wait_held(struct socket_thread *t, struct held *h, long epfd,
+		      struct epoll_event *ev, int max, uint64_t until,
 		      const void *mask, long masksize)
 {
-	pset_ix ix = pset_of(t, epfd);
-	struct pset *p = pset_at(&t->process->fabric, ix);
+	struct pset *p = pset_at(&t->process->fabric, h->pset);
 	struct epoll_spin es = { t, p, epfd };
 	int n, err;
 
-	if (!ix)
-		return SOCKET_PASS;
-	if (max <= 0 || max > INT32_MAX / (long)sizeof(*ev))
-		return -EINVAL;
-	if (mask && masksize != sizeof(uint64_t))
-		return -EINVAL;
-	if (mask && user_span(mask, sizeof(uint64_t), false) < sizeof(uint64_t))
-		return -EFAULT;
 	for (;;) {
-		n = look(t, ix, epfd, ev, (int)max, KERNEL_CHECK_NS);
+		n = look_held(t, h, &epfd, ev, max, KERNEL_CHECK_NS);
 		if (n || !until)
 			return n;
+		es.epfd = epfd;
 		if (wait_spin(t, spin_ready, &es, until)) {
 			p->kernel_checked_ns = 0;
 			continue;
 		}
-		err = sleep_once(t, ix, epfd, ev, (int)max, until, mask,
+		held_begin(t, h);
+		err = sleep_once(t, h->pset, epfd, ev, max, until, mask,
 				 masksize);
 		if (err > 0)
 			return err;
 		if (!err)
 			continue;
 		/* What came with the signal or at the last moment counts. */
-		n = look(t, ix, epfd, ev, (int)max, 0);
+		n = look_held(t, h, &epfd, ev, max, 0);
 		if (n)
 			return n;
 		if (err != -ETIMEDOUT)
@@ -302,6 +310,27 @@ long epoll_wait_until(struct socket_thread *t, long epfd,
 		if (fabric_now(&t->process->fabric) >= until)
 			return 0;
 	}
+}
+
+long epoll_wait_until(struct socket_thread *t, long epfd,
+		      struct epoll_event *ev, long max, uint64_t until,
+		      const void *mask, long masksize)
+{
+	struct held h = { .pset = pset_of(t, epfd) };
+	long n;
+
+	if (!h.pset)
+		return SOCKET_PASS;
+	if (max <= 0 || max > INT32_MAX / (long)sizeof(*ev))
+		return -EINVAL;
+	if (mask && masksize != sizeof(uint64_t))
+		return -EINVAL;
+	if (mask && user_span(mask, sizeof(uint64_t), false) < sizeof(uint64_t))
+		return -EFAULT;
+	h.generation = pset_at(&t->process->fabric, h.pset)->generation;
+	n = wait_held(t, &h, epfd, ev, (int)max, until, mask, masksize);
+	held_end(t, &h);
+	return n;
 }
 
 bool epoll_pending(struct socket_thread *t, long epfd, uint32_t entry)

@@ -5,6 +5,7 @@
 #include "socket/control.h"
 #include "socket/io.h"
 #include "socket/pset.h"
+#include "socket/sigio.h"
 #include "stack/conn.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ void errqueue_sent(struct socket_thread *t, long fd)
 		work_wake_sock(&w, s);
 		if (s->watches)
 			pset_report(&w, s, STACK_ERR);
+		sigio_report(&w, s, STACK_ERR);
 	}
 	work_end(&w);
 }

@@ -22,7 +22,7 @@ static long signals(struct socket_thread *t, long fd, unsigned long request,
 	if (!s)
 		return SOCKET_PASS;
 	if (request == FIOGETOWN || request == SIOCGPGRP) {
-		v = atomic_load(&s->owner);
+		v = (int)sys_call(SYS_fcntl, fd, F_GETOWN);
 		return user_copy(arg, &v, sizeof(v));
 	}
 	if (user_copy(&v, arg, sizeof(v)))

@@ -431,6 +431,7 @@ static void tell_all(struct work *w, struct sock *s)
 	work_wake_sock(w, s);
 	if (s->watches)
 		pset_report(w, s, STACK_IN | STACK_OUT | STACK_ERR | STACK_HUP);
+	sigio_report(w, s, STACK_ERR);
 }
 
 /* What became of the connection that was under way: 0, or why there is none;
@@ -625,7 +626,11 @@ long open_shutdown(struct socket_thread *t, long fd, long how)
 				   ? SOCK_DISCONNECTING
 				   : SOCK_CONNECTED;
 	under_way = is_under_way(&w, s);
+	/* As inet_shutdown() of Linux: only what ends in tcp_disconnect(). */
+	if (!s->listening && !under_way)
+		w.shut = s;
 	err = tcp_shutdown(&w.stack, s->conn, (int)how);
+	w.shut = NULL;
 	/* Whoever waits in accept() is told that there is nothing to wait for.
 	 */
 	if (!err && how != SHUT_WR)

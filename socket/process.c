@@ -14,6 +14,7 @@
 #include "fabric/wake.h"
 #include "fabric/code.h"
 #include "socket/descriptor.h"
+#include "socket/held.h"
 #include "socket/parcel.h"
 #include "socket/pipe.h"
 #include "socket/pset.h"
@@ -348,4 +349,6 @@ void socket_fork_child(struct socket_thread *t, proc_ix child, bool own_memory)
 		t->hint = 0;
 	}
 	announce(&p->fabric, child, sys_call(SYS_getpid));
+	if (own_memory)
+		held_forked(t);
 }

@@ -6,7 +6,11 @@
  * these are properties of the placeholder. Who causes an event on a socket with
  * O_ASYNC sends a datagram to the placeholder's name (parcel.h), which is what
  * the kernel signals. It is read, so that the queue does not fill, with each
- * call that takes something out of the socket. All events are told as POLL_IN.
+ * call that takes something out of the socket. All events are told as POLL_IN:
+ * a Unix datagram socket has no other, and the kernel lets nobody give a signal
+ * to another process such a code (rt_sigqueueinfo(2)). What the program does to
+ * the socket itself by shutdown() is not told, unless it ends in
+ * tcp_disconnect() of Linux.
  *
  * SIGURG has no such carrier: it is sent to the owner by whoever delivers the
  * mark, who may have no right to (another user's process), or not see him

@@ -78,7 +78,7 @@ struct sock {
 	struct ip_addr cork_to;
 	struct udp_how cork_how;
 	_Atomic uint32_t async; /* O_ASYNC: sigio.h */
-	_Atomic int32_t owner;	/* of SIGURG; negative: a group */
+	_Atomic int32_t owner;	/* of SIGURG; negative: a group; sigio.c */
 	uint32_t notes; /* NOTE_*: told beside each datagram; control.h */
 	int32_t kept[SOCK_KEPT]; /* options that only their askers see; option.c
 				  */

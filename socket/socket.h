@@ -31,6 +31,9 @@
 	(-512L) /* interrupted: restart if the handler has \
 		 * SA_RESTART, else -EINTR */
 
+/* Threads of a process whose epoll instance may be closed while they sleep. */
+#define SOCKET_HELD 16
+
 /* A process: one in each address space. Zeroed before socket_attach(). */
 struct socket_process {
 	struct fabric fabric;
@@ -44,6 +47,8 @@ struct socket_process {
 	_Atomic uint32_t pipes; /* private ones, pipe.h */
 	_Atomic uint32_t pipes_barred;
 	_Atomic uint32_t pipe_locks[16];
+	_Atomic uint64_t held[SOCKET_HELD]; /* by sleepers in epoll_wait: held.h
+					     */
 };
 
 /*

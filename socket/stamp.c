@@ -9,6 +9,7 @@
 #include "socket/io.h"
 #include "socket/name.h"
 #include "socket/pset.h"
+#include "socket/sigio.h"
 #include "stack/conn.h"
 #include "stack/shape.h"
 
@@ -110,6 +111,7 @@ static void tell(struct work *w, struct sock *s, frame_ix ix)
 	work_wake_sock(w, s);
 	if (s->watches)
 		pset_report(w, s, STACK_ERR);
+	sigio_report(w, s, STACK_ERR);
 }
 
 /*
@@ -242,21 +244,42 @@ static struct sock *sock_of(const struct work *w, conn_ix c)
 	return conn->sock && s->conn == c ? s : NULL;
 }
 
+/*
+ * The first awaited write, from @k on, that ends at @end or before and of which
+ * @what is still to be told; 0: none.
+ */
+static frame_ix ended_by(struct arena *a, frame_ix k, uint32_t end,
+			 uint32_t what)
+{
+	while (k && ((int32_t)(end - frame_stamp(frame_at(a, k))->key) < 0 ||
+		     !(frame_at(a, k)->note[TYPE] & what)))
+		k = frame_at(a, k)->next;
+	return k;
+}
+
+/* The one after @k. */
+static frame_ix ended_next(struct arena *a, frame_ix k, uint32_t end,
+			   uint32_t what)
+{
+	return ended_by(a, frame_at(a, k)->next, end, what);
+}
+
 void stamp_sending(struct stack *st, conn_ix c, frame_ix ix, uint32_t end)
 {
+	const uint32_t leaving =
+		SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_SOFTWARE;
 	struct work *w = st->user;
 	struct sock *s = sock_of(w, c);
 	struct arena *a = st->arena;
 
 	if (!s)
 		return;
-	for (frame_ix k = s->awaited.first; k; k = frame_at(a, k)->next) {
+	for (frame_ix k = ended_by(a, s->awaited.first, end, leaving); k;
+	     k = ended_next(a, k, end, leaving)) {
 		struct frame *await = frame_at(a, k);
 		uint32_t left = (uint32_t)await->note[TYPE],
 			 key = frame_stamp(await)->key;
 
-		if ((int32_t)(end - key) < 0)
-			continue;
 		if (left & SOF_TIMESTAMPING_TX_SCHED)
 			tell_stream(w, s, key, 0, SCM_TSTAMP_SCHED, st->now_ns);
 		left &= ~(uint32_t)SOF_TIMESTAMPING_TX_SCHED;
@@ -274,18 +297,17 @@ void stamp_sending(struct stack *st, conn_ix c, frame_ix ix, uint32_t end)
 
 void stamp_acked(struct stack *st, conn_ix c, uint32_t ack)
 {
+	const uint32_t acked = SOF_TIMESTAMPING_TX_ACK;
 	struct work *w = st->user;
 	struct sock *s = sock_of(w, c);
 	struct arena *a = st->arena;
 
 	if (!s)
 		return;
-	for (frame_ix k = s->awaited.first; k; k = frame_at(a, k)->next) {
+	for (frame_ix k = ended_by(a, s->awaited.first, ack, acked); k;
+	     k = ended_next(a, k, ack, acked)) {
 		struct frame *await = frame_at(a, k);
 
-		if ((int32_t)(ack - frame_stamp(await)->key) < 0 ||
-		    !(await->note[TYPE] & SOF_TIMESTAMPING_TX_ACK))
-			continue;
 		/* What is acknowledged has left, whoever is to say so. */
 		if (await->note[TYPE] & SOF_TIMESTAMPING_TX_SOFTWARE)
 			tell_stream(w, s, frame_stamp(await)->key, 0,
@@ -335,16 +357,15 @@ void stamp_left(struct work *w, frame_ix ix)
 static void take_stream(struct work *w, struct sock *s, frame_ix note)
 {
 	struct arena *a = &w->in.arena;
+	const uint32_t left = SOF_TIMESTAMPING_TX_SOFTWARE;
 	struct frame *n = frame_at(a, note);
+	uint32_t end = frame_stamp(n)->key;
 
-	for (frame_ix k = s->awaited.first; k; k = frame_at(a, k)->next) {
+	for (frame_ix k = ended_by(a, s->awaited.first, end, left); k;
+	     k = ended_next(a, k, end, left)) {
 		struct frame *await = frame_at(a, k);
 
-		if ((int32_t)(frame_stamp(n)->key - frame_stamp(await)->key) <
-			    0 ||
-		    !(await->note[TYPE] & SOF_TIMESTAMPING_TX_SOFTWARE))
-			continue;
-		await->note[TYPE] &= ~(uint32_t)SOF_TIMESTAMPING_TX_SOFTWARE;
+		await->note[TYPE] &= ~(uint64_t)left;
 		tell_stream(w, s, frame_stamp(await)->key, note, SCM_TSTAMP_SND,
 			    n->note[DATE]);
 	}

@@ -124,6 +124,7 @@ static void work_init(struct work *w, struct socket_thread *t)
 	w->held = (struct frame_list){ 0, 0 };
 	w->timer_ns = UINT64_MAX;
 	w->lefts = 0;
+	w->shut = NULL;
 	w->stamped = 0;
 	w->passed = false;
 	w->held_again = false;

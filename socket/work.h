@@ -37,8 +37,9 @@ struct work {
 	 * a barrier lies behind it. */
 	conn_ix left[WORK_LEFT];
 	uint32_t lefts;
-	host_ix stamped;   /* has a note of when a frame left: stamp.h */
-	bool passed;	   /* frames have, and nobody has looked since */
+	const struct sock *shut; /* by its own program just now: sigio.h */
+	host_ix stamped;	 /* has a note of when a frame left: stamp.h */
+	bool passed;		 /* frames have, and nobody has looked since */
 	bool held_again;   /* somebody has left something to the scheduler */
 	uint64_t sched_ns; /* when it has to be run next, as last seen */
 	uint64_t now_ns;   /* the last reading of the clock */

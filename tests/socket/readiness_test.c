@@ -56,6 +56,23 @@ static long wait_one(struct socket_thread *t, int ep, struct epoll_event *ev)
 	return SF(t, SYS_epoll_wait, ep, ev, 1, 0, 0, 0);
 }
 
+/* An instance of b's with @fd in it, by @ev. */
+static int set_of(int fd, struct epoll_event *ev)
+{
+	int ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+
+	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, ev, 0, 0),
+			 0);
+	return ep;
+}
+
+/* A connection, and b's end of it in an instance of b's. */
+static int watched_pair(int *x, int *y, struct epoll_event *ev)
+{
+	pair(x, y);
+	return set_of(*y, ev);
+}
+
 static void epoll_reports_by_level(void **state)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 77 }, got;
@@ -63,10 +80,7 @@ static void epoll_reports_by_level(void **state)
 	int x, y, ep;
 
 	(void)state;
-	pair(&x, &y);
-	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0),
-			 0);
+	ep = watched_pair(&x, &y, &ev);
 	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0),
 			 -EEXIST);
 	assert_int_equal(wait_one(&b, ep, &got), 0);
@@ -98,9 +112,7 @@ static void epoll_reports_edges_and_once(void **state)
 	int x, y, ep;
 
 	(void)state;
-	pair(&x, &y);
-	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	ep = watched_pair(&x, &y, &ev);
 	sf_write(&a, x, "a", 1);
 	assert_int_equal(wait_one(&b, ep, &got), 1);
 	assert_int_equal(wait_one(&b, ep, &got), 0);
@@ -131,9 +143,7 @@ static void epoll_forgets_what_is_closed(void **state)
 	int x, y, ep, copy;
 
 	(void)state;
-	pair(&x, &y);
-	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	ep = watched_pair(&x, &y, &ev);
 	sf_write(&a, x, "a", 1);
 	copy = (int)SF(&b, SYS_dup, y, 0, 0, 0, 0, 0);
 	sf_close(&b, y);
@@ -151,8 +161,7 @@ static void epoll_mixes_kinds(void **state)
 	(void)state;
 	pair(&x, &y);
 	assert_int_equal(pipe(pipes), 0);
-	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	ep = set_of(y, &ev);
 	ev.data.u64 = 2;
 	assert_int_equal(SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, pipes[0], &ev,
 			    0, 0),
@@ -238,9 +247,7 @@ static void a_one_shot_that_is_used_up_is_silent(void **state)
 	int x, y, ep;
 
 	(void)state;
-	pair(&x, &y);
-	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	ep = watched_pair(&x, &y, &ev);
 	sf_write(&a, x, "a", 1);
 	assert_int_equal(wait_one(&b, ep, &got), 1);
 	/* Not even for errors and hang-ups. */
@@ -259,10 +266,7 @@ static void exclusive_wakes_one_of_the_sleepers(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		ep[i] = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-		assert_int_equal(SF(&b, SYS_epoll_ctl, ep[i], EPOLL_CTL_ADD, l,
-				    &ev, 0, 0),
-				 0);
+		ep[i] = set_of(l, &ev);
 		assert_int_equal(SF(&b, SYS_epoll_ctl, ep[i], EPOLL_CTL_MOD, l,
 				    &ev, 0, 0),
 				 -EINVAL);
@@ -285,11 +289,8 @@ static void epoll_in_epoll_reports_again_and_again(void **state)
 	char buf[4];
 
 	(void)state;
-	pair(&x, &y);
-	inner = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	outer = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	SF(&b, SYS_epoll_ctl, inner, EPOLL_CTL_ADD, y, &ev, 0, 0);
-	SF(&b, SYS_epoll_ctl, outer, EPOLL_CTL_ADD, inner, &ev, 0, 0);
+	inner = watched_pair(&x, &y, &ev);
+	outer = set_of(inner, &ev);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(
 			SF(&b, SYS_epoll_wait, outer, &got, 1, 5, 0, 0), 0);
@@ -318,9 +319,7 @@ static void the_other_forms_of_readiness(void **state)
 	int x, y, ep;
 
 	(void)state;
-	pair(&x, &y);
-	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	ep = watched_pair(&x, &y, &ev);
 	assert_int_equal(wait_one(&b, ep, &got), 0);
 	sf_write(&a, x, "a", 1);
 	assert_int_equal(wait_one(&b, ep, &got), 1);
@@ -338,9 +337,7 @@ static void a_closed_epoll_ends_nobody_elses(void **state)
 	int x, y, ep, copy;
 
 	(void)state;
-	pair(&x, &y);
-	ep = (int)SF(&b, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
-	SF(&b, SYS_epoll_ctl, ep, EPOLL_CTL_ADD, y, &ev, 0, 0);
+	ep = watched_pair(&x, &y, &ev);
 	copy = (int)SF(&b, SYS_dup, ep, 0, 0, 0, 0, 0);
 	sf_close(&b, ep);
 	sf_write(&a, x, "a", 1);

@@ -100,12 +100,52 @@ static void exclusive(int fd, int write_fd)
 	close(told[1]);
 }
 
+/* A descriptor of the kernel's is closed without EPOLL_CTL_DEL. */
+static void closed(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 1 }, got[4];
+	int p[2], x, y, e = epoll_create1(0), copy;
+	char buf[8];
+
+	if (pipe(p))
+		return;
+	same_streams(&x, &y);
+	STEP(epoll_ctl(e, EPOLL_CTL_ADD, p[0], &ev));
+	ev.data.u64 = 2;
+	STEP(epoll_ctl(e, EPOLL_CTL_ADD, x, &ev));
+	copy = dup(p[0]);
+	STEP(close(p[0]));
+	STEP(epoll_ctl(e, EPOLL_CTL_DEL, p[0], &ev));
+	STEP(epoll_wait(e, got, 4, 0));
+	STEP(write(p[1], "a", 1));
+	STEP(epoll_wait(e, got, 4, 1000));
+	printf("  %d\n", (int)got[0].data.u64);
+	STEP(epoll_ctl(e, EPOLL_CTL_DEL, copy, &ev));
+	/* The same file, by another number. */
+	STEP(epoll_ctl(e, EPOLL_CTL_ADD, copy, &ev));
+	STEP(epoll_wait(e, got, 4, 1000));
+	STEP(read(copy, buf, 8));
+	STEP(epoll_wait(e, got, 4, 20));
+	STEP(close(copy));
+	STEP(close(p[1]));
+	STEP(epoll_wait(e, got, 4, 20));
+	STEP(write(y, "a", 1));
+	STEP(epoll_wait(e, got, 4, 1000));
+	printf("  %d\n", (int)got[0].data.u64);
+	STEP(read(x, buf, 8));
+	STEP(epoll_wait(e, got, 4, 20));
+	close(x);
+	close(y);
+	close(e);
+}
+
 void same_epoll(void)
 {
 	int p[2], x, y;
 
 	errors();
 	names();
+	closed();
 	if (pipe(p))
 		return;
 	exclusive(p[0], p[1]);

@@ -95,6 +95,13 @@ static long call_epoll(int fd)
 	return epoll_wait(fd, &ev, 1, 200);
 }
 
+static long call_epoll_long(int fd)
+{
+	struct epoll_event ev;
+
+	return epoll_wait(fd, &ev, 1, 5000);
+}
+
 static long call_send(int fd)
 {
 	static char much[1 << 20];
@@ -182,6 +189,93 @@ static void closed_meanwhile(void)
 	report("epoll, its socket closed", &b, t);
 	close(y);
 	close(ep);
+}
+
+/* Who has closed the instance that others wait for, and how. */
+static void by_close(int ep)
+{
+	close(ep);
+}
+
+static void by_dup2(int ep)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	dup2(fd, ep);
+	close(fd);
+}
+
+/* The calls hold the instance: two until their date, or one until something
+ * comes, on a socket (@send_to) or on a pipe. */
+static void wait_on_closed(const char *what, void (*closing)(int ep),
+			   int kernel, int send_to, int write_to)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int x, y, p[2], ep = epoll_create1(0), low;
+	int waiters = send_to || write_to ? 1 : 2;
+	struct blocked b[2];
+	pthread_t t[2];
+
+	same_streams(&x, &y);
+	if (pipe(p))
+		return;
+	epoll_ctl(ep, EPOLL_CTL_ADD, x, &ev);
+	if (kernel)
+		epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev);
+	for (int i = 0; i < waiters; i++)
+		t[i] = begin(&b[i], ep,
+			     waiters == 1 ? call_epoll_long : call_epoll);
+	closing(ep);
+	if (waiters == 1)
+		printf("  %s: ended at once: %d\n", what, ended(&b[0], 30));
+	/* The number is the program's. */
+	printf("  its number is the next: %d\n", (low = dup(0)) == ep);
+	close(low);
+	if (send_to)
+		STEP(send(y, "abc", 3, MSG_NOSIGNAL));
+	if (write_to)
+		STEP(write(p[1], "abc", 3));
+	for (int i = 0; i < waiters; i++)
+		report(what, &b[i], t[i]);
+	close(ep);
+	close(x);
+	close(y);
+	close(p[0]);
+	close(p[1]);
+}
+
+static void instance_closed_meanwhile(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int x, y, ep, copy, before, after;
+	struct blocked b;
+	pthread_t t;
+
+	before = dup(0);
+	close(before);
+	wait_on_closed("a closed set", by_close, 0, 0, 0);
+	wait_on_closed("a closed set, data", by_close, 0, 1, 0);
+	wait_on_closed("a closed set with a pipe", by_close, 1, 0, 0);
+	wait_on_closed("a closed set with a pipe, data", by_close, 1, 1, 0);
+	wait_on_closed("a closed set with a pipe, written", by_close, 1, 0, 1);
+	wait_on_closed("a set under dup2", by_dup2, 0, 1, 0);
+	wait_on_closed("a set with a pipe under dup2", by_dup2, 1, 0, 1);
+	same_streams(&x, &y);
+	ep = epoll_create1(0);
+	copy = dup(ep);
+	epoll_ctl(ep, EPOLL_CTL_ADD, x, &ev);
+	t = begin(&b, ep, call_epoll_long);
+	STEP(close(ep));
+	STEP(send(y, "abc", 3, MSG_NOSIGNAL));
+	report("a closed copy", &b, t);
+	STEP(epoll_wait(copy, &ev, 1, 0));
+	STEP(epoll_wait(ep, &ev, 1, 0));
+	close(copy);
+	close(x);
+	close(y);
+	after = dup(0);
+	close(after);
+	printf("  %d\n", after - before);
 }
 
 /* --- connect -----------------------------------------------------------------
@@ -429,6 +523,7 @@ void same_threads(void)
 {
 	shut_meanwhile();
 	closed_meanwhile();
+	instance_closed_meanwhile();
 	interrupted_connect();
 	dates();
 	backlogs();
