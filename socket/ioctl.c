@@ -71,11 +71,11 @@ long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 	if (request == SIOCATMARK || request == SIOCOUTQNSD) {
 		const struct sock *own = sock_peek(t, fd);
 
+		/* The kernel goes on to look for a request of an interface. */
 		if (own && own->proto != STACK_TCP)
-			return -ENOTTY;
+			return user_touch(arg) ? -EFAULT : -ENOTTY;
 	}
-	if (request == FIONBIO ? user_copy(&v, arg, sizeof(v))
-			       : user_touch(arg))
+	if (request == FIONBIO && user_copy(&v, arg, sizeof(v)))
 		return -EFAULT;
 	err = sock_lock(&w, t, fd, &s);
 	if (err)
@@ -87,7 +87,7 @@ long ioctl_call(struct socket_thread *t, long fd, unsigned long request,
 	else if (request == FIONBIO)
 		atomic_store(&s->nonblock, v ? 1 : 0);
 	else if (request == SIOCATMARK)
-		v = s->proto == STACK_TCP && tcp_at_mark(&w.stack, s->conn);
+		v = tcp_at_mark(&w.stack, s->conn);
 	else if (s->proto != STACK_TCP)
 		v = request == FIONREAD ? udp_readable(&w.stack, s->conn) : 0;
 	else if (request == FIONREAD)

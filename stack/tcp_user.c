@@ -296,8 +296,8 @@ void tcp_close(struct stack *st, struct conn *c)
 		tcp_done(st, c);
 		return;
 	}
+	/* The port that it was bound to is its own until it is done. */
 	tcp_recvq_free(st, c);
-	bound_remove(st, c);
 	if (c->state == CONN_TIME_WAIT)
 		return;
 	if (unread || !c->linger_s) {

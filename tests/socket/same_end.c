@@ -106,6 +106,59 @@ static void both_here(int x, int y)
 	STEP(shutdown(x, SHUT_RDWR));
 }
 
+/* A socket that is bound to @port, of one's choice if 0. */
+static int bound(int port, int reuse, int *err)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	*err = bind(fd, (void *)&a, sizeof(a)) ? errno : 0;
+	return fd;
+}
+
+/* Who ends first keeps its port for a minute, for none but those who share it.
+ */
+static void ended_ports(void)
+{
+	int l = socket(AF_INET, SOCK_STREAM, 0), x, y, z, err, failed = 0;
+	struct sockaddr_in to = same_loopback(0), own;
+	socklen_t len = sizeof(to);
+	char byte;
+
+	bind(l, (void *)&to, sizeof(to));
+	getsockname(l, (void *)&to, &len);
+	listen(l, 10);
+	x = bound(0, 1, &err);
+	STEP(connect(x, (void *)&to, len));
+	getsockname(x, (void *)&own, &len);
+	y = accept(l, NULL, NULL);
+	close(x);
+	STEP(read(y, &byte, 1));
+	close(y);
+	z = bound(ntohs(own.sin_port), 0, &err);
+	printf("  not shared: %s\n", strerrorname_np(err));
+	close(z);
+	z = bound(ntohs(own.sin_port), 1, &err);
+	printf("  shared: %s\n", strerrorname_np(err));
+	close(z);
+	/* Nobody is given such a port: it could not connect to the same. */
+	for (int i = 0; i < 2000; i++) {
+		x = bound(0, 1, &err);
+		if (err || connect(x, (void *)&to, sizeof(to)) ||
+		    (y = accept(l, NULL, NULL)) < 0) {
+			failed++;
+			close(x);
+			continue;
+		}
+		close(x);
+		close(y);
+	}
+	printf("  %d of 2000 failed\n", failed);
+	close(l);
+}
+
 void same_ends(void)
 {
 	static const struct {
@@ -135,4 +188,5 @@ void same_ends(void)
 			learn(x, error_first);
 			close(x);
 		}
+	ended_ports();
 }

@@ -4,10 +4,12 @@
 
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 static const struct {
 	const char *name;
@@ -236,6 +238,43 @@ static void tos_priority(void)
 	}
 }
 
+static void asked(int x)
+{
+	int v = -1;
+
+	STEP(ioctl(x, SIOCATMARK, &v));
+	STEP(ioctl(x, SIOCATMARK, NULL));
+	STEP(ioctl(x, SIOCOUTQ, &v));
+	STEP(ioctl(x, SIOCOUTQ, NULL));
+	STEP(ioctl(x, SIOCOUTQNSD, &v));
+	STEP(ioctl(x, SIOCOUTQNSD, NULL));
+	STEP(ioctl(x, FIONREAD, &v));
+	STEP(ioctl(x, FIONREAD, NULL));
+	STEP(ioctl(x, FIONBIO, NULL));
+	printf("  %d\n", v);
+}
+
+/* What may be asked of sockets of each kind, in each state. */
+static void questions(void)
+{
+	int x, y, z = socket(AF_INET, SOCK_STREAM, 0);
+
+	same_datagrams(&x, &y);
+	asked(x);
+	asked(z);
+	listen(z, 1);
+	asked(z);
+	close(x);
+	close(y);
+	same_streams(&x, &y);
+	asked(x);
+	shutdown(x, SHUT_WR);
+	asked(x);
+	close(x);
+	close(y);
+	close(z);
+}
+
 void same_options(void)
 {
 	tos_priority();
@@ -243,4 +282,5 @@ void same_options(void)
 		of_kind(k);
 	select_errors();
 	max_rate();
+	questions();
 }
