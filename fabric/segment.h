@@ -24,7 +24,7 @@
 #include "base/types.h"
 
 #define FABRIC_MAGIC UINT32_C(0x746f616d) /* "toam" */
-#define FABRIC_ABI   26			  /* moves with any layout change */
+#define FABRIC_ABI   27			  /* moves with any layout change */
 
 #define FABRIC_FD_MAX	 65536 /* descriptors a process, see fabric_proc */
 #define FABRIC_PROC_MAX	 1024

@@ -17,6 +17,7 @@
 #include "socket/wait.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -271,10 +272,10 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 {
 	if (unlikely(atomic_load_explicit(&t->process->pipes,
 					  memory_order_relaxed))) {
-		long err = pipe_before(t, nr, a);
+		long n = pipe_before(t, nr, a);
 
-		if (err)
-			return err;
+		if (n)
+			return n;
 	}
 	switch (nr) {
 	case SYS_read:
@@ -322,6 +323,8 @@ long socket_call(struct socket_thread *t, long nr, const long a[6])
 	case SYS_close:
 		return descriptor_close(t, a[0]);
 	case SYS_close_range:
+		if (a[2] & CLOSE_RANGE_UNSHARE)
+			socket_bare(t);
 		return descriptor_close_range(t, (unsigned long)a[0],
 					      (unsigned long)a[1],
 					      (unsigned long)a[2]);

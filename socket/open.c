@@ -212,6 +212,7 @@ static int disconnect(struct work *w, struct sock *s)
 		    !conn_get(&w->stack, was, (enum conn_option)opt, &v))
 			conn_set(&w->stack, c, (enum conn_option)opt, v);
 	}
+	conn_max_rate_set(&w->stack, c, conn_max_rate(&w->stack, was));
 	s->conn = c;
 	s->phase = SOCK_UNCONNECTED;
 	s->listening = false;
@@ -485,6 +486,22 @@ static int stream_phase(struct work *w, struct sock *s)
 	return connected(w, s);
 }
 
+/* A datagram socket that may not connect has got a port nevertheless: Linux
+ * looks at the address after that. */
+static void bind_in_vain(struct work *w, struct sock *s)
+{
+	struct ip_addr any = { .d = { 0, 0 } };
+	uint16_t port = 0;
+
+	if (s->proto == STACK_RAW || s->proto == STACK_RAW6)
+		return;
+	conn_names(&w->stack, s->conn, NULL, &port, NULL, NULL);
+	if (s->inet6)
+		open_bind_inet6(w, s);
+	else if (!port)
+		conn_bind(&w->stack, s->conn, &any, 0, 0);
+}
+
 long open_connect(struct socket_thread *t, long fd, const void *sa,
 		  socklen_t len)
 {
@@ -492,7 +509,7 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 	struct work w;
 	struct sock *s;
 	uint16_t port;
-	bool unspec, wait;
+	bool unspec = false, wait;
 	int err = sock_lock(&w, t, fd, &s);
 
 	if (err)
@@ -506,6 +523,10 @@ long open_connect(struct socket_thread *t, long fd, const void *sa,
 		unspec = false;
 		err = 0;
 	}
+	if (s->proto != STACK_TCP && err && err != -EFAULT && !unspec &&
+	    len >= sizeof(sa_family_t) &&
+	    len <= sizeof(struct sockaddr_storage))
+		bind_in_vain(&w, s);
 	if (err)
 		goto out;
 	if (s->proto == STACK_TCP && !unspec && s->phase != SOCK_UNCONNECTED) {

@@ -10,9 +10,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /* In pipes_barred: for good. */
 #define BARRED UINT32_C(0x80000000)
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
 
 /* Whole pages: as many as held the bytes hold them in the kernel. */
 #define PIECE 16384
@@ -130,11 +135,17 @@ static apart int bare(struct socket_thread *t, struct pipe *p)
 	while (p->bytes) {
 		size_t n = copy_first(t, p, p->torn, piece,
 				      min_u64(p->bytes, PIECE));
-		long done = sys_call(SYS_write, p->fd[1], piece, n);
+		struct iovec iov = { piece, n };
+		long done = sys_call(SYS_pwritev2, p->fd[1], &iov, 1, -1, -1,
+				     RWF_NOWAIT);
 
+		if (done == -EOPNOTSUPP)
+			done = sys_call(SYS_write, p->fd[1], piece, n);
 		if (done == -EINTR)
 			continue;
-		if (done == -EPIPE) /* closed behind our back */
+		/* Closed behind our back, by one who closes numbers twice; and
+		 * what has the number now, if it is full, is not our pipe. */
+		if (done == -EPIPE || done == -EBADF || done == -EAGAIN)
 			break;
 		if (done < 0)
 			return (int)done;
@@ -275,14 +286,21 @@ static void adopt(struct socket_thread *t, const int *fds, bool nonblock)
 
 long pipe_open(struct socket_thread *t, int *fds, long flags)
 {
-	long err = sys_call(SYS_pipe2, fds, flags);
 	int got[2];
+	long err = sys_call(SYS_pipe2, got, flags);
 
-	if (err || (flags & ~(long)(O_CLOEXEC | O_NONBLOCK)) ||
-	    t->self != t->process->self ||
-	    atomic_load(&t->process->pipes_barred) ||
-	    user_copy(got, fds, sizeof(got)))
+	if (err)
 		return err;
+	/* Not read back from there: another thread may write, too. */
+	if (user_copy(fds, got, sizeof(got))) {
+		sys_call(SYS_close, got[0]);
+		sys_call(SYS_close, got[1]);
+		return -EFAULT;
+	}
+	if ((flags & ~(long)(O_CLOEXEC | O_NONBLOCK)) ||
+	    t->self != t->process->self ||
+	    atomic_load(&t->process->pipes_barred))
+		return 0;
 	if ((unsigned int)got[0] < FABRIC_FD_MAX &&
 	    (unsigned int)got[1] < FABRIC_FD_MAX)
 		adopt(t, got, flags & O_NONBLOCK);
@@ -323,23 +341,29 @@ static int set_flags(struct socket_thread *t, long fd, long flags)
 	return 0;
 }
 
-/* The kernel decides; it knows of no bytes. */
-static int set_size(struct socket_thread *t, long fd)
+/*
+ * The kernel decides; it knows of no bytes. With the lock: who asked for the
+ * old size meanwhile would put in more than can be written later. Returns the
+ * call's result; 0: it is still to be made.
+ */
+static long set_size(struct socket_thread *t, const long a[6])
 {
-	struct pipe *p = pipe_hold(t, fd);
-	bool holds;
+	struct pipe *p = pipe_hold(t, a[0]);
+	long n = 0;
 
 	if (!p)
 		return 0;
-	holds = p->bytes;
-	p->room = 0;
+	if (!p->bytes) {
+		n = sys_call(SYS_fcntl, a[0], a[1], a[2]);
+		p->room = 0;
+	}
 	pipe_release(t, p);
-	return holds ? pipe_bare(t, fd) : 0;
+	return n ? n : pipe_bare(t, a[0]);
 }
 
-static int before_fcntl(struct socket_thread *t, const long a[6])
+static long before_fcntl(struct socket_thread *t, const long a[6])
 {
-	switch (a[1]) {
+	switch ((int)a[1]) {
 	case F_GETFD:
 	case F_SETFD:
 	case F_GETFL:
@@ -348,7 +372,7 @@ static int before_fcntl(struct socket_thread *t, const long a[6])
 	case F_SETFL:
 		return set_flags(t, a[0], a[2]);
 	case F_SETPIPE_SZ:
-		return set_size(t, a[0]);
+		return set_size(t, a);
 	default:
 		return pipe_bare(t, a[0]);
 	}
@@ -419,7 +443,7 @@ long pipe_before(struct socket_thread *t, long nr, const long a[6])
 	case SYS_sendmsg:
 	case SYS_sendmmsg:
 		return before_send(t, nr, a);
-	case SYS_close_range:
+	case SYS_close_range: /* CLOSE_RANGE_UNSHARE: socket_call() */
 	case SYS_io_submit:
 		return bare_all(t);
 	case SYS_creat:

@@ -65,7 +65,7 @@ long pipe_open(struct socket_thread *t, int *fds, long flags);
 /*
  * pipe_before - this process has private pipes, and is about to make call @nr
  *
- * Returns 0, or an error that the call has.
+ * Returns 0, or what the call returns: an error, or it has been made.
  */
 long pipe_before(struct socket_thread *t, long nr, const long a[6]);
 

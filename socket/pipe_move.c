@@ -44,27 +44,28 @@ static long room_in(struct pipe *p)
 	return p->held < PIPE_FRAMES ? (long)p->room - (long)p->bytes : 0;
 }
 
-static bool is_waiting(const struct socket_thread *t, long fd)
+static bool is_waiting(const struct sock *s)
 {
-	const struct sock *s = sock_peek(t, fd);
-
 	return s && !atomic_load(&s->nonblock);
 }
 
-/* Until @fd is ready; or what the call ends with. */
-static int await(struct socket_thread *t, long fd, bool in, uint64_t *until)
+/* Until @fd, which is @s's, is ready; or what the call ends with. */
+static int await(struct socket_thread *t, long fd, struct sock *s, bool in,
+		 uint64_t *until)
 {
-	struct sock *s = sock_peek(t, fd);
 	uint64_t timeout_ns;
 	int err;
 
-	if (!s)
+	/* Closed, and the number used again: neither our data nor our peer. */
+	if (sock_peek(t, fd) != s)
 		return -EBADF;
 	timeout_ns = in ? s->recv_timeout_ns : s->send_timeout_ns;
 	if (!*until)
 		*until = wait_date(t, timeout_ns);
 	err = in ? wait_bytes(t, s, 1, *until)
 		 : wait_sock(t, s, STACK_OUT, *until);
+	if (!err && sock_peek(t, fd) != s)
+		return -EBADF;
 	return err == -EINTR && !timeout_ns ? (int)SOCKET_RESTART : err;
 }
 
@@ -90,12 +91,15 @@ static long take_locked(struct work *w, struct sock *s, struct pipe *p,
 		tcp_consumed(&w->stack, s->conn);
 		return n;
 	}
+	/* No frame for a part of one: copying needs none. */
+	if (unlikely(tcp_readable(conn_of(w, s))))
+		return PIPE_BARE;
 	err = tcp_recv_error(&w->stack, s->conn);
 	return err == 1 ? STEP_END : err ? err : -EAGAIN;
 }
 
 static long take_step(struct socket_thread *t, const struct splice_ends *e,
-		      unsigned long most)
+		      const struct sock *from, unsigned long most)
 {
 	struct pipe *p = pipe_hold(t, e->out);
 	struct work w;
@@ -114,7 +118,7 @@ static long take_step(struct socket_thread *t, const struct splice_ends *e,
 
 		n = sock_lock(&w, t, e->in, &s);
 		if (!n) {
-			n = take_locked(&w, s, p, want);
+			n = s == from ? take_locked(&w, s, p, want) : -EBADF;
 			work_refresh(&w, s);
 			work_end(&w);
 		}
@@ -151,11 +155,12 @@ static long wait_bare(struct socket_thread *t, const struct splice_ends *e,
 
 long pipe_take(struct socket_thread *t, const struct splice_ends *e)
 {
+	struct sock *s = sock_peek(t, e->in);
 	unsigned long done = 0;
 	uint64_t until = 0;
 
 	while (done < e->count) {
-		long n = take_step(t, e, e->count - done);
+		long n = take_step(t, e, s, e->count - done);
 
 		if (n > 0) {
 			done += (unsigned long)n;
@@ -170,9 +175,9 @@ long pipe_take(struct socket_thread *t, const struct splice_ends *e)
 		if (n == PIPE_BARE)
 			return pipe_bare(t, e->out) ?: PIPE_BARE;
 		/* As tcp_splice_read(): SPLICE_F_NONBLOCK is the pipe's. */
-		if (n != -EAGAIN || !is_waiting(t, e->in))
+		if (n != -EAGAIN || !is_waiting(s))
 			return n;
-		n = await(t, e->in, true, &until);
+		n = await(t, e->in, s, true, &until);
 		if (n)
 			return n;
 	}
@@ -205,7 +210,7 @@ static long give_locked(struct work *w, struct sock *s, struct pipe *p,
 }
 
 static long give_step(struct socket_thread *t, const struct splice_ends *e,
-		      unsigned long most)
+		      const struct sock *to, unsigned long most)
 {
 	struct pipe *p = pipe_hold(t, e->in);
 	long n = PIPE_BARE;
@@ -217,8 +222,10 @@ static long give_step(struct socket_thread *t, const struct splice_ends *e,
 	if (!p->torn)
 		n = p->bytes ? sock_lock(&w, t, e->out, &s) : STEP_PIPE;
 	if (!n) {
-		n = give_locked(&w, s, p, (uint32_t)min_u64(most, UINT32_MAX),
-				e->flags & SPLICE_F_MORE);
+		n = s == to ? give_locked(&w, s, p,
+					  (uint32_t)min_u64(most, UINT32_MAX),
+					  e->flags & SPLICE_F_MORE)
+			    : -EBADF;
 		work_refresh(&w, s);
 		work_end(&w);
 	}
@@ -228,11 +235,12 @@ static long give_step(struct socket_thread *t, const struct splice_ends *e,
 
 long pipe_give(struct socket_thread *t, const struct splice_ends *e)
 {
+	struct sock *s = sock_peek(t, e->out);
 	unsigned long done = 0;
 	uint64_t until = 0;
 
 	while (done < e->count) {
-		long n = give_step(t, e, e->count - done);
+		long n = give_step(t, e, s, e->count - done);
 
 		if (n > 0) {
 			done += (unsigned long)n;
@@ -246,9 +254,8 @@ long pipe_give(struct socket_thread *t, const struct splice_ends *e)
 				       : pipe_bare(t, e->in) ?: PIPE_BARE;
 		}
 		if (!n || n == -EAGAIN)
-			n = is_waiting(t, e->out)
-				    ? await(t, e->out, false, &until)
-				    : -EAGAIN;
+			n = is_waiting(s) ? await(t, e->out, s, false, &until)
+					  : -EAGAIN;
 		if (n) {
 			if (done)
 				break;

@@ -103,6 +103,26 @@ static long room_in_pipe(struct socket_thread *t, long fd, bool nonblock)
 	return n < 0 ? n : 0;
 }
 
+/*
+ * As tcp_read_sock(): nothing passes an urgent byte, fetched or in line, before
+ * it has been read over. 1: there it stands.
+ */
+static long stops_at_mark(struct socket_thread *t, long fd)
+{
+	const struct conn *c;
+	struct work w;
+	struct sock *s;
+	long err = sock_lock(&w, t, fd, &s);
+
+	if (err)
+		return err;
+	c = slot_at(&w.fabric->table[FABRIC_TABLE_CONN], s->conn);
+	if (tcp_at_mark(&w.stack, s->conn) && tcp_readable(c))
+		err = atomic_load(&s->nonblock) ? -EAGAIN : 1;
+	work_end(&w);
+	return err;
+}
+
 static long stream_to_pipe(struct socket_thread *t, const struct splice_ends *e)
 {
 	bool nonblock =
@@ -114,10 +134,13 @@ static long stream_to_pipe(struct socket_thread *t, const struct splice_ends *e)
 		size_t want = min_u64(e->count - done, sizeof(bounce));
 		long n = room_in_pipe(t, e->out, nonblock || done);
 
-		/* As tcp_splice_read(): SPLICE_F_NONBLOCK is the pipe's. */
 		if (!n)
-			n = look(t, e->in, bounce, want,
-				 MSG_PEEK | (done ? MSG_DONTWAIT : 0));
+			n = stops_at_mark(t, e->in);
+		if (n)
+			return done || n > 0 ? (long)done : n;
+		/* As tcp_splice_read(): SPLICE_F_NONBLOCK is the pipe's. */
+		n = look(t, e->in, bounce, want,
+			 MSG_PEEK | (done ? MSG_DONTWAIT : 0));
 		if (n > 0)
 			n = into_pipe(e->out, bounce, (size_t)n);
 		if (n == -EAGAIN && !done && !nonblock &&
@@ -270,6 +293,12 @@ static long move_datagram(struct socket_thread *t, const struct splice_ends *e,
 	return n;
 }
 
+/* What cannot be spliced into, whatever it is. */
+static bool appends(const struct sock *s)
+{
+	return atomic_load(&s->file_flags) & O_APPEND;
+}
+
 /* Through a private pipe. PIPE_BARE: it is none any more. */
 static long move_frames(struct socket_thread *t, const struct splice_ends *e,
 			const struct sock *s, bool from)
@@ -307,7 +336,7 @@ long splice_call(struct socket_thread *t, const struct splice_ends *e)
 		return other;
 	if (!other && (in ? e->out_off : e->in_off))
 		return -ESPIPE;
-	if (other || e->in_off || e->out_off)
+	if (other || e->in_off || e->out_off || (out && appends(out)))
 		return -EINVAL;
 	if (pipe_end(t, in ? e->out : e->in) >= 0) {
 		err = move_frames(t, e, s, in);
@@ -327,13 +356,76 @@ static long sendable(long in)
 	return n == -ESPIPE ? -EINVAL : n < 0 ? n : 0;
 }
 
+/*
+ * A datagram: what of @file is asked for and there, as far as one may hold it.
+ * Returns what was sent.
+ */
+static long file_to_datagram(struct socket_thread *t, long out, long file,
+			     const long *at, unsigned long count)
+{
+	size_t want = min_u64(count, DATAGRAM_ROOM);
+	long room = sys_call(SYS_mmap, 0, DATAGRAM_ROOM, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long n;
+
+	if (room < 0)
+		return room;
+	n = at ? sys_call(SYS_pread64, file, room, want, *at)
+	       : sys_call(SYS_read, file, room, want);
+	if (n > 0) {
+		struct io_note note = { 0 };
+		struct iovec iov;
+		struct cursor c = cursor_one(&iov, (void *)room, (size_t)n);
+		long sent = io_send(t, out, &c, 0, &note);
+
+		if (!at && sent < 0)
+			sys_call(SYS_lseek, file, -n, SEEK_CUR);
+		n = sent;
+	}
+	sys_call(SYS_munmap, room, DATAGRAM_ROOM);
+	return n;
+}
+
+/* To a stream: as much as is taken at once, from @at on, which moves. */
+static long file_to_stream(struct socket_thread *t, long out, long in, long *at,
+			   unsigned long count)
+{
+	char bounce[BOUNCE];
+	unsigned long done = 0;
+
+	while (done < count) {
+		size_t want = min_u64(count - done, sizeof(bounce));
+		long n = at ? sys_call(SYS_pread64, in, bounce, want, *at)
+			    : sys_call(SYS_read, in, bounce, want);
+		struct iovec iov;
+		struct cursor c;
+		long sent;
+
+		if (n <= 0)
+			return done ? (long)done : n;
+		c = cursor_one(&iov, bounce, (size_t)n);
+		sent = tcp_io_send(t, out, &c,
+				   done + (size_t)n < count ? MSG_MORE : 0);
+		/* What did not fit has been read, but not sent: step back. */
+		if (at && sent > 0)
+			*at += sent;
+		if (!at && sent < n)
+			sys_call(SYS_lseek, in, (sent > 0 ? sent : 0) - n,
+				 SEEK_CUR);
+		if (sent < 0)
+			return done ? (long)done : sent;
+		done += (unsigned long)sent;
+		if (sent < n)
+			break;
+	}
+	return (long)done;
+}
+
 long splice_sendfile(struct socket_thread *t, long out, long in, long *offset,
 		     unsigned long count)
 {
 	struct sock *s = sock_peek(t, out);
-	char bounce[BOUNCE];
-	unsigned long done = 0;
-	long at = 0, err;
+	long at = 0, n;
 
 	if (!s && !sock_peek(t, in))
 		return SOCKET_PASS;
@@ -341,42 +433,22 @@ long splice_sendfile(struct socket_thread *t, long out, long in, long *offset,
 		return -EFAULT;
 	if (!s)
 		return sys_call(SYS_fcntl, out, F_GETFD) < 0 ? -EBADF : -EINVAL;
-	err = sock_peek(t, in) ? -EINVAL : sendable(in);
-	if (err)
-		return err;
-	if (s->proto != STACK_TCP)
-		return -EOPNOTSUPP;
+	n = sock_peek(t, in) ? -EINVAL : sendable(in);
+	if (n)
+		return n;
+	if (appends(s))
+		return -EINVAL;
+	if (!count)
+		return 0;
 	if (count > CURSOR_BYTES_MAX)
 		count = CURSOR_BYTES_MAX;
-	while (done < count) {
-		size_t want = min_u64(count - done, sizeof(bounce));
-		long n = offset ? sys_call(SYS_pread64, in, bounce, want, at)
-				: sys_call(SYS_read, in, bounce, want);
-		struct iovec iov;
-		struct cursor c;
-		long sent;
-
-		if (n <= 0) {
-			err = n;
-			break;
-		}
-		c = cursor_one(&iov, bounce, (size_t)n);
-		sent = tcp_io_send(t, out, &c,
-				   done + (size_t)n < count ? MSG_MORE : 0);
-		/* What did not fit has been read, but not sent: step back. */
-		at += sent > 0 ? sent : 0;
-		if (!offset && sent < n)
-			sys_call(SYS_lseek, in, (sent > 0 ? sent : 0) - n,
-				 SEEK_CUR);
-		if (sent < 0) {
-			err = sent;
-			break;
-		}
-		done += (unsigned long)sent;
-		if (sent < n)
-			break;
+	if (s->proto == STACK_TCP) {
+		n = file_to_stream(t, out, in, offset ? &at : NULL, count);
+	} else {
+		n = file_to_datagram(t, out, in, offset ? &at : NULL, count);
+		at += n > 0 ? n : 0;
 	}
 	if (offset && user_copy(offset, &at, sizeof(at)))
 		return -EFAULT;
-	return done ? (long)done : err;
+	return n;
 }

@@ -517,7 +517,12 @@ long stamp_recv(struct work *w, struct sock *s, struct cursor *c, bool peek,
 		err = put_all(w, s, f, &io->control);
 	if (!err && io->namelen)
 		err = user_copy(io->namelen, &none, sizeof(none));
-	io->flags = MSG_ERRQUEUE | (got < whole ? MSG_TRUNC : 0);
+	/* Of a stream only what left is at hand: the rest is cut off. */
+	if (got < whole || (s->proto == STACK_TCP && !whole &&
+			    !(s->stamping & SOF_TIMESTAMPING_OPT_TSONLY)))
+		io->flags = MSG_ERRQUEUE | MSG_TRUNC;
+	else
+		io->flags = MSG_ERRQUEUE;
 	if (!peek) {
 		s->stamps.first = f->next;
 		if (!f->next)

@@ -142,14 +142,17 @@ static int cork_begin(struct work *w, struct sock *s,
 		      const struct io_note *note, const struct ip_addr *to,
 		      uint16_t port)
 {
+	const struct conn *c =
+		slot_at(&w->fabric->table[FABRIC_TABLE_CONN], s->conn);
 	int err = udp_may_send(&w->stack, s->conn, to, port, true);
 
 	if (err)
 		return err;
-	s->cork_named = to != NULL;
-	if (to)
-		s->cork_to = *to;
-	s->cork_port = port;
+	/* The peer of now, which may be another one at the end: IPv4's
+	 * connect() changes where it goes, IPv6's does not. */
+	s->cork_named = to || (c->pport && !ip_is_v4(&c->peer));
+	s->cork_to = to ? *to : c->peer;
+	s->cork_port = to ? port : c->pport;
 	s->cork_how = note->how ? *note->how
 				: (struct udp_how){ .ttl = -1, .tos = -1 };
 	s->cork_how.made = true;
@@ -237,23 +240,29 @@ long udp_io_send(struct socket_thread *t, long fd, struct cursor *c, long flags,
 	size_t bytes = c->left;
 	struct ip_addr to;
 	uint16_t port = 0;
-	bool unspec = false, named;
+	bool unspec = false, named, told;
 	struct work w;
 	int err = 0;
 
 	if (!s)
 		return -EBADF;
+	/* IPv4 does not look at the address of what is added to a datagram. */
+	told = note->name && (s->inet6 || !s->cork_open);
 	if (bytes > DATAGRAM_MAX)
 		err = -EMSGSIZE;
 	else if ((flags & MSG_OOB) && !s->inet6)
 		err = -EOPNOTSUPP;
-	else if (note->name)
+	else if (told)
 		err = name_in(note->name, note->tolen, s, NAME_SEND, &to, &port,
 			      &unspec);
 	/* What is added to a datagram in the making goes where that goes. */
 	if (s->cork_open && note->fault != -EFAULT)
 		note->fault = 0;
-	named = note->name && !unspec;
+	named = told && !unspec;
+	/* A part of a datagram to an IPv6 address cannot name an IPv4 one. */
+	if (!err && named && s->cork_open && s->cork_named && ip_is_v4(&to) &&
+	    !ip_is_v4(&s->cork_to))
+		err = -EINVAL;
 	if (!err && (flags & MSG_OOB) && ip_is_v4(named ? &to : peer_of(t, s)))
 		err = s->inet6 && s->v6only ? -ENETUNREACH : -EOPNOTSUPP;
 	if (err || note->fault)

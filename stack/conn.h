@@ -113,6 +113,7 @@ enum cc_phase { CC_NONE, CC_START, CC_AVOID, CC_REDUCE };
 #define LOWAT_SEND  4u /* likewise, of notsent_lowat */
 #define PORT_ASKED  8u /* bind() was for this port, this address */
 #define ADDR_ASKED  16u
+#define RATE_MAX    32u /* SO_MAX_PACING_RATE, see tcp_rate.c */
 
 #define RACK_REORDERED 1u /* seen on this path */
 
@@ -307,6 +308,7 @@ struct conn {
 				};
 			};
 			uint32_t prior_cwnd, prior_ssthresh, prior_w_max;
+			uint64_t rate_at_ns; /* RATE_MAX: nothing before */
 		};
 		struct { /* listener */
 			conn_ix accept_first, accept_last;
@@ -366,6 +368,8 @@ struct conn {
 	uint8_t urgent_inline; /* SO_OOBINLINE */
 	uint8_t urgent_taken;  /* MSG_OOB has fetched it */
 	uint8_t group_strict;  /* UDP: hears groups that it has joined only */
+	bool rate_waits;       /* until rate_at_ns */
+	uint64_t max_Bps;      /* RATE_MAX: of payload */
 };
 
 #define CONN_BYTES 768

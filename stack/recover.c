@@ -151,6 +151,8 @@ static void restore(struct stack *st, struct conn *c)
 		at = c->rtx_at;
 	if (c->delack_at)
 		at = min_u64(at, c->delack_at);
+	if (c->rate_waits)
+		at = min_u64(at, c->rate_at_ns);
 	if (c->keep_at)
 		at = min_u64(at, c->keep_at);
 	if (at != UINT64_MAX)

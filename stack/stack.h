@@ -473,6 +473,14 @@ uint32_t tcp_info(const struct stack *st, conn_ix c, void *info,
  */
 uint64_t tcp_pacing_Bps(const struct conn *c);
 
+/*
+ * conn_max_rate - SO_MAX_PACING_RATE: bytes of payload a second that @c sends
+ * at most; UINT64_MAX: no limit, 0: none either, as in Linux. Obeyed by TCP
+ * (tcp_rate.c), kept for others. What is accepted has it from its listener.
+ */
+uint64_t conn_max_rate(const struct stack *st, conn_ix c);
+void conn_max_rate_set(struct stack *st, conn_ix c, uint64_t Bps);
+
 /* --- UDP ---------------------------------------------------------------------
  */
 

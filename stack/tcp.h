@@ -17,6 +17,7 @@
  *	tcp_recvq.c    bytes in order and out of order, the window, the reader
  *	tcp_sendq.c    chunks of the send queue, the writer
  *	tcp_output.c   what may be sent now
+ *	tcp_rate.c     how fast at most
  *	tcp_segment.c  one segment onto the wire
  *	tcp_option.c   options in and out
  *	tcp_listen.c   listeners and half-open connections
@@ -193,6 +194,20 @@ void tcp_push_held(struct stack *st, struct conn *c);
 uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 		    uint32_t bytes);
 void tcp_rtx_arm(struct stack *st, struct conn *c);
+
+/* tcp_rate.c */
+/* tcp_rate_quota - RATE_MAX: the largest piece that may leave now. With
+ * rate_waits set, 0: nothing before rate_at_ns, when tcp_output() runs again */
+uint32_t tcp_rate_quota(struct stack *st, struct conn *c);
+/* tcp_rate_charge - RATE_MAX: @bytes of payload have left */
+void tcp_rate_charge(const struct stack *st, struct conn *c, uint32_t bytes);
+
+static inline void tcp_rate_count(const struct stack *st, struct conn *c,
+				  uint32_t bytes)
+{
+	if (unlikely(c->locked & RATE_MAX))
+		tcp_rate_charge(st, c, bytes);
+}
 
 /* tcp_sendq.c */
 uint32_t tcp_sendq_attach(struct stack *st, struct conn *c, uint32_t seq,

@@ -39,6 +39,7 @@ void tcp_cc_init(struct conn *c)
 	c->ssthresh = CWND_MAX;
 	c->cc_phase = CC_NONE;
 	c->w_max = 0;
+	c->rate_at_ns = 0;
 }
 
 /* Integer cube root, a bit at a time; runs once per congestion epoch. */

@@ -116,6 +116,11 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 	i.snd_wnd = c->snd_wnd;
 	i.delivered = c->delivered;
 	i.rcv_wnd = c->rcv_adv - c->rcv_nxt;
+	/* No measured round trip: no limit but the asked one. */
+	i.max_pacing_rate = conn_max_rate(st, ix);
+	i.pacing_rate = tcp_pacing_Bps(c);
+	if (!c->srtt8_us || listen || i.pacing_rate > i.max_pacing_rate)
+		i.pacing_rate = i.max_pacing_rate;
 	if (listen) {
 		/* Linux shows the accept queue's length and limit here. */
 		i.unacked = c->accepts;
@@ -129,8 +134,6 @@ uint32_t tcp_info(const struct stack *st, conn_ix ix, void *info,
 		i.snd_ssthresh = c->ssthresh >= 1u << 30 ? 0x7fffffff
 							 : c->ssthresh / mss;
 		i.notsent_bytes = tcp_unsent(c);
-		i.pacing_rate = tcp_pacing_Bps(c);
-		i.max_pacing_rate = UINT64_MAX;
 	}
 	memcpy(info, &i, bytes);
 	return bytes;

@@ -153,6 +153,7 @@ static void inherit(struct conn *c, const struct conn *l)
 	c->keep_intvl_s = l->keep_intvl_s;
 	c->keep_cnt = l->keep_cnt;
 	c->reno = l->reno;
+	c->max_Bps = l->max_Bps;
 	c->user_timeout_ms = l->user_timeout_ms;
 	c->notsent_lowat = l->notsent_lowat;
 }

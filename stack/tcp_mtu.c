@@ -183,6 +183,7 @@ void tcp_mtu_probe(struct stack *st, struct conn *c)
 	if (n <= 0)
 		return;
 	flight_sent(st, c, (uint32_t)n);
+	tcp_rate_count(st, c, (uint32_t)n);
 	tcp_sendq_advance(st, c, (uint32_t)n);
 	c->snd_nxt += (uint32_t)n;
 	if ((uint32_t)n == size) {

@@ -34,6 +34,7 @@ static inline void sent(struct stack *st, struct conn *c, uint32_t bytes,
 			bool fin)
 {
 	flight_sent(st, c, bytes + fin);
+	tcp_rate_count(st, c, bytes);
 	tcp_sendq_advance(st, c, bytes);
 	c->snd_nxt += bytes + fin;
 	if (unlikely(c->recovery == TCP_RECOVERY))
@@ -113,7 +114,7 @@ static uint32_t super_max(const struct stack *st, const struct conn *c)
 }
 
 /* How many bytes the next segment carries; 0: none now. */
-static uint32_t quota(const struct stack *st, struct conn *c, bool more)
+static uint32_t quota(struct stack *st, struct conn *c, bool more)
 {
 	uint32_t unsent = c->snd_end - c->snd_nxt;
 	uint32_t edge = c->snd_una + c->snd_wnd;
@@ -123,6 +124,11 @@ static uint32_t quota(const struct stack *st, struct conn *c, bool more)
 	uint32_t mss = c->mss;
 	uint32_t len = min_u32(min_u32(unsent, window), super_max(st, c));
 
+	if (unlikely(c->locked & RATE_MAX)) {
+		len = min_u32(len, tcp_rate_quota(st, c));
+		if (c->rate_waits)
+			return 0;
+	}
 	if (len > 2 * mss)
 		len = min_u32(len, piece(st, c));
 	if (room < len) {
@@ -187,7 +193,7 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 	c->flags &= ~CONN_CWND_FULL;
 	if (unlikely(st->host->pmtus) && c->route_gen != path_gen(st))
 		tcp_mtu_refresh(st, c);
-	if (unlikely(c->mtu_low) && !more)
+	if (unlikely(c->mtu_low) && !more && !c->rate_waits)
 		tcp_mtu_probe(st, c);
 	while (!tcp_fin_sent(c)) {
 		uint32_t bytes = 0;
@@ -223,7 +229,8 @@ void tcp_output(struct stack *st, struct conn *c, bool more)
 		return;
 	if (c->snd_nxt != c->snd_una) {
 		tcp_rtx_arm(st, c);
-	} else if (c->snd_end != c->snd_nxt || (c->flags & CONN_FIN_QUEUED)) {
+	} else if (!c->rate_waits &&
+		   (c->snd_end != c->snd_nxt || (c->flags & CONN_FIN_QUEUED))) {
 		c->rtx_kind = TCP_RTX_PERSIST;
 		c->rtx_at = st->now_ns + (c->snd_wnd ? TCP_RTO_MIN_US * 1000u
 						     : tcp_rto_ns(c));
@@ -272,6 +279,7 @@ uint32_t tcp_resend(struct stack *st, struct conn *c, uint32_t seq,
 	if (done < 0)
 		return 0;
 	tcp_count_resent(st, c);
+	tcp_rate_count(st, c, (uint32_t)done);
 	fin = fin && (uint32_t)done == n;
 	flight_resent(st, c, seq, seq + (uint32_t)done + fin);
 	return (uint32_t)done + fin;

@@ -42,10 +42,11 @@ void tcp_probe_timer(struct stack *st, struct conn *c)
 	if (seq_gt(edge, c->snd_nxt))
 		n = min_u32(min_u32(c->snd_end - c->snd_nxt, edge - c->snd_nxt),
 			    c->mss);
-	if (n && !tcp_fin_sent(c))
+	if (n && !tcp_fin_sent(c) && !c->rate_waits)
 		sent = tcp_send_data(st, c, c->snd_nxt, n, false);
 	if (sent > 0) {
 		flight_sent(st, c, (uint32_t)sent);
+		tcp_rate_count(st, c, (uint32_t)sent);
 		tcp_sendq_advance(st, c, (uint32_t)sent);
 		c->snd_nxt += (uint32_t)sent;
 		c->watch |= TLP_OUT;

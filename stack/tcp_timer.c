@@ -3,7 +3,8 @@
  * What happens when nothing happens: resending, probing, delayed acks,
  * keepalive, and the ends of FIN-WAIT-2 and TIME-WAIT. Three dates a
  * connection: rtx_at (resend or probe, never both), delack_at, keep_at
- * (keepalive or one of the two ends).
+ * (keepalive or one of the two ends). One more, rate_at_ns, where a ceiling
+ * holds new data back.
  */
 #include "stack/tcp.h"
 #include "stack/pace.h"
@@ -101,19 +102,20 @@ static bool persist_timer(struct stack *st, struct conn *c)
 		c->flags |= CONN_PUSH_ALL;
 		c->snd_push = c->snd_end;
 		tcp_output(st, c, false);
-		if (c->snd_nxt == c->snd_una && unsent) {
+		if (c->snd_nxt == c->snd_una && unsent && !c->rate_waits) {
 			int n = tcp_send_data(
 				st, c, c->snd_nxt,
 				min_u32(min_u32(unsent, room), c->mss), false);
 
 			if (n > 0) {
 				flight_sent(st, c, (uint32_t)n);
+				tcp_rate_count(st, c, (uint32_t)n);
 				tcp_sendq_advance(st, c, (uint32_t)n);
 				c->snd_nxt += (uint32_t)n;
 				tcp_rtx_arm(st, c);
 			}
 		}
-		if (c->rtx_at)
+		if (c->rtx_at || c->rate_waits)
 			return true;
 	} else {
 		if (!c->probes)
@@ -216,6 +218,10 @@ bool tcp_timer(struct stack *st, struct conn *c)
 			count(st, TcpExt_DelayedACKs);
 			tcp_send_ack(st, c);
 		}
+	}
+	if (unlikely(c->rate_waits) && c->rate_at_ns <= st->now_ns) {
+		c->rate_waits = false;
+		tcp_output(st, c, false);
 	}
 	if (c->rtx_at && c->rtx_at <= st->now_ns) {
 		c->rtx_at = 0;

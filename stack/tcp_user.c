@@ -68,6 +68,7 @@ static void start_over(struct stack *st, struct conn *c)
 	c->rto_us = TCP_RTO_INITIAL_US;
 	c->rcv_mss = TCP_MSS_DEFAULT;
 	c->rcv_wscale = tcp_wscale(st);
+	c->rate_waits = false;
 	c->space_at_ns = 0;
 	c->space_bytes = 0;
 	c->snd_wscale = 0;
@@ -234,6 +235,7 @@ bool tcp_done(struct stack *st, struct conn *c)
 	c->rtx_at = 0;
 	c->delack_at = 0;
 	c->keep_at = 0;
+	c->rate_waits = false;
 	c->state = CONN_CLOSED;
 	c->flags |= CONN_RCV_SHUT | CONN_SND_SHUT;
 	c->flags &= ~(CONN_ACK_NOW | CONN_ACK_DUE | CONN_FIN_QUEUED);

@@ -3,11 +3,11 @@
  * Timers: one date per connection, kept by a hierarchical wheel.
  *
  * A connection has up to three dates (resend or probe, delayed ack, and one
- * slow timer); the wheel knows the earliest of them, or an earlier one that has
- * passed out of use. Moving a date later, or giving it up, does not touch the
- * wheel: when the old date comes, the connection is looked at and put back
- * where it belongs. So an exchange of packets costs a few wheel operations a
- * second, whatever its rate.
+ * slow timer; a fourth under SO_MAX_PACING_RATE); the wheel knows the earliest
+ * of them, or an earlier one that has passed out of use. Moving a date later,
+ * or giving it up, does not touch the wheel: when the old date comes, the
+ * connection is looked at and put back where it belongs. So an exchange of
+ * packets costs a few wheel operations a second, whatever its rate.
  *
  * Dates are rounded up to a tick (2^20 ns), so that nothing is looked at before
  * it is due for less than a tick and next_timer_ns never lies in the past for
@@ -132,6 +132,8 @@ static void look_at(struct stack *st, struct conn *c)
 		at = min_u64(at, c->delack_at);
 	if (c->keep_at)
 		at = min_u64(at, c->keep_at);
+	if (unlikely(c->rate_waits))
+		at = min_u64(at, c->rate_at_ns);
 	if (at != UINT64_MAX)
 		timer_arm(st, c, at);
 gone:

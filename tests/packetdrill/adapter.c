@@ -31,6 +31,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <time.h>
 #include <ucontext.h>
 
 #define FDS 4096
@@ -255,12 +256,38 @@ static ssize_t pd_recv(void *user, int fd, void *buf, size_t bytes, int flags)
 	return pd_recvfrom(user, fd, buf, bytes, flags, NULL, NULL);
 }
 
+/* Stamps are dates of the wall clock: here the script's clock is on the wall.
+ */
+static void dates_of_script(struct msghdr *msg)
+{
+	struct timespec wall, *at;
+	int64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h;
+	     h = CMSG_NXTHDR(msg, h)) {
+		if (h->cmsg_level != SOL_SOCKET ||
+		    h->cmsg_type != SO_TIMESTAMPING)
+			continue;
+		at = (struct timespec *)CMSG_DATA(h);
+		ns = (wall.tv_sec - at->tv_sec) * (int64_t)NSEC_PER_SEC +
+		     wall.tv_nsec - at->tv_nsec;
+		ns = (int64_t)world_now(&world) - ns;
+		at->tv_sec = ns / (int64_t)NSEC_PER_SEC;
+		at->tv_nsec = ns % (int64_t)NSEC_PER_SEC;
+	}
+}
+
 static ssize_t pd_recvmsg(void *user, int fd, struct msghdr *msg, int flags)
 {
 	const long a[5] = { (long)msg, flags };
+	ssize_t n;
 
 	(void)user;
-	return receive(SYS_recvmsg, fd, a, flags);
+	n = receive(SYS_recvmsg, fd, a, flags);
+	if (n >= 0 && is_ours(fd))
+		dates_of_script(msg);
+	return n;
 }
 
 /* The rest of a message of which @done bytes are sent; @iov has room. */
@@ -403,6 +430,9 @@ static int pd_pipe(void *user, int pipefd[2])
 static ssize_t pd_splice(void *user, int in, loff_t *off_in, int out,
 			 loff_t *off_out, size_t bytes, unsigned int flags)
 {
+	long n, was;
+	int mark = 0;
+
 	(void)user;
 	/* packetdrill hands over the address of a null offset. */
 	if (off_in && !*off_in)
@@ -410,7 +440,17 @@ static ssize_t pd_splice(void *user, int in, loff_t *off_in, int out,
 	if (off_out && !*off_out)
 		off_out = NULL;
 	begin();
-	return end(CALL(splice, in, off_in, out, off_out, bytes, flags));
+	n = CALL(splice, in, off_in, out, off_out, bytes, flags);
+	/* At an urgent byte it matters whether the socket waits: it does not.
+	 */
+	if (n == -EAGAIN && may_block(in, 0) &&
+	    !CALL(ioctl, in, SIOCATMARK, &mark, 0, 0, 0) && mark) {
+		was = CALL(fcntl, in, F_GETFL, 0, 0, 0, 0);
+		CALL(fcntl, in, F_SETFL, was & ~(long)O_NONBLOCK, 0, 0, 0);
+		n = CALL(splice, in, off_in, out, off_out, bytes, flags);
+		CALL(fcntl, in, F_SETFL, was, 0, 0, 0);
+	}
+	return end(n);
 }
 
 /* --- options -----------------------------------------------------------------

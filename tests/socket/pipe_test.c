@@ -8,10 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "socket/pipe.h"
+#include "socket/work.h"
 #include "stack/conn.h"
 
 /* b writes into y and reads from v; a moves x to z. */
@@ -267,6 +270,165 @@ static void names_of_descriptors(void **state)
 	}
 }
 
+/* --- several threads ---------------------------------------------------------
+ */
+
+static _Atomic int stop;
+
+static void *shrink(void *arg)
+{
+	struct socket_thread t;
+
+	(void)arg;
+	socket_thread_init(&t, &pa);
+	while (!atomic_load(&stop)) {
+		SF(&t, SYS_fcntl, p[1], F_SETPIPE_SZ, 4096, 0, 0, 0);
+		SF(&t, SYS_fcntl, p[1], F_SETPIPE_SZ, 65536, 0, 0, 0);
+	}
+	return NULL;
+}
+
+/* What a pipe takes is what the kernel's has room for, whoever changes that
+ * meanwhile: baring it would wait for ever. */
+static void resized_by_another(void **state)
+{
+	long call[6] = { 0, F_SETPIPE_SZ, 8192 };
+	pthread_t other;
+
+	(void)state;
+	begin();
+	call[0] = p[1];
+	/* Made with the lock, and not again. */
+	assert_int_equal(pipe_before(&a, SYS_fcntl, call), 8192);
+	assert_int_equal(fcntl(p[1], F_GETPIPE_SZ), 8192);
+	assert_true(is_private());
+	assert_int_equal(sf_write(&b, y, out, 20000), 20000);
+	assert_int_equal(splice_in(20000), 8192);
+	assert_int_equal(splice_out(20000), 8192);
+	assert_int_equal(splice_in(20000), 8192);
+	assert_int_equal(splice_out(20000), 8192);
+	assert_int_equal(splice_in(3616), 3616);
+	assert_int_equal(splice_out(20000), 3616);
+	assert_int_equal(sf_read(&b, v, in, sizeof(in)), 20000);
+	alarm(60);
+	atomic_store(&stop, 0);
+	assert_int_equal(pthread_create(&other, NULL, shrink, NULL), 0);
+	for (int i = 0; i < 300; i++) {
+		long n, got = 0;
+
+		assert_int_equal(sf_write(&b, y, out, 20000), 20000);
+		while (got < 20000) {
+			n = SF(&a, SYS_splice, x, 0, p[1], 0, 20000 - got,
+			       SPLICE_F_NONBLOCK);
+			assert_true(n > 0);
+			assert_int_equal(
+				SF(&a, SYS_splice, p[0], 0, z, 0, n, 0), n);
+			assert_int_equal(sf_read(&b, v, in + got, (size_t)n),
+					 n);
+			got += n;
+		}
+		assert_memory_equal(in, out, 20000);
+		if (is_private())
+			continue;
+		sf_close(&a, p[0]);
+		sf_close(&a, p[1]);
+		assert_int_equal(SF(&a, SYS_pipe2, p, 0, 0, 0, 0, 0), 0);
+	}
+	atomic_store(&stop, 1);
+	pthread_join(other, NULL);
+	alarm(0);
+	end();
+}
+
+/* Closed twice by two threads: the number is another pipe's by now, which is
+ * full. Nobody waits for that with the lock. */
+static void number_of_a_full_pipe(void **state)
+{
+	int q[2];
+
+	(void)state;
+	begin();
+	assert_int_equal(sf_write(&b, y, out, 3000), 3000);
+	assert_int_equal(splice_in(3000), 3000);
+	assert_int_equal(pipe(q), 0);
+	assert_int_equal(fcntl(q[1], F_SETPIPE_SZ, 4096), 4096);
+	assert_int_equal(write(q[1], out, 4096), 4096);
+	assert_int_equal(dup2(q[1], p[1]), p[1]);
+	alarm(10);
+	assert_int_equal(pipe_bare(&a, p[0]), 0);
+	alarm(0);
+	assert_int_equal(pipes_in_use(), 0);
+	close(q[0]);
+	close(q[1]);
+	end();
+}
+
+static long moved;
+
+static void *wait_for_bytes(void *arg)
+{
+	struct socket_thread t;
+
+	(void)arg;
+	socket_thread_init(&t, &pa);
+	moved = SF(&t, SYS_splice, x, 0, p[1], 0, 100, 0);
+	return NULL;
+}
+
+/* Who waits for a connection does not take from the one that gets its number.
+ */
+static void number_used_again(void **state)
+{
+	pthread_t other;
+	int x2, y2;
+
+	(void)state;
+	begin();
+	pair(&x2, &y2);
+	assert_int_equal(sf_write(&b, y2, out, 100), 100);
+	assert_int_equal(pthread_create(&other, NULL, wait_for_bytes, NULL), 0);
+	usleep(50000);
+	alarm(60);
+	assert_int_equal(SF(&a, SYS_dup2, x2, x, 0, 0, 0, 0), x);
+	pthread_join(other, NULL);
+	alarm(0);
+	assert_int_equal(moved, -EBADF);
+	assert_int_equal(sf_read(&a, x2, in, sizeof(in)), 100);
+	sf_close(&a, x2);
+	sf_close(&b, y2);
+	end();
+}
+
+/* --- no frames ---------------------------------------------------------------
+ */
+
+/* A part of a frame is copied where there is none for it. */
+static void no_frame_for_a_part(void **state)
+{
+	struct frame_list all = { 0, 0 };
+	struct work w;
+	frame_ix ix;
+
+	(void)state;
+	begin();
+	assert_int_equal(sf_write(&b, y, out, 20000), 20000);
+	assert_int_equal(work_enter(&w, &a), 0);
+	while ((ix = frame_alloc(&w.in.arena)))
+		frame_list_add(&w.in.arena, &all, ix);
+	work_end(&w);
+	alarm(10);
+	assert_int_equal(splice_in(1000), 1000);
+	alarm(0);
+	assert_int_equal(work_enter(&w, &a), 0);
+	frame_list_free(&w.in.arena, &all);
+	work_end(&w);
+	assert_int_equal(splice_in(19000), 19000);
+	assert_int_equal(splice_out(20000), 20000);
+	assert_int_equal(sf_read(&b, v, in, sizeof(in)), 20000);
+	assert_memory_equal(in, out, 20000);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +438,10 @@ int main(void)
 		TEST(torn_lists_are_not_followed),
 		TEST(barred),
 		TEST(names_of_descriptors),
+		TEST(resized_by_another),
+		TEST(number_used_again),
+		TEST(number_of_a_full_pipe),
+		TEST(no_frame_for_a_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
@@ -159,10 +160,127 @@ static void questions(void)
 	close(z);
 }
 
+/* @now: and how fast it is, which a kernel remembers for a while */
+static void tell_rate(int fd, bool now)
+{
+	struct {
+		struct tcp_info i;
+		char more[256];
+	} info;
+	socklen_t len = sizeof(info);
+	/* Behind 104 bytes, whatever libc's header calls it. */
+	uint64_t rates[2], wide;
+
+	memset(&info, 0, sizeof(info));
+	for (socklen_t room = 0; room <= sizeof(wide); room++) {
+		socklen_t n = room;
+
+		wide = 0;
+		getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &wide, &n);
+		printf(" %u:%llx", n, (unsigned long long)wide);
+	}
+	if (!getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len)) {
+		memcpy(rates, (char *)&info + 104, sizeof(rates));
+		if (now)
+			printf(", %llx", (unsigned long long)rates[0]);
+		printf(" of %llx", (unsigned long long)rates[1]);
+	}
+	printf("\n");
+}
+
+/* SO_MAX_PACING_RATE: its sizes, its ends, and who has it from whom. */
+static void max_rate(void)
+{
+	static const uint64_t rates[] = {
+		1000000,    0,
+		1,	    (uint64_t)UINT32_MAX,
+		UINT64_MAX, (uint64_t)UINT32_MAX + 5,
+		100000,
+	};
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(at);
+	int l = socket(AF_INET, SOCK_STREAM, 0), a, b;
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+		int fd = socket(kinds[k].domain, kinds[k].type,
+				kinds[k].protocol);
+
+		printf("  %s", kinds[k].name);
+		tell_rate(fd, true);
+		for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++)
+			for (socklen_t n = 3; n <= 9; n++) {
+				unsigned char value[16] = { 0 };
+
+				memcpy(value, &rates[i], sizeof(rates[i]));
+				printf("  %u bytes of %llx: %s,", n,
+				       (unsigned long long)rates[i],
+				       setsockopt(fd, SOL_SOCKET,
+						  SO_MAX_PACING_RATE, value, n)
+					       ? strerrorname_np(errno)
+					       : "taken");
+				tell_rate(fd, false);
+			}
+		close(fd);
+	}
+	STEP(setsockopt(l, SOL_SOCKET, SO_MAX_PACING_RATE, &rates[6],
+			sizeof(rates[6])));
+	bind(l, (struct sockaddr *)&at, sizeof(at));
+	listen(l, 1);
+	tell_rate(l, true);
+	getsockname(l, (struct sockaddr *)&at, &len);
+	a = socket(AF_INET, SOCK_STREAM, 0);
+	STEP(connect(a, (struct sockaddr *)&at, sizeof(at)));
+	b = accept(l, NULL, NULL);
+	STEP(send(b, "a", 1, 0));
+	STEP(recv(a, &at, 1, 0));
+	STEP(send(a, "a", 1, 0));
+	STEP(recv(b, &at, 1, 0));
+	tell_rate(b, true);
+	STEP(setsockopt(a, SOL_SOCKET, SO_MAX_PACING_RATE, &rates[0], 4));
+	tell_rate(a, false);
+	close(a);
+	close(b);
+	close(l);
+}
+
+/* What IP_TOS does to SO_PRIORITY. */
+static void tos_priority(void)
+{
+	static const struct {
+		int domain, type;
+	} kind[] = { { AF_INET, SOCK_STREAM },
+		     { AF_INET, SOCK_DGRAM },
+		     { AF_INET6, SOCK_STREAM } };
+	static const int tos[] = { 0x08, 0x10, 0x18, 0x02, 0xfe, 0xfe, 0 };
+	socklen_t len = sizeof(int);
+	int v, three = 3;
+
+	for (size_t k = 0; k < sizeof(kind) / sizeof(*kind); k++) {
+		int fd = socket(kind[k].domain, kind[k].type, 0);
+
+		for (size_t i = 0; i < sizeof(tos) / sizeof(*tos); i++) {
+			setsockopt(fd, IPPROTO_IP, IP_TOS, &tos[i],
+				   sizeof(int));
+			getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &v, &len);
+			printf("  %x: priority %d\n", (unsigned)tos[i], v);
+			if (i == 4) /* what is set stays while TOS does */
+				setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &three,
+					   sizeof(int));
+		}
+		setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos[0], sizeof(int));
+		getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &v, &len);
+		printf("  IPv6: priority %d\n", v);
+		close(fd);
+	}
+}
+
 void same_options(void)
 {
+	tos_priority();
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
 		of_kind(k);
 	select_errors();
 	questions();
+	max_rate();
 }

@@ -2,6 +2,7 @@
 /* Bad pointers: at once, and behind a page that is good. */
 #include "same.h"
 
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -123,8 +124,28 @@ static void sets(void)
 	close(e);
 }
 
+/* Values that are not looked at. */
+static void short_values(void)
+{
+	static const int at[][2] = {
+		{ SOL_SOCKET, SO_OOBINLINE }, { SOL_SOCKET, 999 },
+		{ IPPROTO_TCP, TCP_NODELAY }, { IPPROTO_TCP, 999 },
+		{ IPPROTO_IP, IP_TOS },	      { IPPROTO_IP, 90 },
+		{ IPPROTO_IP, 999 },	      { IPPROTO_IPV6, IPV6_V6ONLY },
+		{ IPPROTO_IPV6, IPV6_TCLASS }
+	};
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++)
+		for (socklen_t len = 0; len <= 4; len += 2)
+			STEP(setsockopt(fd, at[i][0], at[i][1], (void *)8,
+					len));
+	close(fd);
+}
+
 void same_pointers(void)
 {
+	short_values();
 	streams();
 	large();
 	datagrams();

@@ -72,6 +72,73 @@ static void between(void)
 	close(q[0]);
 }
 
+static int numbered(void)
+{
+	char name[] = "/tmp/same.XXXXXX", byte[100000];
+	int file = mkstemp(name);
+
+	unlink(name);
+	for (size_t i = 0; i < sizeof(byte); i++)
+		byte[i] = (char)(i * 3 + i / 256);
+	if (write(file, byte, sizeof(byte)) != sizeof(byte))
+		exit(1);
+	lseek(file, 0, SEEK_SET);
+	return file;
+}
+
+/* A file as a datagram; and where nothing may be appended. */
+static void files_elsewhere(void)
+{
+	char buf[2000];
+	int x, y, s, p[2], file = numbered(),
+			   lone = socket(AF_INET, SOCK_DGRAM, 0);
+	off_t at = 2;
+	long n;
+
+	same_datagrams(&x, &y);
+	STEP(sendfile(lone, file, &at, 5));
+	STEP(sendfile(lone, file, NULL, 5));
+	STEP(sendfile(lone, file, NULL, 0));
+	printf("  at %ld, file at %ld\n", (long)at,
+	       (long)lseek(file, 0, SEEK_CUR));
+	STEP(sendfile(x, file, &at, 1000));
+	STEP(sendfile(x, file, NULL, 500));
+	printf("  at %ld, file at %ld\n", (long)at,
+	       (long)lseek(file, 0, SEEK_CUR));
+	for (int i = 0; i < 2; i++) {
+		n = recv(y, buf, sizeof(buf), 0);
+		printf("  %ld bytes from %d\n", n, buf[0]);
+	}
+	/* The end of the file ends the datagram, and more is too long. */
+	lseek(file, -7, SEEK_END);
+	STEP(sendfile(x, file, NULL, 500));
+	STEP(recv(y, buf, sizeof(buf), 0));
+	STEP(sendfile(x, file, NULL, 500));
+	at = 0;
+	STEP(sendfile(x, file, &at, 80000));
+	printf("  at %ld\n", (long)at);
+	close(x);
+	close(y);
+	close(lone);
+	same_streams(&x, &s);
+	if (pipe(p))
+		return;
+	STEP(write(p[1], "abc", 3));
+	fcntl(x, F_SETFL, O_APPEND);
+	STEP(sendfile(x, file, &at, 5));
+	STEP(sendfile(x, file, NULL, 0));
+	STEP(splice(p[0], NULL, x, NULL, 3, 0));
+	STEP(write(s, "d", 1));
+	STEP(splice(x, NULL, p[1], NULL, 3, 0));
+	fcntl(x, F_SETFL, 0);
+	STEP(splice(p[0], NULL, x, NULL, 4, 0));
+	close(x);
+	close(s);
+	close(p[0]);
+	close(p[1]);
+	close(file);
+}
+
 static void files(void)
 {
 	char name[] = "/tmp/same.XXXXXX", buf[64] = { 0 };
@@ -209,10 +276,49 @@ static void much(void)
 	close(p[1]);
 }
 
+/* Nothing passes an urgent byte, fetched or not. */
+static void mark(int in_line)
+{
+	char buf[64] = { 0 };
+	int x, y, p[2];
+
+	same_streams(&x, &y);
+	if (pipe(p))
+		return;
+	STEP(setsockopt(y, SOL_SOCKET, SO_OOBINLINE, &in_line,
+			sizeof(in_line)));
+	STEP(send(x, "abc", 3, 0));
+	same_readable(y);
+	STEP(send(x, "d", 1, MSG_OOB));
+	STEP(send(x, "ef", 2, 0));
+	usleep(50000);
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	STEP(splice(y, NULL, p[1], NULL, 64, SPLICE_F_NONBLOCK));
+	STEP(recv(y, buf, 1, MSG_OOB));
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	fcntl(y, F_SETFL, O_NONBLOCK);
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	fcntl(y, F_SETFL, 0);
+	STEP(recv(y, buf, 1, 0));
+	printf("  %s\n", buf);
+	STEP(splice(y, NULL, p[1], NULL, 64, 0));
+	memset(buf, 0, sizeof(buf));
+	STEP(read(p[0], buf, sizeof(buf)));
+	printf("  %s\n", buf);
+	close(x);
+	close(y);
+	close(p[0]);
+	close(p[1]);
+}
+
 void same_splice(void)
 {
 	between();
 	files();
+	files_elsewhere();
 	datagrams();
 	much();
+	mark(0);
+	mark(1);
 }
