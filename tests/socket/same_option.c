@@ -123,43 +123,6 @@ static void select_errors(void)
 	close(ep);
 }
 
-static void asked(int x)
-{
-	int v = -1;
-
-	STEP(ioctl(x, SIOCATMARK, &v));
-	STEP(ioctl(x, SIOCATMARK, NULL));
-	STEP(ioctl(x, SIOCOUTQ, &v));
-	STEP(ioctl(x, SIOCOUTQ, NULL));
-	STEP(ioctl(x, SIOCOUTQNSD, &v));
-	STEP(ioctl(x, SIOCOUTQNSD, NULL));
-	STEP(ioctl(x, FIONREAD, &v));
-	STEP(ioctl(x, FIONREAD, NULL));
-	STEP(ioctl(x, FIONBIO, NULL));
-	printf("  %d\n", v);
-}
-
-/* What may be asked of sockets of each kind, in each state. */
-static void questions(void)
-{
-	int x, y, z = socket(AF_INET, SOCK_STREAM, 0);
-
-	same_datagrams(&x, &y);
-	asked(x);
-	asked(z);
-	listen(z, 1);
-	asked(z);
-	close(x);
-	close(y);
-	same_streams(&x, &y);
-	asked(x);
-	shutdown(x, SHUT_WR);
-	asked(x);
-	close(x);
-	close(y);
-	close(z);
-}
-
 /* @now: and how fast it is, which a kernel remembers for a while */
 static void tell_rate(int fd, bool now)
 {
@@ -275,12 +238,49 @@ static void tos_priority(void)
 	}
 }
 
+static void asked(int x)
+{
+	int v = -1;
+
+	STEP(ioctl(x, SIOCATMARK, &v));
+	STEP(ioctl(x, SIOCATMARK, NULL));
+	STEP(ioctl(x, SIOCOUTQ, &v));
+	STEP(ioctl(x, SIOCOUTQ, NULL));
+	STEP(ioctl(x, SIOCOUTQNSD, &v));
+	STEP(ioctl(x, SIOCOUTQNSD, NULL));
+	STEP(ioctl(x, FIONREAD, &v));
+	STEP(ioctl(x, FIONREAD, NULL));
+	STEP(ioctl(x, FIONBIO, NULL));
+	printf("  %d\n", v);
+}
+
+/* What may be asked of sockets of each kind, in each state. */
+static void questions(void)
+{
+	int x, y, z = socket(AF_INET, SOCK_STREAM, 0);
+
+	same_datagrams(&x, &y);
+	asked(x);
+	asked(z);
+	listen(z, 1);
+	asked(z);
+	close(x);
+	close(y);
+	same_streams(&x, &y);
+	asked(x);
+	shutdown(x, SHUT_WR);
+	asked(x);
+	close(x);
+	close(y);
+	close(z);
+}
+
 void same_options(void)
 {
 	tos_priority();
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
 		of_kind(k);
 	select_errors();
-	questions();
 	max_rate();
+	questions();
 }
