@@ -2,7 +2,7 @@
 /*
  * Random sequences of calls, from a seed, whose results are told line by line.
  *
- * The same seeds run on the kernel and on a fabric (random.py), and what they
+ * The same seeds run on the kernel and on a fabric (compare_random.py), and what they
  * tell must be the same. One thread makes all calls, and waits after each until
  * its effects are everywhere: so a sequence has one result. After each call the
  * readiness, the state and what is queued are told of every descriptor where

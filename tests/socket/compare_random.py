@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random sequences of calls on the kernel and on a fabric: the same must come of them.
 
-Usage: random.py PROGRAM [--first N] [--count N] [--steps N] [--jobs N] [--only K,K,...]
+Usage: compare_random.py PROGRAM [--first N] [--count N] [--steps N] [--jobs N] [--only K,K,...]
                  [--most N] [--kernel]
 
 A seed whose results differ is run again, alone and with more time after each call; if it
