@@ -2,11 +2,11 @@
 /*
  * Random sequences of calls, from a seed, whose results are told line by line.
  *
- * The same seeds run on the kernel and on a fabric (compare_random.py), and what they
- * tell must be the same. One thread makes all calls, and waits after each until
- * its effects are everywhere: so a sequence has one result. After each call the
- * readiness, the state and what is queued are told of every descriptor where
- * they have changed.
+ * The same seeds run on the kernel and on a fabric (compare_random.py), and
+ * what they tell must be the same. One thread makes all calls, and waits after
+ * each until its effects are everywhere: so a sequence has one result. After
+ * each call the readiness, the state and what is queued are told of every
+ * descriptor where they have changed.
  *
  * What step k of a seed does is drawn from (seed, k), and of the descriptors
  * from those that are open by then, the nearest to the one drawn: a sequence
